@@ -1,0 +1,238 @@
+"""What all models share: their sizes and parameters, the mean loss, the public door, files.
+
+The mathematics of each model, its forward and its backward, stands in the model's own file.
+"""
+
+import json
+import os
+import zipfile
+import zlib
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from npvae import validation
+from npvae.files import write_atomically
+from npvae.likelihoods import Likelihood, make_likelihood
+from npvae.network import ACTIVATIONS, INITIALIZERS, MLP
+from npvae.parameters import Parameters, dense_shapes, glorot_uniform
+from npvae.types import Array, Rng
+
+FORMAT = 1
+M = TypeVar("M", bound="Model")
+
+
+class LossTerms(NamedTuple):
+    """The loss of each example and the two terms it is made of, each (N,), in nats: loss = nll + beta kl."""
+
+    loss: Array
+    nll: Array
+    kl: Array
+
+
+class Model:
+    """Sizes, parameters and the public door. Subclasses add `heads`, `forward` and `backward`.
+
+    See `npvae.VAE` for the arguments.
+    """
+
+    heads: tuple[str, ...]
+    """The linear layers at the encoder's end, each (H, L)."""
+
+    def __init__(
+        self,
+        input_dim: int = 784,
+        latent_dim: int = 20,
+        hidden_dims: tuple[int, ...] = (400,),
+        likelihood: str | dict[str, Any] | Likelihood = "bernoulli",
+        activation: str = "relu",
+        beta: float = 1.0,
+        dtype: DTypeLike = "float32",
+        rng: Rng = 0,
+    ) -> None:
+        self.input_dim = validation.positive_int("input_dim", input_dim)
+        self.latent_dim = validation.positive_int("latent_dim", latent_dim)
+        self.hidden_dims = tuple(validation.positive_int("hidden_dims", width) for width in hidden_dims)
+        self.likelihood = make_likelihood(likelihood)
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {activation!r}, expected one of: {', '.join(ACTIVATIONS)}")
+        self.activation = activation
+        self.beta = validation.finite_number("beta", beta, above=0)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype is {self.dtype}, expected float32 (training) or float64 (checking)")
+
+        D, L, widths = self.input_dim, self.latent_dim, self.hidden_dims
+        self.encoder = MLP("encoder", (D, *widths), activation)
+        self.decoder = MLP("decoder", (L, *widths[::-1]), activation)
+        shapes = self.encoder.param_shapes
+        for head in self.heads:
+            shapes |= dense_shapes(head, self.encoder.sizes[-1], L)
+        shapes |= self.decoder.param_shapes
+        shapes |= dense_shapes("output", self.decoder.sizes[-1], D)
+        shapes |= self.likelihood.param_shapes
+        self.params = Parameters(shapes, self.dtype)
+        self._initialize(np.random.default_rng(rng))
+
+    def _initialize(self, rng: np.random.Generator) -> None:
+        """Weights as the activation after them asks, heads and output as linear layers, biases zero."""
+        hidden = {f"{layer}.W" for layer in self.encoder.layers + self.decoder.layers}
+        for name, array in self.params.items():
+            if array.ndim == 2:
+                draw = INITIALIZERS[self.activation] if name in hidden else glorot_uniform
+                array[...] = draw(array.shape, rng)  # type: ignore[arg-type]
+
+    def set_output_bias(self, mean: Array) -> None:
+        """Start the decoder at the average image, so that training need not find it first.
+
+        Parameters
+        ----------
+        mean : (D,) ndarray
+            Mean of the data, pixel by pixel, on the models' scale.
+        """
+        mean = validation.matrix("mean", np.asarray(mean)[None], self.input_dim, "input_dim", self.dtype)
+        validation.within("mean", mean, self.likelihood.support)
+        self.params["output.b"][...] = self.likelihood.link(mean[0])
+
+    # What a subclass writes out: the loss of each example, and the gradient of any weighting of them.
+
+    def forward(self, x: Array, eps: Array) -> tuple[LossTerms, Any]:
+        """Loss terms of each example, and the cache for `backward`."""
+        raise NotImplementedError
+
+    def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
+        """Write the gradient of sum(dloss * loss) by every parameter into grads."""
+        raise NotImplementedError
+
+    # The public door.
+
+    def loss_and_grad(self, x: Array, eps: Array, out: Array | None = None) -> tuple[float, Array]:
+        r"""Mean loss of a batch and its gradient by every parameter.
+
+        Parameters
+        ----------
+        x : (N, D) ndarray
+            Floats; in [0, 1] for a Bernoulli likelihood.
+        eps : (N, L) ndarray
+            Noise from N(0, I), see `draw_eps`.
+        out : (P,) ndarray, optional
+            Buffer that the gradient is written into.
+
+        Returns
+        -------
+        loss : float
+            Nats per example.
+        grad : (P,) ndarray
+            Laid out like `params.vector`.
+
+        Raises
+        ------
+        ValueError
+            For a wrong shape or dtype, N = 0, pixels out of range, NaN.
+
+        Notes
+        -----
+        .. math:: \mathrm{loss} = \frac1N \sum_n \left( nll_n + \beta\, kl_n \right)
+        """
+        terms, grad = self.terms_and_grad(x, eps, out)
+        return float(np.mean(terms.loss)), grad
+
+    def terms_and_grad(self, x: Array, eps: Array, out: Array | None = None) -> tuple[LossTerms, Array]:
+        """Loss terms of each example, (N,), and the gradient of their mean; see `loss_and_grad`."""
+        grad = np.empty_like(self.params.vector) if out is None else out
+        if grad.shape != self.params.vector.shape or grad.dtype != self.dtype:
+            raise ValueError(
+                f"out has shape {grad.shape} and dtype {grad.dtype}, "
+                f"expected {self.params.vector.shape} and {self.dtype}: use np.empty_like(model.params.vector)"
+            )
+        terms, cache = self.forward(*self._checked(x, eps))
+        N = len(terms.loss)
+        dloss = np.full(N, 1 / N, self.dtype)  # the mean over the batch: the only division by N there is
+        self.backward(dloss, cache, self.params.like(grad))
+        return terms, grad
+
+    def loss_terms(self, x: Array, eps: Array) -> LossTerms:
+        """Loss, nll and kl of each example, (N,) nats each; arguments as in `loss_and_grad`."""
+        terms, _ = self.forward(*self._checked(x, eps))
+        return terms
+
+    def draw_eps(self, n: int, rng: Rng = None) -> Any:
+        """Draw the noise for n examples: (n, L), from N(0, I)."""
+        return np.random.default_rng(rng).standard_normal((n, self.latent_dim), dtype=self.dtype)  # type: ignore[arg-type]
+
+    def _images(self, x: Array) -> Array:
+        x = validation.matrix("x", x, self.input_dim, "input_dim", self.dtype)
+        validation.within("x", x, self.likelihood.support)
+        return x
+
+    def _latents(self, name: str, z: Array) -> Array:
+        return validation.matrix(name, z, self.latent_dim, "latent_dim", self.dtype)
+
+    def _checked(self, x: Array, eps: Array) -> tuple[Array, Array]:
+        x, eps = self._images(x), self._latents("eps", eps)
+        validation.same_length(x=x, eps=eps)
+        return x, eps
+
+    # Files.
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything but the parameters: the class and the arguments that make this model again."""
+        return {
+            "class": type(self).__name__,
+            "input_dim": self.input_dim,
+            "latent_dim": self.latent_dim,
+            "hidden_dims": list(self.hidden_dims),
+            "likelihood": self.likelihood.config,
+            "activation": self.activation,
+            "beta": self.beta,
+            "dtype": self.dtype.name,
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write configuration and parameters into one .npz file, without pickles, whole or not at all."""
+        header = json.dumps({"format": FORMAT, **self.config})
+        write_atomically(path, lambda file: np.savez(file, config=np.array(header), **self.params))
+
+    @classmethod
+    def load(cls: type[M], path: str | os.PathLike[str]) -> M:
+        """Load a model of this class; errors as in `npvae.load_model`."""
+        config, arrays = read_model_file(path)
+        if config["class"] != cls.__name__:
+            raise ValueError(f"{path} holds a {config['class']}, expected a {cls.__name__}: use load_model")
+        return cls.from_file(path, config, arrays)
+
+    @classmethod
+    def from_file(
+        cls: type[M], path: str | os.PathLike[str], config: dict[str, Any], arrays: dict[str, Array]
+    ) -> M:
+        """The model that a file's configuration and arrays describe, or a ValueError."""
+        arguments = {key: value for key, value in config.items() if key not in ("class", "format")}
+        try:
+            model = cls(**arguments)
+        except TypeError as error:
+            raise ValueError(f"{path} is not a {cls.__name__} of this version: {error}") from error
+        found = {name: array.shape for name, array in arrays.items()}
+        if found != model.params.shapes:
+            raise ValueError(f"{path} is damaged: its arrays do not fit its configuration")
+        for name, array in arrays.items():
+            model.params[name][...] = array
+        return model
+
+
+def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The configuration and the arrays of a file written by `Model.save`, or a ValueError."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        config = json.loads(str(arrays.pop("config")))
+        version = config["format"]
+        config["class"]  # noqa: B018 - its absence is the error
+    except OSError:
+        raise
+    except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is not a saved model, or it is damaged: {error}") from error
+    if version != FORMAT:
+        raise ValueError(f"{path} has format {version}, expected {FORMAT}: it is from another version of npvae")
+    return config, arrays

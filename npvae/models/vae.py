@@ -1,0 +1,152 @@
+"""The variational autoencoder: its whole forward and its whole backward, line by line."""
+
+from typing import Any
+
+import numpy as np
+
+from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
+from npvae.layers import dense, dense_backward
+from npvae.models.base import LossTerms, Model
+from npvae.parameters import Parameters
+from npvae.types import Array, Rng
+
+
+class VAE(Model):
+    r"""Variational autoencoder with a multilayer perceptron on each side.
+
+    Parameters
+    ----------
+    input_dim : int
+        Pixels D of an image.
+    latent_dim : int
+        Dimensions L of the latent space.
+    hidden_dims : tuple of int
+        Width of each hidden layer of the encoder; the decoder has the same in reverse. () makes it linear.
+    likelihood : "bernoulli", "gaussian", or an instance of `Bernoulli` or `Gaussian`
+        What the decoder's output parametrises.
+    activation : "relu" or "tanh"
+        Of the hidden layers. It decides their initialisation: He for relu, Glorot for tanh.
+    beta : float
+        Weight of the KL term. With 1 the loss is the negative lower bound on log p(x); otherwise it is not.
+    dtype : "float32" or "float64"
+        The first for training, the second for checking.
+    rng : numpy.random.Generator, int or None
+        Draws the initial weights.
+
+    Raises
+    ------
+    ValueError
+        For a size below 1, an unknown name, a negative beta.
+
+    Notes
+    -----
+    .. math::
+        \mathrm{loss}(x) = \mathbb{E}_{q(z|x)}[-\log p(x|z)] + \beta\, D_{KL}(q(z|x) \,\|\, p(z))
+
+    with the expectation estimated by one draw. Lecture notes, "Loss"; Kingma and Welling (2014), eq. 10;
+    Higgins et al. (2017) for beta.
+    """
+
+    heads = ("mu", "logvar")
+
+    def forward(self, x: Array, eps: Array) -> tuple[LossTerms, Any]:
+        """Loss terms of each example, and the cache for `backward`."""
+        p = self.params
+        h, encoder_cache = self.encoder.forward(x, p)
+        mu, mu_cache = dense(h, *p.layer("mu"))
+        logvar, logvar_cache = dense(h, *p.layer("logvar"))
+        z, z_cache = reparameterize(mu, logvar, eps)
+        g, decoder_cache = self.decoder.forward(z, p)
+        output, output_cache = dense(g, *p.layer("output"))
+        nll, nll_cache = self.likelihood.nll(x, output, p)
+        kl, kl_cache = kl_divergence(mu, logvar)
+        loss = nll + self.beta * kl
+        cache = encoder_cache, mu_cache, logvar_cache, z_cache, decoder_cache, output_cache, nll_cache, kl_cache
+        return LossTerms(loss, nll, kl), cache
+
+    def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
+        """Write the gradient of sum(dloss * loss) by every parameter into grads: `forward` in reverse."""
+        encoder_cache, mu_cache, logvar_cache, z_cache, decoder_cache, output_cache, nll_cache, kl_cache = cache
+        dnll, dkl = dloss, self.beta * dloss
+        dmu_kl, dlogvar_kl = kl_divergence_backward(dkl, kl_cache)
+        doutput = self.likelihood.nll_backward(dnll, nll_cache, grads)
+        dg, *_ = dense_backward(doutput, output_cache, out=grads.layer("output"))
+        dz = self.decoder.backward(dg, decoder_cache, grads)
+        dmu_z, dlogvar_z = reparameterize_backward(dz, z_cache)
+        dmu, dlogvar = dmu_z + dmu_kl, dlogvar_z + dlogvar_kl  # two paths meet at each
+        dh_logvar, *_ = dense_backward(dlogvar, logvar_cache, out=grads.layer("logvar"))
+        dh_mu, *_ = dense_backward(dmu, mu_cache, out=grads.layer("mu"))
+        self.encoder.backward(dh_mu + dh_logvar, encoder_cache, grads, need_dx=False)
+
+    def encode(self, x: Array) -> tuple[Array, Array]:
+        """Mean and log-variance of q(z given x).
+
+        Parameters
+        ----------
+        x : (N, D) ndarray
+            Floats; in [0, 1] for a Bernoulli likelihood.
+
+        Returns
+        -------
+        mu : (N, L) ndarray
+        logvar : (N, L) ndarray
+        """
+        h, _ = self.encoder.forward(self._images(x), self.params)
+        mu, _ = dense(h, *self.params.layer("mu"))
+        logvar, _ = dense(h, *self.params.layer("logvar"))
+        return mu, logvar
+
+    def decode(self, z: Array) -> Array:
+        """Mean of p(x given z): for a Bernoulli likelihood the probability of each pixel, not a draw.
+
+        Parameters
+        ----------
+        z : (N, L) ndarray
+
+        Returns
+        -------
+        x_hat : (N, D) ndarray
+        """
+        return self.likelihood.mean(self._decoder_output(self._latents("z", z)))
+
+    def _decoder_output(self, z: Array) -> Array:
+        g, _ = self.decoder.forward(z, self.params)
+        output, _ = dense(g, *self.params.layer("output"))
+        return output
+
+    def sample(self, n: int, rng: Rng = None, output_noise: bool = False) -> Array:
+        """Draw new images: z from the prior N(0, I), then x from p(x given z).
+
+        Parameters
+        ----------
+        n : int
+            How many. 0 gives an array of shape (0, D).
+        rng : numpy.random.Generator, int or None
+        output_noise : bool
+            False gives the mean of p(x given z), the usual picture; True a draw from it.
+
+        Returns
+        -------
+        x : (n, D) ndarray
+        """
+        rng = np.random.default_rng(rng)
+        output = self._decoder_output(self.draw_eps(n, rng))
+        return self.likelihood.sample(output, self.params, rng) if output_noise else self.likelihood.mean(output)
+
+    def reconstruct(self, x: Array, eps: Array | None = None) -> Array:
+        """Encode and decode again.
+
+        Parameters
+        ----------
+        x : (N, D) ndarray
+        eps : (N, L) ndarray, optional
+            Noise for a draw of z from q(z given x). Without it mu is decoded, the usual picture.
+
+        Returns
+        -------
+        x_hat : (N, D) ndarray
+            Mean of p(x given z).
+        """
+        mu, logvar = self.encode(x)
+        z = mu if eps is None else reparameterize(mu, logvar, self._latents("eps", eps))[0]
+        return self.decode(z)

@@ -1,0 +1,174 @@
+"""Optimisers on a flat vector: SGD with momentum, Adagrad and Adam; and schedules for their rate.
+
+Each works through the vector in chunks that fit the processor's cache, so that the formula can be written
+as it stands in the paper and its temporaries still cost nothing.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from npvae import validation
+from npvae.types import Array
+
+CHUNK = 16384
+
+
+class Optimizer:
+    """A rule that moves parameters in place against their gradient.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    weight_decay : float
+        Adds weight_decay * params to the gradient: that of a penalty weight_decay / 2 * |params|^2, which is a
+        Gaussian prior on the parameters.
+    """
+
+    moments: tuple[str, ...] = ()
+    """Names of the running vectors that the rule keeps, each (P,) and zero at first."""
+
+    def __init__(self, lr: float, weight_decay: float = 0.0) -> None:
+        self.lr = validation.finite_number("lr", lr, above=0)
+        self.weight_decay = validation.finite_number("weight_decay", weight_decay, above=0)
+        self.t = 0
+        self.state: dict[str, Array] = {}
+
+    def step(self, params: Array, grad: Array) -> None:
+        """Move params, in place.
+
+        Parameters
+        ----------
+        params : (P,) ndarray
+        grad : (P,) ndarray
+            Gradient of the loss by params; unchanged.
+
+        Raises
+        ------
+        ValueError
+            Where the two differ in shape, or differ from the vector this optimiser has been used for.
+        """
+        if not self.state:
+            self.state = {name: np.zeros_like(params) for name in self.moments}
+        shapes = {params.shape, grad.shape, *(moment.shape for moment in self.state.values())}
+        if len(shapes) > 1 or params.ndim != 1:
+            raise ValueError(
+                f"params has shape {params.shape} and grad {grad.shape}, expected (P,) for both and the same P "
+                "at every step: make a new optimizer for another model"
+            )
+        self.t += 1
+        for start in range(0, params.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            p, g = params[part], grad[part]
+            if self.weight_decay:
+                g = g + self.weight_decay * p
+            self.update(p, g, *(self.state[name][part] for name in self.moments))
+
+    def update(self, p: Array, g: Array, *moments: Array) -> None:
+        """The rule itself, on one chunk: change p and the moments in place."""
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    r"""Stochastic gradient descent with momentum.
+
+    Notes
+    -----
+    .. math:: v \leftarrow \mathrm{momentum}\, v + g, \qquad \theta \leftarrow \theta - lr\, v
+    """
+
+    moments = ("v",)
+
+    def __init__(self, lr: float = 0.01, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+        super().__init__(lr, weight_decay)
+        self.momentum = validation.finite_number("momentum", momentum, above=0)
+
+    def update(self, p: Array, g: Array, *moments: Array) -> None:
+        """One chunk of a step."""
+        (v,) = moments
+        v *= self.momentum
+        v += g
+        p -= self.lr * v
+
+
+class Adagrad(Optimizer):
+    r"""A rate of its own for each parameter, which falls with the squares of its gradients so far.
+
+    Notes
+    -----
+    .. math:: s \leftarrow s + g^2, \qquad \theta \leftarrow \theta - lr\, \frac{g}{\sqrt s + \epsilon}
+
+    Duchi, Hazan and Singer (2011).
+    """
+
+    moments = ("s",)
+
+    def __init__(self, lr: float = 0.01, adagrad_eps: float = 1e-10, weight_decay: float = 0.0) -> None:
+        super().__init__(lr, weight_decay)
+        self.adagrad_eps = validation.finite_number("adagrad_eps", adagrad_eps, above=0)
+
+    def update(self, p: Array, g: Array, *moments: Array) -> None:
+        """One chunk of a step."""
+        (s,) = moments
+        s += g * g
+        p -= self.lr * g / (np.sqrt(s) + self.adagrad_eps)
+
+
+class Adam(Optimizer):
+    r"""Running means of the gradient and of its square, corrected for having started at zero.
+
+    Notes
+    -----
+    With t counting steps (not epochs) from 1,
+
+    .. math::
+        m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2) g^2
+
+        \hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t}, \qquad
+        \theta \leftarrow \theta - lr\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}
+
+    Kingma and Ba (2015), algorithm 1. Their :math:`\epsilon` is `adam_eps` here: eps is always noise.
+    """
+
+    moments = ("m", "v")
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        adam_eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas is {betas}, expected two numbers from 0 to below 1")
+        self.betas = betas
+        self.adam_eps = validation.finite_number("adam_eps", adam_eps, above=0)
+
+    def update(self, p: Array, g: Array, *moments: Array) -> None:
+        """One chunk of a step."""
+        m, v = moments
+        beta1, beta2 = self.betas
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        # m_hat and v_hat differ from m and v by a factor each: folded into lr and adam_eps, it costs nothing.
+        root = math.sqrt(1 - beta2**self.t)
+        p -= (self.lr * root / (1 - beta1**self.t)) * m / (np.sqrt(v) + root * self.adam_eps)
+
+
+Schedule = Callable[[int], float]
+"""What the value is in an epoch; epochs count from 1."""
+
+
+def cosine_decay(start: float, epochs: int) -> Schedule:
+    """Learning rate that falls from start to nearly zero in the last epoch along half a cosine."""
+    return lambda epoch: 0.5 * start * (1 + math.cos(math.pi * (epoch - 1) / epochs))
+
+
+def linear_warmup(end: float, epochs: int) -> Schedule:
+    """A value (of beta, say) that rises in equal steps to end, reached in the given epoch, and stays."""
+    return lambda epoch: end * min(1.0, epoch / epochs)

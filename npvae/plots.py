@@ -1,0 +1,177 @@
+"""Figures. Each function returns a matplotlib Figure, to be shown or saved; none is wider than 8 inches."""
+
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from npvae.types import Array
+
+if TYPE_CHECKING:
+    from npvae.models import VAE
+    from npvae.training import History
+
+# Okabe and Ito's colours, told apart by colour-blind eyes; line styles do the same in grey print.
+BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
+
+
+def plot_history(history: "History") -> Figure:
+    """Training curves: the loss on the left, its two terms on the right, nats per example over epochs."""
+    epochs = history["epoch"]
+    held_out = not np.all(np.isnan(history["test_loss"]))
+    part = "test" if held_out else "train"
+    figure, (left, right, far_right) = plt.subplots(1, 3, figsize=(8, 2.7), layout="constrained")
+    left.plot(epochs, history["train_loss"], color=BLUE, linestyle="--", marker=".", label="training")
+    if held_out:
+        left.plot(epochs, history["test_loss"], color=ORANGE, marker=".", label="test")
+    left.legend()
+    left.set(title="loss", xlabel="epoch", ylabel="nats per example")
+    right.plot(epochs, history[f"{part}_nll"], color=BLACK, marker=".")
+    right.set(title=f"reconstruction (nll, {part})", xlabel="epoch")
+    far_right.plot(epochs, history[f"{part}_kl"], color=GREEN, marker=".")
+    far_right.set(title=f"KL divergence ({part})", xlabel="epoch")
+    for axes in (left, right, far_right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def plot_images(images: Array, columns: int = 10, shape: tuple[int, int] | None = None, title: str = "") -> Figure:
+    """A sheet of images, row by row.
+
+    Parameters
+    ----------
+    images : (N, D) ndarray
+        Values from 0 (black) to 1 (white); what lies outside is shown as black or white.
+    columns : int
+        Images in a row.
+    shape : (int, int), optional
+        Height and width of an image; a square where nothing is said.
+    title : str
+    """
+    sheet = tile(images, columns, shape)
+    height, width = sheet.shape
+    inches = min(8.0, 0.6 * columns)
+    figure, axes = plt.subplots(figsize=(inches, inches * height / width + 0.3 * bool(title)), layout="constrained")
+    _show(axes, sheet)
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def plot_reconstructions(x: Array, x_hat: Array, shape: tuple[int, int] | None = None) -> Figure:
+    """Images above their reconstructions.
+
+    Parameters
+    ----------
+    x, x_hat : (N, D) ndarray
+        N of 10 or fewer look best.
+    shape : (int, int), optional
+        Height and width of an image; a square where nothing is said.
+    """
+    columns = len(x)
+    inches = min(8.0, 0.8 * columns)
+    figure, rows = plt.subplots(2, 1, figsize=(inches, 2.2 * inches / columns + 0.5), layout="constrained")
+    for axes, images, label in zip(rows, (x, x_hat), ("input x", "mean of p(x given z), z = mu(x)"), strict=True):
+        _show(axes, tile(images, columns, shape))
+        axes.set_title(label, fontsize=10, loc="left")
+    return figure
+
+
+def plot_manifold(model: "VAE", shape: tuple[int, int] | None = None, cells: int = 15) -> Figure:
+    """What a two-dimensional latent space decodes to, on a grid of equal probability under the prior.
+
+    Parameters
+    ----------
+    model : VAE
+        With latent_dim 2.
+    shape : (int, int), optional
+        Height and width of an image; a square where nothing is said.
+    cells : int
+        Images along each side.
+
+    Raises
+    ------
+    ValueError
+        For another latent_dim.
+
+    Notes
+    -----
+    The grid's coordinates are quantiles of N(0, 1), as in Kingma and Welling (2014), figure 4.
+    """
+    _require_two_dimensions(model)
+    quantiles = [NormalDist().inv_cdf((i + 0.5) / cells) for i in range(cells)]
+    z = np.array([(z1, z2) for z2 in reversed(quantiles) for z1 in quantiles])
+    figure, axes = plt.subplots(figsize=(6, 6), layout="constrained")
+    sheet = tile(model.decode(z), cells, shape, gap=0)
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, extent=(0, cells, 0, cells), interpolation="nearest")
+    shown = range(0, cells, max(1, cells // 6))
+    labels = [f"{quantiles[i]:.1f}" for i in shown]
+    axes.set_xticks([i + 0.5 for i in shown], labels)
+    axes.set_yticks([i + 0.5 for i in shown], labels)
+    axes.set(xlabel="$z_1$ (quantiles of the prior)", ylabel="$z_2$")
+    return figure
+
+
+def plot_latent(model: "VAE", x: Array, labels: Array, points: int = 2000) -> Figure:
+    """Where the encoder puts images in a two-dimensional latent space: each mean, drawn as its label.
+
+    Parameters
+    ----------
+    model : VAE
+        With latent_dim 2.
+    x : (N, D) ndarray
+        Floats, as the model takes them.
+    labels : (N,) ndarray
+        Whole numbers.
+    points : int
+        At most so many, the first ones, are drawn.
+
+    Raises
+    ------
+    ValueError
+        For another latent_dim.
+    """
+    _require_two_dimensions(model)
+    mu, _ = model.encode(x[:points])
+    labels = labels[:points]
+    classes = np.unique(labels)
+    figure, axes = plt.subplots(figsize=(6, 5.5), layout="constrained")
+    for i, label in enumerate(classes):
+        chosen = mu[labels == label]
+        colour = plt.get_cmap("viridis")(0.9 * i / max(1, len(classes) - 1))
+        axes.scatter(*chosen.T, marker=f"${label}$", s=28, color=colour, linewidths=0.2)
+    angle = np.linspace(0, 2 * np.pi, 200)
+    axes.plot(2 * np.cos(angle), 2 * np.sin(angle), color=BLACK, linestyle=":", label="prior, 2 sigma")
+    axes.legend(loc="upper right")
+    axes.set(xlabel=r"$\mu_1(x)$", ylabel=r"$\mu_2(x)$", aspect="equal")
+    return figure
+
+
+def tile(images: Array, columns: int, shape: tuple[int, int] | None = None, gap: int = 1) -> Array:
+    """Images (N, D) as one array of pixels, row by row, `gap` white pixels between them."""
+    height, width = shape or square(images.shape[1])
+    rows = -(-len(images) // columns)
+    sheet = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap))
+    for i, image in enumerate(images):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image.reshape(height, width)
+    return sheet
+
+
+def square(pixels: int) -> tuple[int, int]:
+    """Height and width of an image of so many pixels: a square, or one row where that cannot be."""
+    side = math.isqrt(pixels)
+    return (side, side) if side * side == pixels else (1, pixels)
+
+
+def _show(axes: Any, sheet: Array) -> None:
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.axis("off")
+
+
+def _require_two_dimensions(model: "VAE") -> None:
+    if model.latent_dim != 2:
+        raise ValueError(f"the model has latent_dim {model.latent_dim}, expected 2: the figure is a plane")

@@ -1,0 +1,145 @@
+"""The table behind `npvae gradcheck`: every pair and every parameter of small models, against differences."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npvae.gradcheck import gradient_errors, redraw
+from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
+from npvae.layers import (
+    dense,
+    dense_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
+from npvae.likelihoods import bernoulli_nll, bernoulli_nll_backward, gaussian_nll, gaussian_nll_backward
+from npvae.models import VAE, Model
+from npvae.types import Array, Rng
+
+BAR = 1e-6
+N, D, H, L = 4, 7, 6, 3
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    error: float
+    redrawn: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error lies under the bar."""
+        return self.error < BAR
+
+
+def gradient_table(rng: Rng = 0) -> Iterator[Row]:
+    """Check everything, a row at a time.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator, int or None
+        Draws the points, the noise and the upstream gradients.
+
+    Yields
+    ------
+    row : Row
+    """
+    rng = np.random.default_rng(rng)
+    yield from _function_rows(rng)
+    for activation in ("tanh", "relu"):
+        for likelihood in ("bernoulli", {"name": "gaussian", "std": "learned"}):
+            yield from _model_rows(activation, likelihood, rng)
+
+
+def model_errors(model: Model, x: Array, eps: Array, rng: Rng = 0) -> dict[str, float]:
+    """Gradient error of every parameter of a float64 model, by name, at its present parameters.
+
+    Raises
+    ------
+    KinkError
+        Where a relu switches within a difference; the model keeps its parameters.
+    """
+    names = list(model.params)
+    before = model.params.vector.copy()
+
+    def forward(*arrays: Array) -> tuple[Array, Any]:
+        for name, array in zip(names, arrays, strict=True):
+            model.params[name][...] = array
+        terms, cache = model.forward(x, eps)
+        return terms.loss, cache
+
+    def backward(dloss: Array, cache: Any) -> list[Array]:
+        grads = model.params.like(np.empty_like(before))
+        model.backward(dloss, cache, grads)
+        return list(grads.values())
+
+    def open_relus(cache: Any) -> Array:
+        networks = [part for part in cache if isinstance(part, list)]
+        return np.concatenate([(h > 0).ravel() for network in networks for _, h in network])
+
+    pattern = open_relus if model.activation == "relu" and model.hidden_dims else None
+    try:
+        errors = gradient_errors(forward, backward, list(model.params.values()), rng, pattern)
+    finally:
+        model.params.vector = before
+    return dict(zip(names, errors, strict=True))
+
+
+def _function_rows(rng: np.random.Generator) -> Iterator[Row]:
+    def normal(*shape: int) -> Callable[[np.random.Generator], Array]:
+        return lambda rng: rng.standard_normal(shape)
+
+    eps, x = rng.standard_normal((N, L)), rng.random((N, D))
+    cases: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Callable[[np.random.Generator], Array]]]] = [
+        ("dense", dense, dense_backward, [normal(N, D), normal(D, H), normal(H)]),
+        ("relu", relu, relu_backward, [normal(N, H)]),
+        ("tanh", tanh, tanh_backward, [normal(N, H)]),
+        ("sigmoid", sigmoid, sigmoid_backward, [normal(N, H)]),
+        (
+            "reparameterize",
+            lambda mu, logvar: reparameterize(mu, logvar, eps),
+            reparameterize_backward,
+            [normal(N, L), normal(N, L)],
+        ),
+        ("kl_divergence", kl_divergence, kl_divergence_backward, [normal(N, L), normal(N, L)]),
+        ("bernoulli_nll", lambda logits: bernoulli_nll(x, logits), bernoulli_nll_backward, [normal(N, D)]),
+        (
+            "gaussian_nll",
+            lambda mean, logvar: gaussian_nll(x, mean, logvar),
+            gaussian_nll_backward,
+            [normal(N, D), normal(N, D)],
+        ),
+    ]
+    for name, forward, backward, draws in cases:
+        pattern = (lambda h: h > 0) if name == "relu" else None
+
+        def check(
+            rng: np.random.Generator,
+            forward: Any = forward,
+            backward: Any = backward,
+            draws: Any = draws,
+            pattern: Any = pattern,
+        ) -> float:
+            return max(gradient_errors(forward, backward, [draw(rng) for draw in draws], rng, pattern))
+
+        error, redrawn = redraw(check, rng)
+        yield Row(name, error, redrawn)
+
+
+def _model_rows(activation: str, likelihood: Any, rng: np.random.Generator) -> Iterator[Row]:
+    model = VAE(D, L, (H, H - 1), likelihood, activation, beta=1.5, dtype="float64")
+
+    def check(rng: np.random.Generator) -> dict[str, float]:
+        model.params.vector = 0.5 * rng.standard_normal(model.params.vector.shape)
+        return model_errors(model, rng.random((N, D)), rng.standard_normal((N, L)), rng)
+
+    errors, redrawn = redraw(check, rng)
+    name = likelihood if isinstance(likelihood, str) else likelihood["name"]
+    for parameter, error in errors.items():
+        yield Row(f"VAE {activation} {name}: {parameter}", error, redrawn)

@@ -1,0 +1,237 @@
+"""Training: minibatches, the loop over them, and the history it leaves."""
+
+import csv
+import io
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from npvae import validation
+from npvae.data.pixels import binarize as draw_binary
+from npvae.data.pixels import to_float
+from npvae.evaluation import MeanTerms, mean_terms, sums
+from npvae.files import write_text
+from npvae.models import VAE, LossTerms
+from npvae.optim import Adam, Optimizer, Schedule
+from npvae.types import Array, Rng
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = ("epoch", "train_loss", "train_nll", "train_kl", "test_loss", "test_nll", "test_kl", "seconds")
+TEST_SEED = 0
+"""Noise and binarization of the test set are drawn once: its curve shows the model, not the draws."""
+
+
+class History:
+    """What training looked like: a row an epoch, losses in nats per example.
+
+    `history["test_loss"]` is a column, `history.rows` are the rows.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.interrupted = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, column: str) -> Array:
+        """One column, (epochs,); NaN where there was no test set."""
+        if column not in COLUMNS:
+            raise KeyError(f"no column {column!r}, expected one of: {', '.join(COLUMNS)}")
+        return np.array([row[column] for row in self.rows])
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows as CSV, UTF-8, whole or not at all; numbers in full precision."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**row, "epoch": int(row["epoch"])} for row in self.rows)
+        write_text(path, text.getvalue())
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike[str]) -> "History":
+        """Read what `to_csv` has written.
+
+        Raises
+        ------
+        ValueError
+            For other columns, or entries that are not numbers.
+        """
+        reader = csv.DictReader(io.StringIO(Path(path).read_text("utf-8")))
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path} has the columns {reader.fieldnames}, expected {','.join(COLUMNS)}")
+        history = cls()
+        try:
+            history.rows = [{column: float(row[column]) for column in COLUMNS} for row in reader]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} has a row that is not all numbers: {error}") from error
+        return history
+
+    def plot(self) -> "Figure":
+        """Draw the curves; see `npvae.plots.plot_history`."""
+        from npvae.plots import plot_history
+
+        return plot_history(self)
+
+
+def minibatches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Array]:
+    """Index arrays that together visit each of n examples once, in random order; the last may be shorter."""
+    order = rng.permutation(n)
+    for start in range(0, n, batch_size):
+        yield order[start : start + batch_size]
+
+
+def fit(
+    model: VAE,
+    x_train: Array,
+    x_test: Array | None = None,
+    *,
+    epochs: int = 10,
+    batch_size: int = 128,
+    optimizer: Optimizer | None = None,
+    binarize: bool = False,
+    lr_schedule: Schedule | None = None,
+    beta_schedule: Schedule | None = None,
+    rng: Rng = 0,
+    verbose: bool = True,
+) -> History:
+    """Train a model, in place.
+
+    Parameters
+    ----------
+    model : VAE
+    x_train, x_test : (N, D) ndarray
+        uint8 grey levels, divided by 255 batch by batch, or floats. The test set is only looked at.
+    epochs : int
+        Passes over the training set.
+    batch_size : int
+        Examples a step; the last step of an epoch takes what is left.
+    optimizer : Optimizer, optional
+        Adam with a learning rate of 0.001 where none is given.
+    binarize : bool
+        Draw each pixel from a Bernoulli with its grey level as the probability: anew in each epoch for
+        training, once for the test set.
+    lr_schedule, beta_schedule : callable, optional
+        Give the optimiser's rate and the model's beta for an epoch; epochs count from 1. The model keeps the
+        last beta.
+    rng : numpy.random.Generator, int or None
+        Draws order, binarization and noise. The same seed gives the same parameters, bit for bit, on the
+        same machine, versions and number of threads.
+    verbose : bool
+        Print a line an epoch and, on a terminal, show a progress bar.
+
+    Returns
+    -------
+    history : History
+        Ctrl-C ends training early: `history.interrupted` is then True, the rows are those of the epochs that
+        ended, and the model keeps all it has learned.
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape or dtype, no examples, pixels out of range, NaN.
+    FloatingPointError
+        When the loss or a parameter stops being finite. It names epoch, step and what is concerned; the model
+        gets back the last parameters whose loss was finite.
+    """
+    support = (0.0, 1.0) if binarize else model.likelihood.support
+    x_train = validation.dataset("x_train", x_train, model.input_dim, support)
+    if x_test is not None:
+        x_test = validation.dataset("x_test", x_test, model.input_dim, support)
+        x_test = draw_binary(x_test, TEST_SEED) if binarize else x_test
+    epochs = validation.positive_int("epochs", epochs)
+    batch_size = validation.positive_int("batch_size", batch_size)
+    optimizer = optimizer or Adam()
+    rng = np.random.default_rng(rng)
+
+    history = History()
+    good, grad = model.params.vector.copy(), np.empty_like(model.params.vector)
+    try:
+        for epoch in range(1, epochs + 1):
+            started = time.perf_counter()
+            optimizer.lr = lr_schedule(epoch) if lr_schedule else optimizer.lr
+            model.beta = beta_schedule(epoch) if beta_schedule else model.beta
+            total = np.zeros(3)
+            steps = minibatches(len(x_train), batch_size, rng)
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # looked for here, and named
+                for step, index in enumerate(_progress(steps, len(x_train), batch_size, epoch, verbose), 1):
+                    batch = x_train[index]
+                    x = to_float(draw_binary(batch, rng) if binarize else batch, model.dtype)
+                    terms, _ = model.terms_and_grad(x, model.draw_eps(len(x), rng), out=grad)
+                    batch_sums = sums(terms)
+                    if not np.isfinite(batch_sums[0]):
+                        raise FloatingPointError(f"epoch {epoch}, step {step}: {_blame(model, terms)}")
+                    np.copyto(good, model.params.vector)
+                    optimizer.step(model.params.vector, grad)
+                    total += batch_sums
+                test = mean_terms(model, x_test, TEST_SEED) if x_test is not None else None
+            _check_epoch(epoch, model, optimizer)
+            train = MeanTerms(*(total / len(x_train)).tolist())
+            history.rows.append(_row(epoch, train, test, time.perf_counter() - started))
+            if verbose:
+                print(epoch_line(history.rows[-1], epochs, model.beta), flush=True)
+    except FloatingPointError:
+        model.params.vector = good
+        raise
+    except KeyboardInterrupt:
+        history.interrupted = True
+        if verbose:
+            print(f"stopped by Ctrl-C in epoch {epoch}: the model keeps what it has learned", flush=True)
+    return history
+
+
+def epoch_line(row: dict[str, float], epochs: int, beta: float) -> str:
+    """One line on one epoch; with beta other than 1 it tells the loss and the bound apart."""
+    part = "train" if np.isnan(row["test_loss"]) else "test"
+    nll, kl = row[f"{part}_nll"], row[f"{part}_kl"]
+    test = "" if part == "train" else f"  test loss {row['test_loss']:8.3f}"
+    weight, elbo = ("", "") if beta == 1 else (f"{beta:g} x ", f"  elbo {-(nll + kl):8.3f}")
+    return (
+        f"epoch {row['epoch']:{len(str(epochs))}.0f}/{epochs}  train loss {row['train_loss']:8.3f}{test}"
+        f" = nll {nll:.3f} + {weight}kl {kl:.3f}{elbo}  {row['seconds']:.1f} s"
+    )
+
+
+def _row(epoch: int, train: MeanTerms, test: MeanTerms | None, seconds: float) -> dict[str, float]:
+    test = test or MeanTerms(np.nan, np.nan, np.nan)
+    values = (epoch, train.loss, train.nll, train.kl, test.loss, test.nll, test.kl, seconds)
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _progress(steps: Iterator[Array], n: int, batch_size: int, epoch: int, verbose: bool) -> Any:
+    """The steps behind a bar, where there is a terminal to show one."""
+    if not (verbose and sys.stderr.isatty()):
+        return steps
+    from tqdm import tqdm
+
+    return tqdm(steps, f"epoch {epoch}", total=-(-n // batch_size), leave=False, unit="step")
+
+
+def _blame(model: VAE, terms: LossTerms) -> str:
+    """What it was that stopped being finite: a parameter if any, else a term of the loss."""
+    advice = "try a smaller learning rate"
+    for name, array in model.params.items():
+        if not np.all(np.isfinite(array)):
+            return f"the parameter {name} is no longer finite: {advice}"
+    term = "nll" if not np.all(np.isfinite(terms.nll)) else "kl"
+    return f"the {term} is no longer finite, though all parameters are: {advice}"
+
+
+def _check_epoch(epoch: int, model: VAE, optimizer: Optimizer) -> None:
+    """An overflow in the last step, or one in the optimiser that would freeze parameters silently, is an error."""
+    vectors = {"the parameter": model.params.vector} | {
+        f"the optimizer's {moment} of": vector for moment, vector in optimizer.state.items()
+    }
+    for what, vector in vectors.items():
+        for name, array in model.params.like(vector).items():
+            if not np.all(np.isfinite(array)):
+                raise FloatingPointError(
+                    f"epoch {epoch}, last step: {what} {name} is no longer finite: try a smaller learning rate"
+                )
