@@ -83,7 +83,7 @@ def gradient_errors(
             raise ValueError(f"gradient {i} has shape {np.shape(gradient)}, expected {arg.shape}, that of its arg")
 
     analytic = [np.array(gradient) for gradient in gradients]  # copies: forward may reuse its buffers
-    reference = pattern(cache).copy() if pattern else None
+    reference = np.array(pattern(cache)) if pattern else np.empty(0)
 
     def objective() -> float:
         out, cache = forward(*args)

@@ -4,6 +4,8 @@ Every function returns its output and a cache: exactly what its backward needs, 
 Every backward takes the gradient of the loss by the output and returns the gradient by the inputs.
 """
 
+from typing import Any
+
 import numpy as np
 
 from npvae.types import Array
@@ -36,7 +38,7 @@ def dense(x: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def dense_backward(
     dy: Array, cache: tuple[Array, Array], out: tuple[Array, Array] | None = None, need_dx: bool = True
-) -> tuple[Array | None, Array, Array]:
+) -> tuple[Any, Array, Array]:
     r"""Gradients of `dense`.
 
     Parameters

@@ -1,7 +1,8 @@
 """The decoder's distribution over x: Bernoulli pixels or Gaussian ones, each loss with its gradient.
 
 First the mathematics, in pairs; then two small classes that tell a model which pair to use, what the
-likelihood learns, and how to turn the decoder's output into a mean or a draw.
+likelihood learns, how it starts, and how to turn the
+decoder's output into a mean or a draw.
 """
 
 import math
@@ -165,8 +166,8 @@ class Likelihood(Protocol):
     def mean(self, output: Array) -> Array:
         """E[x given z], shape of output."""
 
-    def link(self, mean: Array) -> Array:
-        """The decoder output whose mean is the given one: the inverse of `mean`."""
+    def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
+        """Set the output's bias, and what the likelihood learns, to fit x (N, D) without any z."""
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: np.random.Generator) -> Array:
         """A draw of x, shape of output."""
@@ -191,9 +192,9 @@ class Bernoulli:
     def mean(self, output: Array) -> Array:
         return sigmoid(output)[0]
 
-    def link(self, mean: Array) -> Array:
-        mean = np.clip(mean, 1e-3, 1 - 1e-3)  # a pixel black in every image would ask for an infinite logit
-        return np.log(mean / (1 - mean))
+    def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
+        mean = np.clip(np.mean(x, axis=0), 1e-3, 1 - 1e-3)  # always black would ask for an infinite logit
+        params["output.b"][...] = np.log(mean / (1 - mean))
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: np.random.Generator) -> Array:
         draw = rng.random(output.shape, dtype=output.dtype) < self.mean(output)
@@ -207,7 +208,7 @@ class Gaussian:
     ----------
     std : float or "learned"
         Standard deviation of every pixel, in the units of x. "learned" makes it one parameter,
-        `output.logvar`, which starts at std = 1.
+        `output.logvar`, which starts at std = 1 (or where `Model.init_output` puts it).
     """
 
     support = (-math.inf, math.inf)
@@ -238,8 +239,10 @@ class Gaussian:
     def mean(self, output: Array) -> Array:
         return output
 
-    def link(self, mean: Array) -> Array:
-        return mean
+    def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
+        params["output.b"][...] = np.mean(x, axis=0)
+        if self.std == "learned":
+            params["output.logvar"][...] = np.log(np.mean(np.var(x, axis=0)) + 1e-6)
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: np.random.Generator) -> Array:
         noise = rng.standard_normal(output.shape, dtype=output.dtype)

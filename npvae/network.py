@@ -49,12 +49,11 @@ class MLP:
             caches.append((dense_cache, activation_cache))
         return h, caches
 
-    def backward(self, dh: Array, caches: list[Any], grads: Parameters, need_dx: bool = True) -> Array | None:
+    def backward(self, dh: Array, caches: list[Any], grads: Parameters, need_dx: bool = True) -> Any:
         """Gradient by x, (N, I), or None where it is not needed. Those by W and b are written into grads."""
         _, activation_backward = ACTIVATIONS[self.activation]
-        dx: Array | None = dh
         for layer, (dense_cache, activation_cache) in zip(self.layers[::-1], caches[::-1], strict=True):
             need = need_dx or layer != self.layers[0]
-            da = activation_backward(dx, activation_cache)
-            dx, _, _ = dense_backward(da, dense_cache, out=grads.layer(layer), need_dx=need)
-        return dx
+            da = activation_backward(dh, activation_cache)
+            dh, _, _ = dense_backward(da, dense_cache, out=grads.layer(layer), need_dx=need)
+        return dh

@@ -142,7 +142,7 @@ def plot_latent(model: "VAE", x: Array, labels: Array, points: int = 2000) -> Fi
     for i, label in enumerate(classes):
         chosen = mu[labels == label]
         colour = plt.get_cmap("viridis")(0.9 * i / max(1, len(classes) - 1))
-        axes.scatter(*chosen.T, marker=f"${label}$", s=28, color=colour, linewidths=0.2)
+        axes.scatter(chosen[:, 0], chosen[:, 1], marker=f"${label}$", s=28, color=colour, linewidths=0.2)
     angle = np.linspace(0, 2 * np.pi, 200)
     axes.plot(2 * np.cos(angle), 2 * np.sin(angle), color=BLACK, linestyle=":", label="prior, 2 sigma")
     axes.legend(loc="upper right")

@@ -81,6 +81,12 @@ class History:
         return plot_history(self)
 
 
+class DivergenceError(FloatingPointError):
+    """Training has left the finite numbers. The history of the epochs before is in `history`."""
+
+    history: History
+
+
 def minibatches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Array]:
     """Index arrays that together visit each of n examples once, in random order; the last may be shorter."""
     order = rng.permutation(n)
@@ -137,9 +143,9 @@ def fit(
     ------
     ValueError
         For a wrong shape or dtype, no examples, pixels out of range, NaN.
-    FloatingPointError
-        When the loss or a parameter stops being finite. It names epoch, step and what is concerned; the model
-        gets back the last parameters whose loss was finite.
+    DivergenceError
+        A FloatingPointError, when the loss or a parameter stops being finite. It names epoch, step and what is
+        concerned; the model gets back the last parameters whose loss was finite.
     """
     support = (0.0, 1.0) if binarize else model.likelihood.support
     x_train = validation.dataset("x_train", x_train, model.input_dim, support)
@@ -167,7 +173,7 @@ def fit(
                     terms, _ = model.terms_and_grad(x, model.draw_eps(len(x), rng), out=grad)
                     batch_sums = sums(terms)
                     if not np.isfinite(batch_sums[0]):
-                        raise FloatingPointError(f"epoch {epoch}, step {step}: {_blame(model, terms)}")
+                        raise DivergenceError(f"epoch {epoch}, step {step}: {_blame(model, terms)}")
                     np.copyto(good, model.params.vector)
                     optimizer.step(model.params.vector, grad)
                     total += batch_sums
@@ -177,8 +183,9 @@ def fit(
             history.rows.append(_row(epoch, train, test, time.perf_counter() - started))
             if verbose:
                 print(epoch_line(history.rows[-1], epochs, model.beta), flush=True)
-    except FloatingPointError:
+    except DivergenceError as error:
         model.params.vector = good
+        error.history = history
         raise
     except KeyboardInterrupt:
         history.interrupted = True
@@ -195,7 +202,7 @@ def epoch_line(row: dict[str, float], epochs: int, beta: float) -> str:
     weight, elbo = ("", "") if beta == 1 else (f"{beta:g} x ", f"  elbo {-(nll + kl):8.3f}")
     return (
         f"epoch {row['epoch']:{len(str(epochs))}.0f}/{epochs}  train loss {row['train_loss']:8.3f}{test}"
-        f" = nll {nll:.3f} + {weight}kl {kl:.3f}{elbo}  {row['seconds']:.1f} s"
+        f" = nll {nll:.3f} + {weight}kl {kl:.3f}{elbo}  {row['seconds']:.2f} s"
     )
 
 
@@ -232,6 +239,6 @@ def _check_epoch(epoch: int, model: VAE, optimizer: Optimizer) -> None:
     for what, vector in vectors.items():
         for name, array in model.params.like(vector).items():
             if not np.all(np.isfinite(array)):
-                raise FloatingPointError(
+                raise DivergenceError(
                     f"epoch {epoch}, last step: {what} {name} is no longer finite: try a smaller learning rate"
                 )

@@ -5,7 +5,7 @@ import math
 import os
 import struct
 import zlib
-from typing import IO
+from io import BufferedReader
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from npvae.types import Array
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 1 << 20
+Stream = gzip.GzipFile | BufferedReader
 
 
 def read_idx(path: str | os.PathLike[str]) -> Array:
@@ -51,7 +52,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
             raise ValueError(f"{path} is a damaged gzip file: {error}") from error
 
 
-def _parse(file: IO[bytes], path: str | os.PathLike[str]) -> Array:  # type: ignore[type-arg, unused-ignore]
+def _parse(file: Stream, path: str | os.PathLike[str]) -> Array:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:
         raise ValueError(f"{path} is not an IDX file: it begins with the bytes {magic.hex(' ') or '(none)'}")
@@ -68,7 +69,7 @@ def _parse(file: IO[bytes], path: str | os.PathLike[str]) -> Array:  # type: ign
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_up_to(file: IO[bytes], size: int) -> bytearray:
+def _read_up_to(file: Stream, size: int) -> bytearray:
     """At most size bytes; a chunk at a time, since read(size) would reserve memory for all of it at once."""
     content = bytearray()
     while len(content) < size and (chunk := file.read(min(CHUNK, size - len(content)))):

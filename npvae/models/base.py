@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae import validation
+from npvae.data.pixels import to_float
 from npvae.files import write_atomically
 from npvae.likelihoods import Likelihood, make_likelihood
 from npvae.network import ACTIVATIONS, INITIALIZERS, MLP
@@ -81,19 +82,26 @@ class Model:
         for name, array in self.params.items():
             if array.ndim == 2:
                 draw = INITIALIZERS[self.activation] if name in hidden else glorot_uniform
-                array[...] = draw(array.shape, rng)  # type: ignore[arg-type]
+                array[...] = draw(array.shape, rng)
 
-    def set_output_bias(self, mean: Array) -> None:
-        """Start the decoder at the average image, so that training need not find it first.
+    def init_output(self, x: Array) -> None:
+        """Start the decoder at what it can say without z, so that training need not find it first.
+
+        The output bias becomes that of the mean image; a learned standard deviation, the spread around it.
 
         Parameters
         ----------
-        mean : (D,) ndarray
-            Mean of the data, pixel by pixel, on the models' scale.
+        x : (N, D) ndarray
+            The training set, uint8 grey levels or floats. At most some 10,000 of it are looked at.
+
+        Raises
+        ------
+        ValueError
+            For a wrong shape or dtype, N = 0, pixels out of range, NaN.
         """
-        mean = validation.matrix("mean", np.asarray(mean)[None], self.input_dim, "input_dim", self.dtype)
-        validation.within("mean", mean, self.likelihood.support)
-        self.params["output.b"][...] = self.likelihood.link(mean[0])
+        x = validation.dataset("x", x, self.input_dim, self.likelihood.support)
+        some = to_float(x[:: max(1, len(x) // 5000)], np.float64)
+        self.likelihood.init_output(some, self.params)
 
     # What a subclass writes out: the loss of each example, and the gradient of any weighting of them.
 
@@ -159,7 +167,7 @@ class Model:
 
     def draw_eps(self, n: int, rng: Rng = None) -> Any:
         """Draw the noise for n examples: (n, L), from N(0, I)."""
-        return np.random.default_rng(rng).standard_normal((n, self.latent_dim), dtype=self.dtype)  # type: ignore[arg-type]
+        return np.random.default_rng(rng).standard_normal((n, self.latent_dim), dtype=self.dtype.name)  # type: ignore[arg-type]
 
     def _images(self, x: Array) -> Array:
         x = validation.matrix("x", x, self.input_dim, "input_dim", self.dtype)
@@ -192,8 +200,9 @@ class Model:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write configuration and parameters into one .npz file, without pickles, whole or not at all."""
-        header = json.dumps({"format": FORMAT, **self.config})
-        write_atomically(path, lambda file: np.savez(file, config=np.array(header), **self.params))
+        config = json.dumps({"format": FORMAT, **self.config})
+        arrays: dict[str, Any] = {"config": np.array(config), **self.params}
+        write_atomically(path, lambda file: np.savez(file, **arrays))
 
     @classmethod
     def load(cls: type[M], path: str | os.PathLike[str]) -> M:
@@ -204,9 +213,7 @@ class Model:
         return cls.from_file(path, config, arrays)
 
     @classmethod
-    def from_file(
-        cls: type[M], path: str | os.PathLike[str], config: dict[str, Any], arrays: dict[str, Array]
-    ) -> M:
+    def from_file(cls: type[M], path: str | os.PathLike[str], config: dict[str, Any], arrays: dict[str, Array]) -> M:
         """The model that a file's configuration and arrays describe, or a ValueError."""
         arguments = {key: value for key, value in config.items() if key not in ("class", "format")}
         try:
@@ -228,7 +235,7 @@ def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[
             arrays = {name: file[name] for name in file.files}
         config = json.loads(str(arrays.pop("config")))
         version = config["format"]
-        config["class"]  # noqa: B018 - its absence is the error
+        config["class"]
     except OSError:
         raise
     except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:

@@ -1,0 +1,183 @@
+"""The command line: what can be typed, what it means, and how errors are told. The work is in commands.py."""
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import npvae
+from npvae import commands
+
+TRAIN_EXAMPLES = """\
+examples:
+  npvae train                                 784-400-20 on MNIST, 10 epochs: about half a minute
+  npvae train --data digits                   8 x 8 digits: a few seconds
+  npvae train --latent-dim 2                  draws the latent plane as well
+  npvae train --hidden-dims 500 200 --activation tanh
+  npvae train --hidden-dims                   no hidden layer: a linear VAE
+  npvae train --likelihood gaussian           grey pixels, standard deviation learned
+  npvae train --likelihood gaussian --std 0.3
+  npvae train --beta 4 --epochs 20 --seed 1
+  npvae train --data fashion/train-images-idx3-ubyte.gz --out runs/fashion
+"""
+SAMPLE_EXAMPLES = """\
+examples:
+  npvae sample runs/mnist-vae-20260101-120000
+  npvae sample RUN -n 16 --seed 3 --out sixteen.png
+  npvae sample RUN -n 5000 --out images.npy   as an array, (5000, 784) floats
+"""
+EVALUATE_EXAMPLES = """\
+examples:
+  npvae evaluate runs/mnist-vae-20260101-120000
+  npvae evaluate RUN --data other.npz         on the test images of other data
+"""
+GRADCHECK_EXAMPLES = """\
+examples:
+  npvae gradcheck
+  npvae gradcheck --seed 7                    at other points, with other noise
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, and keeps examples as they are written."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def _number(kind: Callable[[str], Any], fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not fits(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
+        return value
+
+    return parse
+
+
+whole = _number(int, lambda value: value >= 1, "a whole number, 1 or more")
+seed = _number(int, lambda value: value >= 0, "a whole number, 0 or more")
+positive = _number(float, lambda value: 0 < value < math.inf, "a finite number above 0")
+not_negative = _number(float, lambda value: 0 <= value < math.inf, "a finite number, 0 or more")
+
+
+def std(text: str) -> float | str:
+    """A finite float above 0, or "learned"."""
+    return text if text == "learned" else float(positive(text))
+
+
+def make_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(prog="npvae", description=npvae.__doc__)
+    parser.add_argument("--version", action="version", version=f"npvae {npvae.__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    train = subparsers.add_parser(
+        "train",
+        help="train a VAE; with no options, on MNIST",
+        description="Train a VAE. Leaves the model, its history and its figures in a new folder.",
+        epilog=TRAIN_EXAMPLES,
+    )
+    train.set_defaults(run=commands.train)
+    add = train.add_argument
+    add(
+        "--data",
+        default="mnist",
+        help="mnist, digits, or a path: an IDX or .npy file of images, an .npz with x_train, or a folder of IDX "
+        "files; beside an IDX file its labels and test images are found by their usual names (default: mnist)",
+    )
+    add(
+        "--likelihood",
+        choices=("bernoulli", "gaussian"),
+        default="bernoulli",
+        help="what the decoder's output parametrises (default: bernoulli)",
+    )
+    add("--std", type=std, help='standard deviation of a gaussian pixel, or "learned" (default: learned)')
+    add(
+        "--binarize",
+        choices=("stochastic", "threshold", "none"),
+        help="draw pixels as 0 or 1 anew in each epoch, cut them at one half, or leave them grey "
+        "(default: stochastic for bernoulli, none for gaussian)",
+    )
+    add("--latent-dim", type=whole, default=20, metavar="L", help="dimensions of the latent space (default: 20)")
+    add(
+        "--hidden-dims",
+        type=whole,
+        nargs="*",
+        default=[400],
+        metavar="H",
+        help="widths of the encoder's hidden layers; the decoder has them in reverse (default: 400)",
+    )
+    add("--activation", choices=("relu", "tanh"), default="relu", help="of the hidden layers (default: relu)")
+    add("--beta", type=not_negative, default=1.0, help="weight of the KL term (default: 1)")
+    add("--epochs", type=whole, help="passes over the data (default: 10; 100 for digits)")
+    add("--batch-size", type=whole, metavar="N", help="images a step (default: 128; 32 for digits)")
+    add("--lr", type=positive, default=1e-3, help="Adam's learning rate (default: 0.001)")
+    add("--seed", type=seed, default=0, help="of weights, order, binarization and noise (default: 0)")
+    add("--out", metavar="DIR", help="folder to make, new or empty (default: runs/<data>-vae-<time>)")
+
+    sample = subparsers.add_parser(
+        "sample",
+        help="draw new images from a trained model",
+        description="Draw z from the prior N(0, I), decode it, and write the images.",
+        epilog=SAMPLE_EXAMPLES,
+    )
+    sample.set_defaults(run=commands.sample)
+    sample.add_argument("folder", metavar="RUN", help="folder that npvae train has made")
+    sample.add_argument("-n", type=whole, default=100, help="how many images (default: 100)")
+    sample.add_argument("--seed", type=seed, default=0, help="of the draw (default: 0)")
+    sample.add_argument("--output-noise", action="store_true", help="draw each pixel, in place of its mean")
+    sample.add_argument("--out", metavar="FILE", help=".png or .npy (default: RUN/samples-seed-<seed>.png)")
+
+    evaluate = subparsers.add_parser(
+        "evaluate",
+        help="how good a trained model is on its test images",
+        description="Loss, its two terms, the bound and the active units on test images, z drawn from q(z|x).",
+        epilog=EVALUATE_EXAMPLES,
+    )
+    evaluate.set_defaults(run=commands.evaluate)
+    evaluate.add_argument("folder", metavar="RUN", help="folder that npvae train has made")
+    evaluate.add_argument("--data", help="other data, as in npvae train (default: what it was trained on)")
+
+    gradcheck = subparsers.add_parser(
+        "gradcheck",
+        help="check every gradient against finite differences",
+        description="Check every function, and every parameter of small models, against finite differences.",
+        epilog=GRADCHECK_EXAMPLES,
+    )
+    gradcheck.set_defaults(run=commands.gradcheck)
+    gradcheck.add_argument("--seed", type=seed, default=0, help="of points, noise, upstream gradients (default: 0)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
+    os.environ.setdefault("MPLBACKEND", "agg")  # figures go to files: no screen is needed
+    arguments = make_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except commands.UsageError as error:
+        return _fail(str(error), 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left
+        return 1
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except (ValueError, FloatingPointError, MemoryError) as error:
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"npvae: error: {' '.join(message.split())}", file=sys.stderr)
+    return status

@@ -1,0 +1,140 @@
+"""A training run on disk: a folder with the model, its configuration, its history and its figures."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import npvae
+from npvae.data.pixels import to_float
+from npvae.data.sources import SHIPPED, Dataset
+from npvae.files import write_atomically, write_text
+from npvae.models import VAE, load_model
+from npvae.training import History
+from npvae.types import Array
+
+DPI = 100
+
+
+def new_folder(out: str | None, data: str, model: str) -> Path:
+    """Make the folder of a run, never one that holds anything.
+
+    Parameters
+    ----------
+    out : str or None
+        The folder; None makes runs/<data>-<model>-<time>.
+
+    Raises
+    ------
+    FileExistsError
+        Where `out` exists and is not empty.
+    """
+    if out is not None:
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise FileExistsError(f"{folder} is not empty: an earlier run is never overwritten; choose another --out")
+        return folder
+    name = f"{data}-{model}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for attempt in range(1, 1000):
+        folder = Path("runs") / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+    raise FileExistsError(f"runs/{name} and 999 more exist")
+
+
+def write_config(
+    folder: Path, model: VAE, data: str, image_shape: tuple[int, int], training: Mapping[str, Any]
+) -> None:
+    """Write config.json: all that is needed to make the run again."""
+    config = {
+        "npvae": npvae.__version__,
+        "numpy": np.__version__,
+        "data": data if data in SHIPPED else str(Path(data).resolve()),
+        "image_shape": image_shape,
+        "model": model.config,
+        "training": training,
+    }
+    write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
+
+
+def open_run(folder: str) -> tuple[VAE, dict[str, Any]]:
+    """The model and the configuration of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the folder is not one of a run.
+    ValueError
+        Where its files are damaged.
+    """
+    place = Path(folder)
+    if not (place / "model.npz").is_file():
+        raise FileNotFoundError(f"{folder} is not the folder of a run: there is no model.npz in it")
+    try:
+        config = json.loads((place / "config.json").read_text("utf-8"))
+        config["data"], config["image_shape"], config["training"]["binarize"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{place / 'config.json'} is damaged: {error!r}") from error
+    model = load_model(place / "model.npz")
+    assert isinstance(model, VAE)
+    return model, config
+
+
+def write_results(folder: Path, model: VAE, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
+    """Write model, history and figures; returns what each file shows."""
+    model.save(folder / "model.npz")
+    written = {"model.npz": "the trained model, for npvae.load_model"}
+    written["config.json"] = "how it was made"
+    history.to_csv(folder / "history.csv")
+    written["history.csv"] = "losses of each epoch, nats per example"
+    return written | _write_figures(folder, model, history, dataset, seed)
+
+
+def _write_figures(folder: Path, model: VAE, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
+    from npvae import plots
+
+    shape = dataset.image_shape
+    figures = {}
+    if len(history):
+        figures["curves.png"] = plots.plot_history(history), "the loss and its two terms over the epochs"
+    x = to_float(dataset.x_test[:10], model.dtype)
+    figures["reconstructions.png"] = (
+        plots.plot_reconstructions(x, model.reconstruct(x), shape),
+        "test images above their reconstructions",
+    )
+    figures["samples.png"] = plots.plot_images(model.sample(100, seed), 10, shape), "100 samples from the prior"
+    if model.latent_dim == 2:
+        figures["manifold.png"] = plots.plot_manifold(model, shape), "what the latent plane decodes to"
+    if model.latent_dim == 2 and dataset.y_test is not None:
+        figures["latent.png"] = (
+            plots.plot_latent(model, to_float(dataset.x_test, model.dtype), dataset.y_test),
+            "where test images lie in the latent plane, by label",
+        )
+    for name, (figure, _) in figures.items():
+        save_figure(figure, folder / name)
+    return {name: what for name, (_, what) in figures.items()}
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all, and let go of it."""
+    import matplotlib.pyplot as plt
+
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
+    plt.close(figure)
+
+
+def save_images(images: Array, path: Path, shape: tuple[int, int]) -> None:
+    """Write images as a picture, or as an array where the path ends in .npy."""
+    if path.suffix == ".npy":
+        return write_atomically(path, lambda file: np.save(file, images))
+    from npvae import plots
+
+    save_figure(plots.plot_images(images, 10, shape), path)
