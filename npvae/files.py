@@ -1,11 +1,17 @@
-"""Files are written beside their place and renamed into it, so that nothing is ever left half-written."""
+"""Files: written beside their place and renamed into it, never left half-written; read without pickles."""
 
 import os
 import tempfile
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
+
+from npvae.types import Array
 
 PATIENCE = 10
 """How often a rename is tried on Windows, where a virus scanner or a viewer may hold the file for a moment."""
@@ -43,6 +49,24 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """Every array of an .npz file.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    ValueError
+        For a file that is damaged, is not .npz, or holds Python objects: those are never unpickled.
+    """
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{path} is not an .npz file of plain arrays, or it is damaged: {error}") from error
 
 
 def _replace(source: str, target: Path) -> None:

@@ -85,26 +85,26 @@ def gradient_errors(
     analytic = [np.array(gradient) for gradient in gradients]  # copies: forward may reuse its buffers
     reference = np.array(pattern(cache)) if pattern else np.empty(0)
 
-    def objective() -> float:
+    def evaluate() -> Array:
         out, cache = forward(*args)
         if pattern and not np.array_equal(pattern(cache), reference):
             raise KinkError
-        return float(np.sum(dout * out))
+        return np.array(out)
 
-    return [_relative(gradient, _numeric(objective, arg)) for gradient, arg in zip(analytic, args, strict=True)]
+    return [_relative(gradient, _numeric(evaluate, arg, dout)) for gradient, arg in zip(analytic, args, strict=True)]
 
 
-def _numeric(objective: Callable[[], float], arg: Array) -> Array:
-    """Central differences by every entry of arg, which objective looks at."""
+def _numeric(evaluate: Callable[[], Array], arg: Array, dout: Array) -> Array:
+    """Central differences by every entry of arg, which evaluate looks at."""
     numeric = np.empty_like(arg)
     for index in np.ndindex(arg.shape):
         value = arg[index]
         arg[index] = value + STEP
-        above = objective()
+        above = evaluate()
         arg[index] = value - STEP
-        below = objective()
+        below = evaluate()
         arg[index] = value
-        numeric[index] = (above - below) / (2 * STEP)
+        numeric[index] = np.sum(dout * (above - below)) / (2 * STEP)
     return numeric
 
 

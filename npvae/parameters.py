@@ -15,7 +15,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Parameters(Mapping[str, Array]):
-    """Names to arrays, every array a view into one vector.
+    """Names to arrays, every array a view into one vector. Assigning to a name copies the values in.
 
     Parameters
     ----------
@@ -57,6 +57,9 @@ class Parameters(Mapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         return self._views[name]
+
+    def __setitem__(self, name: str, values: Array) -> None:
+        self._views[name][...] = values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)

@@ -28,12 +28,13 @@ def plot_history(history: "History") -> Figure:
     if held_out:
         left.plot(epochs, history["test_loss"], color=ORANGE, marker=".", label="test")
     left.legend()
-    left.set(title="loss", xlabel="epoch", ylabel="nats per example")
+    left.set(title="loss")
     right.plot(epochs, history[f"{part}_nll"], color=BLACK, marker=".")
-    right.set(title=f"reconstruction (nll, {part})", xlabel="epoch")
+    right.set(title=f"reconstruction (nll, {part})")
     far_right.plot(epochs, history[f"{part}_kl"], color=GREEN, marker=".")
-    far_right.set(title=f"KL divergence ({part})", xlabel="epoch")
+    far_right.set(title=f"KL divergence ({part})")
     for axes in (left, right, far_right):
+        axes.set(xlabel="epoch", ylabel="nats per example")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     return figure

@@ -50,13 +50,23 @@ def rows(name: str, array: Array, width: int, width_name: str) -> None:
 def matrix(name: str, values: Any, width: int, width_name: str, dtype: DTypeLike) -> Array:
     """The values as an (N, width) array of the model's dtype, N of 1 or more, or a ValueError."""
     array = np.asarray(values)
+    if array.dtype.kind not in "fbiu":
+        raise ValueError(f"{name} has dtype {array.dtype}, expected real numbers")
+    rows(name, array, width, width_name)
+    return array.astype(dtype, copy=False)
+
+
+def images(name: str, values: Any, width: int, support: tuple[float, float], dtype: DTypeLike) -> Array:
+    """A batch of images, floats in the interval, as an (N, width) array of the model's dtype, or a ValueError."""
+    array = np.asarray(values)
     if array.dtype.kind not in "fb":
         raise ValueError(
             f"{name} has dtype {array.dtype}, expected floats: "
             "divide grey levels by 255, or convert with .astype(np.float32)"
         )
-    rows(name, array, width, width_name)
-    return array.astype(dtype, copy=False)
+    array = matrix(name, array, width, "input_dim", dtype)
+    within(name, array, support)
+    return array
 
 
 def pixels(name: str, values: Any) -> Array:

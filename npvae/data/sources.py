@@ -1,7 +1,5 @@
 """A data set from a name or a path: the shipped ones, or anyone's IDX, .npy and .npz files."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ import numpy as np
 from npvae import validation
 from npvae.data.idx import read_idx
 from npvae.data.shipped import load_digits, load_mnist
+from npvae.files import read_arrays
 from npvae.types import Array
 
 SHIPPED = {"mnist": (load_mnist, 28), "digits": (load_digits, 8)}
@@ -75,16 +74,10 @@ def _train_images_in(folder: Path) -> Path:
 
 
 def _read_npz(path: Path) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name in ("x_train", "y_train", "x_test", "y_test")}
-            names = file.files
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is not an .npz file of plain arrays, or it is damaged: {error}") from error
+    arrays = read_arrays(path)
     if "x_train" not in arrays:
-        raise ValueError(
-            f"{path} holds {', '.join(names) or 'nothing'}, expected x_train (and x_test, y_train, y_test)"
-        )
+        names = ", ".join(arrays) or "nothing"
+        raise ValueError(f"{path} holds {names}, expected x_train (and x_test, y_train, y_test)")
     return arrays
 
 

@@ -5,8 +5,6 @@ The mathematics of each model, its forward and its backward, stands in the model
 
 import json
 import os
-import zipfile
-import zlib
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from npvae import validation
 from npvae.data.pixels import to_float
-from npvae.files import write_atomically
+from npvae.files import read_arrays, write_atomically
 from npvae.likelihoods import Likelihood, make_likelihood
 from npvae.network import ACTIVATIONS, INITIALIZERS, MLP
 from npvae.parameters import Parameters, dense_shapes, glorot_uniform
@@ -167,12 +165,10 @@ class Model:
 
     def draw_eps(self, n: int, rng: Rng = None) -> Any:
         """Draw the noise for n examples: (n, L), from N(0, I)."""
-        return np.random.default_rng(rng).standard_normal((n, self.latent_dim), dtype=self.dtype.name)  # type: ignore[arg-type]
+        return np.random.default_rng(rng).standard_normal((n, self.latent_dim), dtype=self.dtype.name)
 
     def _images(self, x: Array) -> Array:
-        x = validation.matrix("x", x, self.input_dim, "input_dim", self.dtype)
-        validation.within("x", x, self.likelihood.support)
-        return x
+        return validation.images("x", x, self.input_dim, self.likelihood.support, self.dtype)
 
     def _latents(self, name: str, z: Array) -> Array:
         return validation.matrix(name, z, self.latent_dim, "latent_dim", self.dtype)
@@ -230,16 +226,12 @@ class Model:
 
 def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
     """The configuration and the arrays of a file written by `Model.save`, or a ValueError."""
+    arrays = read_arrays(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
         config = json.loads(str(arrays.pop("config")))
-        version = config["format"]
-        config["class"]
-    except OSError:
-        raise
-    except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is not a saved model, or it is damaged: {error}") from error
+        version, _ = config["format"], config["class"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a saved model: it has no configuration ({error!r})") from error
     if version != FORMAT:
         raise ValueError(f"{path} has format {version}, expected {FORMAT}: it is from another version of npvae")
     return config, arrays

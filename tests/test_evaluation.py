@@ -1,0 +1,68 @@
+import math
+
+import numpy as np
+import pytest
+from support import D, L, small_vae
+
+import npvae
+
+
+def images(n=1200, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, D), np.uint8)
+
+
+def test_a_model_that_knows_nothing_needs_one_bit_a_pixel():
+    model, *_ = small_vae()
+    model.params.vector = 0
+    result = npvae.evaluate(model, images())
+    assert math.isclose(result.bits_per_pixel, 1, rel_tol=1e-12)
+    assert math.isclose(result.elbo, -D * math.log(2), rel_tol=1e-12)
+    assert result.active_units == 0
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0, 4.0])
+def test_the_elbo_does_not_depend_on_beta_and_the_loss_does(beta):
+    model, *_ = small_vae(beta=beta)
+    result = npvae.evaluate(model, images())
+    assert math.isclose(result.elbo, -(result.nll + result.kl), rel_tol=1e-12)
+    assert math.isclose(result.loss, result.nll + beta * result.kl, rel_tol=1e-12)
+
+
+def test_the_means_are_over_all_examples_with_z_drawn_from_q():
+    model, *_ = small_vae(hidden_dims=())
+    model.params["output.W"] *= 3  # a decoder that listens to z
+    x = npvae.to_float(images(1200), np.float64)
+    result = npvae.evaluate(model, x, rng=3)
+    terms = model.loss_terms(x, np.random.default_rng(3).standard_normal((1200, L)))
+    assert math.isclose(result.nll, terms.nll.mean(), rel_tol=1e-12)
+    at_the_mean = model.loss_terms(x, np.zeros((1200, L)))
+    assert abs(result.nll - at_the_mean.nll.mean()) > 0.01
+
+
+def test_the_same_seed_gives_the_same_numbers_and_grey_levels_are_divided_by_255():
+    model, *_ = small_vae()
+    assert npvae.evaluate(model, images()) == npvae.evaluate(model, images() / 255)
+
+
+def test_a_unit_is_active_where_its_mean_varies_with_x():
+    model, *_ = small_vae(hidden_dims=())
+    x = npvae.to_float(images(), np.float64)
+    model.params["mu.W"][...] = 0
+    model.params["mu.b"][...] = 5
+    spread = x[:, 0].std()
+    model.params["mu.W"][0, :] = np.array([0.0, 0.09, 0.11]) / spread  # variances 0, 0.0081 and 0.0121
+    assert npvae.evaluate(model, x).active_units == 1
+
+
+def test_printed_every_number_has_its_unit():
+    model, *_ = small_vae()
+    text = str(npvae.evaluate(model, images()))
+    assert text.count("nats per image") == 4
+    assert "per pixel" in text
+    assert f"active of {L}" in text
+
+
+def test_data_that_does_not_fit_is_refused():
+    model, *_ = small_vae()
+    with pytest.raises(ValueError, match=r"x has shape \(2, 8\)"):
+        npvae.evaluate(model, np.zeros((2, 8), np.uint8))

@@ -1,0 +1,40 @@
+"""What the package as a whole promises."""
+
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import npvae
+
+ROOT = Path(__file__).parent.parent
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def test_importing_npvae_imports_neither_matplotlib_nor_tqdm():
+    loaded = run_python("import npvae, sys; print([m for m in ('matplotlib', 'tqdm') if m in sys.modules])")
+    assert loaded.strip() == "[]"
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in npvae.__all__:
+        assert getattr(npvae, name).__doc__, name
+
+
+def test_the_version_is_that_of_setup_cfg():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert setup["metadata"]["version"] == npvae.__version__
+
+
+@pytest.mark.parametrize("module", ["layers", "latent", "likelihoods", "parameters", "network"])
+def test_the_mathematics_needs_nothing_but_numpy_and_its_own_leaves(module):
+    allowed = {"npvae.types", "npvae.layers", "npvae.parameters"}
+    source = (ROOT / "npvae" / f"{module}.py").read_text("utf-8")
+    imported = {line.split()[1] for line in source.splitlines() if line.startswith("from npvae")}
+    assert imported <= allowed

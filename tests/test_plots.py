@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from support import small_vae
+
+import npvae
+from npvae import plots
+
+
+def gray_pixels(axes):
+    return np.asarray(axes.images[0].get_array())
+
+
+def test_tile_puts_images_row_by_row_with_a_white_line_between():
+    images = np.arange(12).reshape(3, 4) / 100
+    sheet = plots.tile(images, columns=2)
+    assert sheet.shape == (5, 5)
+    np.testing.assert_array_equal(sheet[:2, :2], images[0].reshape(2, 2))
+    np.testing.assert_array_equal(sheet[:2, 3:], images[1].reshape(2, 2))
+    np.testing.assert_array_equal(sheet[3:, :2], images[2].reshape(2, 2))
+    np.testing.assert_array_equal(sheet[2], 1)
+    np.testing.assert_array_equal(sheet[3:, 3:], 1)
+
+
+def test_images_that_are_not_square_are_drawn_in_the_shape_given():
+    sheet = plots.tile(np.zeros((1, 6)), 1, (2, 3))
+    assert sheet.shape == (2, 3)
+    assert plots.tile(np.zeros((1, 6)), 1).shape == (1, 6)
+
+
+def test_reconstructions_show_the_inputs_above_what_the_model_makes_of_them():
+    x, x_hat = np.zeros((3, 4)), np.full((3, 4), 0.5)
+    top, bottom = plots.plot_reconstructions(x, x_hat).axes
+    np.testing.assert_array_equal(gray_pixels(top), plots.tile(x, 3))
+    np.testing.assert_array_equal(gray_pixels(bottom), plots.tile(x_hat, 3))
+    assert "input" in top.get_title(loc="left")
+
+
+def test_all_pictures_share_one_grey_scale_from_0_to_1():
+    axes = plots.plot_images(np.full((2, 4), 0.5)).axes[0]
+    assert axes.images[0].get_clim() == (0, 1)
+
+
+def test_the_curves_are_the_history_and_every_axis_has_its_unit():
+    history = npvae.History()
+    values = [1.0, 150.0, 120.0, 30.0, 140.0, 115.0, 25.0, 0.1]
+    history.rows = [dict(zip(npvae.training.COLUMNS, values, strict=True))]
+    loss, nll, kl = history.plot().axes
+    assert [line.get_ydata()[0] for line in loss.lines] == [150.0, 140.0]
+    assert (nll.lines[0].get_ydata()[0], kl.lines[0].get_ydata()[0]) == (115.0, 25.0)
+    for axes in (loss, nll, kl):
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "nats per example")
+
+
+def flat_vae():
+    return npvae.VAE(4, 2, (3,))
+
+
+def test_the_manifold_shows_what_the_corners_of_the_plane_decode_to():
+    model = flat_vae()
+    sheet = gray_pixels(plots.plot_manifold(model, cells=3).axes[0])
+    z = 0.967421566  # the quantile of 5/6
+    for (row, column), corner in {(0, 0): (-z, z), (0, 2): (z, z), (2, 0): (-z, -z), (1, 1): (0, 0)}.items():
+        image = sheet[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        np.testing.assert_allclose(image, model.decode(np.array([corner])).reshape(2, 2), rtol=1e-5)
+
+
+def test_the_latent_plane_shows_each_mean_as_its_label():
+    model, x = flat_vae(), np.random.default_rng(0).random((6, 4))
+    axes = plots.plot_latent(model, x, np.array([0, 1, 1, 0, 7, 7])).axes[0]
+    mu, _ = model.encode(x)
+    offsets = [np.asarray(collection.get_offsets()) for collection in axes.collections]
+    for shown, rows in zip(offsets, ([0, 3], [1, 2], [4, 5]), strict=True):
+        np.testing.assert_allclose(shown, mu[rows])
+
+
+@pytest.mark.parametrize("plot", [plots.plot_manifold, lambda model: plots.plot_latent(model, None, None)])
+def test_a_plane_needs_two_latent_dimensions(plot):
+    model, *_ = small_vae()
+    with pytest.raises(ValueError, match="latent_dim 3, expected 2"):
+        plot(model)
+
+
+def test_no_figure_is_wider_than_a_page():
+    model = flat_vae()
+    figures = [
+        plots.plot_images(np.zeros((40, 4)), columns=40),
+        plots.plot_reconstructions(np.zeros((30, 4)), np.zeros((30, 4))),
+        plots.plot_manifold(model),
+    ]
+    assert all(figure.get_size_inches()[0] <= 8 for figure in figures)
