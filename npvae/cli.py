@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import npvae
 from npvae import commands
+from npvae.recipes import RECIPES
 
 TRAIN_EXAMPLES = """\
 examples:
@@ -20,18 +21,28 @@ examples:
   npvae train --likelihood gaussian           grey pixels, standard deviation learned
   npvae train --likelihood gaussian --std 0.3
   npvae train --beta 4 --epochs 20 --seed 1
+  npvae train --model cvae                    told the label: then npvae sample RUN --label 3
+  npvae train --model iwae --importance-samples 5
   npvae train --data fashion/train-images-idx3-ubyte.gz --out runs/fashion
 """
 SAMPLE_EXAMPLES = """\
 examples:
   npvae sample runs/mnist-vae-20260101-120000
   npvae sample RUN -n 16 --seed 3 --out sixteen.png
+  npvae sample RUN --label 3                  threes, from a model trained with --model cvae
   npvae sample RUN -n 5000 --out images.npy   as an array, (5000, 784) floats
 """
 EVALUATE_EXAMPLES = """\
 examples:
   npvae evaluate runs/mnist-vae-20260101-120000
+  npvae evaluate RUN --samples 100            the bound, and a tighter one
   npvae evaluate RUN --data other.npz         on the test images of other data
+"""
+REPRODUCE_EXAMPLES = """\
+examples:
+  npvae reproduce pytorch-example             half a minute
+  npvae reproduce burda2016 --arms vae-1 iwae-5 --scale 0.05     an hour
+  npvae reproduce kingma2014 --scale 0.1
 """
 GRADCHECK_EXAMPLES = """\
 examples:
@@ -83,8 +94,8 @@ def make_parser() -> Parser:
 
     train = subparsers.add_parser(
         "train",
-        help="train a VAE; with no options, on MNIST",
-        description="Train a VAE. Leaves the model, its history and its figures in a new folder.",
+        help="train a model; with no options, a VAE on MNIST",
+        description="Train a VAE or a relative. Leaves the model, its history and its figures in a new folder.",
         epilog=TRAIN_EXAMPLES,
     )
     train.set_defaults(run=commands.train)
@@ -94,6 +105,12 @@ def make_parser() -> Parser:
         default="mnist",
         help="mnist, digits, or a path: an IDX or .npy file of images, an .npz with x_train, or a folder of IDX "
         "files; beside an IDX file its labels and test images are found by their usual names (default: mnist)",
+    )
+    add(
+        "--model",
+        choices=tuple(commands.MODEL_NAMES),
+        default="vae",
+        help="variational, plain, conditional on the label, or importance-weighted (default: vae)",
     )
     add(
         "--likelihood",
@@ -119,11 +136,13 @@ def make_parser() -> Parser:
     )
     add("--activation", choices=("relu", "tanh"), default="relu", help="of the hidden layers (default: relu)")
     add("--beta", type=not_negative, default=1.0, help="weight of the KL term (default: 1)")
+    add("--beta-warmup", type=whole, metavar="E", help="let beta rise in equal steps over the first E epochs")
+    add("--importance-samples", type=whole, metavar="K", help="draws of z for --model iwae (default: 5)")
     add("--epochs", type=whole, help="passes over the data (default: 10; 100 for digits)")
     add("--batch-size", type=whole, metavar="N", help="images a step (default: 128; 32 for digits)")
     add("--lr", type=positive, default=1e-3, help="Adam's learning rate (default: 0.001)")
     add("--seed", type=seed, default=0, help="of weights, order, binarization and noise (default: 0)")
-    add("--out", metavar="DIR", help="folder to make, new or empty (default: runs/<data>-vae-<time>)")
+    add("--out", metavar="DIR", help="folder to make, new or empty (default: runs/<data>-<model>-<time>)")
 
     sample = subparsers.add_parser(
         "sample",
@@ -135,6 +154,7 @@ def make_parser() -> Parser:
     sample.add_argument("folder", metavar="RUN", help="folder that npvae train has made")
     sample.add_argument("-n", type=whole, default=100, help="how many images (default: 100)")
     sample.add_argument("--seed", type=seed, default=0, help="of the draw (default: 0)")
+    sample.add_argument("--label", type=seed, metavar="Y", help="class to draw, for a cvae (default: all, in order)")
     sample.add_argument("--output-noise", action="store_true", help="draw each pixel, in place of its mean")
     sample.add_argument("--out", metavar="FILE", help=".png or .npy (default: RUN/samples-seed-<seed>.png)")
 
@@ -147,6 +167,27 @@ def make_parser() -> Parser:
     evaluate.set_defaults(run=commands.evaluate)
     evaluate.add_argument("folder", metavar="RUN", help="folder that npvae train has made")
     evaluate.add_argument("--data", help="other data, as in npvae train (default: what it was trained on)")
+
+    evaluate.add_argument(
+        "--samples",
+        type=whole,
+        metavar="K",
+        help="estimate log p(x) as well, with K importance samples an image: with 5000 as in the literature, MNIST "
+        "takes a quarter of an hour or more",
+    )
+
+    reproduce = subparsers.add_parser(
+        "reproduce",
+        help="run a published experiment and print ours beside theirs",
+        description="Run a published experiment on MNIST as published. Interrupted, the same command goes on.",
+        epilog=REPRODUCE_EXAMPLES,
+    )
+    reproduce.set_defaults(run=commands.reproduce)
+    reproduce.add_argument("recipe", metavar="NAME", choices=tuple(RECIPES), help=", ".join(RECIPES))
+    reproduce.add_argument("--arms", nargs="+", metavar="ARM", help="some of its runs (default: all)")
+    reproduce.add_argument("--scale", type=positive, default=1.0, help="share of the schedule (default: 1)")
+    reproduce.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
+    reproduce.add_argument("--out", metavar="DIR", help="folder (default: runs/<name>-scale-<scale>-seed-<seed>)")
 
     gradcheck = subparsers.add_parser(
         "gradcheck",

@@ -3,18 +3,29 @@
 import os
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import npvae
-from npvae import evaluation, runs
+from npvae import evaluation, runs, validation
 from npvae.data.pixels import binarize, binarize_threshold
 from npvae.data.sources import Dataset, load_dataset
 from npvae.likelihoods import Gaussian
-from npvae.models import VAE
-from npvae.optim import Adam
+from npvae.models import VAE, AutoEncoder, ConditionalVAE, ImportanceWeightedVAE, Model
+from npvae.optim import Adam, linear_warmup
+from npvae.recipes import RECIPES
+from npvae.reproduce import reproduce as run_recipe
 from npvae.selfcheck import BAR, gradient_table
 from npvae.training import TEST_SEED, DivergenceError, fit
 from npvae.types import Array
 
+MODEL_NAMES: dict[str, type[Model]] = {
+    "vae": VAE,
+    "autoencoder": AutoEncoder,
+    "cvae": ConditionalVAE,
+    "iwae": ImportanceWeightedVAE,
+}
 DEFAULTS = {"digits": {"epochs": 100, "batch_size": 32}}
 
 
@@ -23,11 +34,9 @@ class UsageError(Exception):
 
 
 def train(options: Namespace) -> int:
-    """Train a VAE and leave everything about it in a folder."""
+    """Train a model and leave everything about it in a folder."""
     gaussian = options.likelihood == "gaussian"
-    if options.std is not None and not gaussian:
-        raise UsageError("--std belongs to --likelihood gaussian")
-    likelihood = Gaussian(options.std or "learned") if gaussian else "bernoulli"
+    _refuse_options_of_others(options)
     binarization = options.binarize or ("none" if gaussian else "stochastic")
     dataset = load_dataset(options.data, _support(binarization, gaussian))
     x_train = binarize_threshold(dataset.x_train) if binarization == "threshold" else dataset.x_train
@@ -35,18 +44,11 @@ def train(options: Namespace) -> int:
     defaults = {"epochs": 10, "batch_size": 128} | DEFAULTS.get(options.data, {})
     epochs = options.epochs or defaults["epochs"]
     batch_size = options.batch_size or defaults["batch_size"]
-    model = VAE(
-        input_dim=x_train.shape[1],
-        latent_dim=options.latent_dim,
-        hidden_dims=tuple(options.hidden_dims),
-        likelihood=likelihood,
-        activation=options.activation,
-        beta=options.beta,
-        rng=options.seed,
-    )
+    model = _make_model(options, dataset)
     model.init_output(x_train)
+    labels, test_labels = _labels_for(model, dataset)
 
-    folder = runs.new_folder(options.out, dataset.name, "vae")
+    folder = runs.new_folder(options.out, dataset.name, options.model)
     settings = {"epochs": epochs, "batch_size": batch_size, "lr": options.lr, "seed": options.seed}
     runs.write_config(folder, model, options.data, dataset.image_shape, {**settings, "binarize": binarization})
     print(_introduction(dataset, binarization, model), flush=True)
@@ -56,10 +58,13 @@ def train(options: Namespace) -> int:
             model,
             x_train,
             x_test,
+            labels=labels,
+            test_labels=test_labels,
             epochs=epochs,
             batch_size=batch_size,
             optimizer=Adam(options.lr),
             binarize=binarization == "stochastic",
+            beta_schedule=linear_warmup(options.beta, options.beta_warmup) if options.beta_warmup else None,
             rng=options.seed,
         )
     except DivergenceError as error:
@@ -69,7 +74,7 @@ def train(options: Namespace) -> int:
     for name, what in written.items():
         print(f"  {name:20s} {what}")
     print(f"\non {len(x_test)} test images{_words(binarization)}:")
-    print(evaluation.evaluate(model, x_test, TEST_SEED))
+    print(evaluation.evaluate(model, x_test, test_labels, TEST_SEED))
     if failure:
         raise failure
     return 0
@@ -81,10 +86,21 @@ def sample(options: Namespace) -> int:
     path = Path(options.out) if options.out else Path(options.folder) / f"samples-seed-{options.seed}.png"
     if path.suffix not in (".png", ".npy"):
         raise UsageError(f"--out is {path}, expected a name that ends in .png or .npy")
+    if not isinstance(model, VAE):
+        raise UsageError(f"{options.folder} holds an AutoEncoder: it has no distribution to sample from; train a VAE")
+    labels = None
+    if isinstance(model, ConditionalVAE):
+        every = np.arange(options.n) * model.label_dim // options.n  # as many of each, in order
+        labels = (
+            every if options.label is None else validation.class_labels(options.label, options.n, model.label_dim)
+        )
+    elif options.label is not None:
+        raise UsageError(f"--label belongs to a ConditionalVAE, {options.folder} holds a {type(model).__name__}")
     height, width = config["image_shape"]
-    images = model.sample(options.n, options.seed, options.output_noise)
+    images = model.sample(options.n, options.seed, options.output_noise, labels)
     runs.save_images(images, path, (height, width))
-    print(f"wrote {path}: {options.n} {'draws of p(x given z)' if options.output_noise else 'means of p(x given z)'}")
+    what = "draws" if options.output_noise else "means"
+    print(f"wrote {path}: {options.n} {what} of p(x given z)")
     return 0
 
 
@@ -95,14 +111,28 @@ def evaluate(options: Namespace) -> int:
     gaussian = isinstance(model.likelihood, Gaussian)
     dataset = load_dataset(options.data or config["data"], _support(binarization, gaussian))
     x_test = _held_out(dataset, binarization)
+    _, labels = _labels_for(model, dataset)
     print(f"{options.folder} on {len(x_test)} test images{_words(binarization)}:")
-    print(evaluation.evaluate(model, x_test, TEST_SEED))
+    print(evaluation.evaluate(model, x_test, labels, TEST_SEED))
+    if options.samples:
+        log_p = evaluation.log_likelihood(model, x_test, labels, options.samples, TEST_SEED)
+        error = np.std(log_p) / np.sqrt(len(log_p))
+        print(f"log p {np.mean(log_p):10.3f} nats per image, +- {error:.2f}, {options.samples} importance samples")
+    return 0
+
+
+def reproduce(options: Namespace) -> int:
+    """Run a published experiment and print ours beside theirs."""
+    if not 0 < options.scale <= 1:
+        raise UsageError(f"--scale is {options.scale:g}, expected a number above 0, at most 1")
+    folder = Path(options.out) if options.out else None
+    run_recipe(RECIPES[options.recipe], options.arms, options.scale, folder, options.seed)
     return 0
 
 
 def gradcheck(options: Namespace) -> int:
     """Print the table of gradient errors; 1 where one does not pass."""
-    width = 40
+    width = 46
     print(f"{'gradient of':{width}}  {'error':>8}")
     passed, redrawn = True, {}
     for row in gradient_table(options.seed):
@@ -113,6 +143,41 @@ def gradcheck(options: Namespace) -> int:
     print(f"points redrawn because a relu switched within a difference: {sum(redrawn.values())}")
     print("every gradient passes" if passed else "some gradients are WRONG")
     return 0 if passed else 1
+
+
+def _refuse_options_of_others(options: Namespace) -> None:
+    """Options that would have no effect are an error: whoever gave them expects one."""
+    if options.std is not None and options.likelihood != "gaussian":
+        raise UsageError("--std belongs to --likelihood gaussian")
+    if options.importance_samples is not None and options.model != "iwae":
+        raise UsageError("--importance-samples belongs to --model iwae")
+    if (options.beta != 1 or options.beta_warmup) and not MODEL_NAMES[options.model].weighs_kl:
+        raise UsageError(f"--beta and --beta-warmup do not go with --model {options.model}: there is no KL to weigh")
+
+
+def _make_model(options: Namespace, dataset: Dataset) -> Model:
+    settings: dict[str, Any] = {}
+    if options.model == "iwae":
+        settings["importance_samples"] = options.importance_samples or 5
+    if options.model == "cvae":
+        if dataset.y_train is None:
+            raise ValueError(f"{dataset.name} has no labels, --model cvae needs them: choose another model or data")
+        settings["label_dim"] = int(dataset.y_train.max()) + 1
+    return MODEL_NAMES[options.model](
+        input_dim=dataset.x_train.shape[1],
+        latent_dim=options.latent_dim,
+        hidden_dims=tuple(options.hidden_dims),
+        likelihood=Gaussian(options.std or "learned") if options.likelihood == "gaussian" else "bernoulli",
+        activation=options.activation,
+        beta=options.beta,
+        rng=options.seed,
+        **settings,
+    )
+
+
+def _labels_for(model: Model, dataset: Dataset) -> tuple[Array | None, Array | None]:
+    """Training and test labels, for a model that takes them."""
+    return (dataset.y_train, dataset.y_test) if isinstance(model, ConditionalVAE) else (None, None)
 
 
 def _support(binarization: str, gaussian: bool) -> tuple[float, float]:
@@ -133,12 +198,13 @@ def _words(binarization: str) -> str:
     ]
 
 
-def _introduction(dataset: Dataset, binarization: str, model: VAE) -> str:
+def _introduction(dataset: Dataset, binarization: str, model: Model) -> str:
     height, width = dataset.image_shape
+    name, likelihood = type(model).__name__, model.likelihood.config["name"]
     sizes = "-".join(map(str, (model.input_dim, *model.hidden_dims, model.latent_dim)))
     return (
         f"data   {dataset.name}: {len(dataset.x_train)} images of {height} x {width} to train on, "
         f"{len(dataset.x_test)} to test on ({dataset.held_out}){_words(binarization)}\n"
-        f"model  VAE {sizes}, {model.activation}, {model.likelihood.config['name']}, beta {model.beta:g}: "
+        f"model  {name} {sizes}, {model.activation}, {likelihood}, beta {model.beta:g}: "
         f"{model.params.vector.size:,} parameters; npvae {npvae.__version__}"
     )

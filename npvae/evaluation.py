@@ -1,16 +1,21 @@
 """How good a model is: its loss and its bound on held-out data, and how much of its latent space it uses."""
 
 import math
+import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from npvae import validation
 from npvae.data.pixels import to_float
-from npvae.models import VAE, LossTerms
+from npvae.latent import log_mean_exp
+from npvae.models import VAE, AutoEncoder, LossTerms, Model
 from npvae.types import Array, Rng
 
 BATCH = 500
+ROWS = 1000
+"""Decoder rows of a chunk: as many as stay in the processor's cache."""
 ACTIVE = 0.01
 
 
@@ -25,7 +30,7 @@ class Evaluation:
     kl: float
     """KL term, nats per image."""
     elbo: float
-    """Lower bound on log p(x), -(nll + kl) whatever beta is, nats per image."""
+    """Lower bound on log p(x), -(nll + kl) whatever beta is, nats per image; NaN for an autoencoder."""
     bits_per_pixel: float
     """The bound as a code length: -elbo / (D log 2)."""
     active_units: int
@@ -36,26 +41,29 @@ class Evaluation:
     """Images the means are over."""
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"loss  {self.loss:10.3f} nats per image, nll + beta kl",
-                f"nll   {self.nll:10.3f} nats per image, reconstruction",
-                f"kl    {self.kl:10.3f} nats per image",
-                f"elbo  {self.elbo:10.3f} nats per image, -(nll + kl): lower bound on log p(x)",
-                f"bits  {self.bits_per_pixel:10.4f} per pixel, -elbo / (D log 2)",
-                f"units {self.active_units:10d} active of {self.latent_dim}",
-            ]
-        )
+        lines = [
+            f"loss  {self.loss:10.3f} nats per image, nll + beta kl",
+            f"nll   {self.nll:10.3f} nats per image, reconstruction",
+            f"kl    {self.kl:10.3f} nats per image",
+            f"elbo  {self.elbo:10.3f} nats per image, -(nll + kl): lower bound on log p(x)",
+            f"bits  {self.bits_per_pixel:10.4f} per pixel, -elbo / (D log 2)",
+            f"units {self.active_units:10d} active of {self.latent_dim}",
+        ]
+        if math.isnan(self.elbo):  # an autoencoder has neither a KL term nor a bound
+            lines = [f"loss  {self.loss:10.3f} nats per image, reconstruction", lines[-1]]
+        return "\n".join(lines)
 
 
-def evaluate(model: VAE, x: Array, rng: Rng = 0) -> Evaluation:
+def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) -> Evaluation:
     r"""Mean loss terms over a data set, with z drawn from q(z given x), and the active units.
 
     Parameters
     ----------
-    model : VAE
+    model : VAE, ConditionalVAE, ImportanceWeightedVAE or AutoEncoder
     x : (N, D) ndarray
         uint8 grey levels, divided by 255 here, or floats. Binarize first where the model was trained so.
+    labels : (N,) ndarray of int
+        Only for a `ConditionalVAE`.
     rng : numpy.random.Generator, int or None
         Draws the noise. The default gives the same draws at every call.
 
@@ -66,7 +74,7 @@ def evaluate(model: VAE, x: Array, rng: Rng = 0) -> Evaluation:
     Raises
     ------
     ValueError
-        For a wrong shape or dtype, N = 0, pixels out of range, NaN.
+        For a wrong shape or dtype, N = 0, pixels out of range, NaN, labels that do not fit.
 
     Notes
     -----
@@ -76,19 +84,30 @@ def evaluate(model: VAE, x: Array, rng: Rng = 0) -> Evaluation:
 
     Burda, Grosse and Salakhutdinov (2016).
     """
-    terms = mean_terms(model, x, rng)
-    mu = np.concatenate([model.encode(to_float(batch, model.dtype))[0] for batch in batches(x)])
-    elbo = -(terms.nll + terms.kl)
+    terms = mean_terms(model, x, labels, rng)
+    elbo = -(terms.nll + terms.kl) if isinstance(model, VAE) else math.nan
     return Evaluation(
         loss=terms.loss,
         nll=terms.nll,
         kl=terms.kl,
         elbo=elbo,
         bits_per_pixel=-elbo / (model.input_dim * math.log(2)),
-        active_units=int(np.sum(np.var(mu, axis=0) > ACTIVE)),
+        active_units=int(np.sum(np.var(codes(model, x, labels), axis=0) > ACTIVE)),
         latent_dim=model.latent_dim,
         examples=len(x),
     )
+
+
+def codes(model: Model, x: Array, labels: Array | None = None) -> Array:
+    """Mean of q(z given x), or an autoencoder's code, of every image: (N, L)."""
+    means = []
+    for part in slices(len(x), BATCH):
+        batch = to_float(x[part], model.dtype)
+        if isinstance(model, VAE):
+            means.append(model.encode(batch, rows_of(labels, part))[0])
+        elif isinstance(model, AutoEncoder):
+            means.append(model.encode(batch))
+    return np.concatenate(means)
 
 
 @dataclass(frozen=True)
@@ -100,15 +119,71 @@ class MeanTerms:
     kl: float
 
 
-def mean_terms(model: VAE, x: Array, rng: Rng = 0) -> MeanTerms:
+def mean_terms(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) -> MeanTerms:
     """Mean loss, nll and kl over a data set, z drawn from q(z given x); arguments as in `evaluate`."""
     x = validation.dataset("x", x, model.input_dim, model.likelihood.support)
     rng = np.random.default_rng(rng)
     total = np.zeros(3)
-    for batch in batches(x):
-        terms = model.loss_terms(to_float(batch, model.dtype), model.draw_eps(len(batch), rng))
+    for part in slices(len(x), BATCH):
+        batch = to_float(x[part], model.dtype)
+        terms = model.loss_terms(batch, model.draw_eps(len(batch), rng), rows_of(labels, part))
         total += sums(terms)
     return MeanTerms(*(total / len(x)).tolist())
+
+
+def log_likelihood(
+    model: Model, x: Array, labels: Array | None = None, n_samples: int = 5000, rng: Rng = 0, verbose: bool = True
+) -> Array:
+    r"""Importance-weighted estimate of log p(x) of each image; its mean is a bound that tightens with n_samples.
+
+    Parameters
+    ----------
+    model : VAE, ConditionalVAE or ImportanceWeightedVAE
+    x : (N, D) ndarray
+        uint8 grey levels, divided by 255 here, or floats. Binarize first where the model was trained so.
+    labels : (N,) ndarray of int
+        Only for a `ConditionalVAE`: the estimate is then of log p(x given label).
+    n_samples : int
+        Draws k of z for each image. They are worked through in chunks, so memory grows with neither k nor N.
+    rng : numpy.random.Generator, int or None
+        Draws the noise.
+    verbose : bool
+        Show a progress bar, where there is a terminal.
+
+    Returns
+    -------
+    log_p : (N,) ndarray
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        As `evaluate`, and for an `AutoEncoder`, which defines no p(x).
+
+    Notes
+    -----
+    .. math::
+        \log p(x) \approx \log \frac1k \sum_{i=1}^k \frac{p(x | z_i)\, p(z_i)}{q(z_i | x)}, \qquad z_i \sim q(z | x)
+
+    with the largest term taken out of the sum. Burda, Grosse and Salakhutdinov (2016), eq. 8.
+    """
+    if not isinstance(model, VAE):
+        raise ValueError(f"{type(model).__name__} has no log-likelihood: it defines no distribution of x; use a VAE")
+    x = validation.dataset("x", x, model.input_dim, model.likelihood.support)
+    k = validation.positive_int("n_samples", n_samples)
+    rng = np.random.default_rng(rng)
+    log_p = np.empty(len(x))
+    images = max(1, ROWS // k)
+    for part in progress(slices(len(x), images), "log-likelihood", verbose):
+        batch, y = to_float(x[part], model.dtype), rows_of(labels, part)
+        mu, logvar = model.encode(batch, y)
+        log_sum = np.full(len(batch), -np.inf)
+        for draws in slices(k, ROWS // images):
+            eps = rng.standard_normal((draws.stop - draws.start, *mu.shape), dtype=model.dtype.name)
+            log_w = model.log_weights(batch, mu, logvar, eps, y).astype(np.float64)
+            log_sum = np.logaddexp(log_sum, log_mean_exp(log_w)[0] + math.log(len(eps)))
+        log_p[part] = log_sum - math.log(k)
+    return log_p
 
 
 def sums(terms: LossTerms) -> Array:
@@ -116,6 +191,20 @@ def sums(terms: LossTerms) -> Array:
     return np.array([np.sum(term, dtype=np.float64) for term in terms])
 
 
-def batches(x: Array) -> list[Array]:
-    """Slices of bounded size."""
-    return [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
+def rows_of(labels: Array | None, part: slice | Array) -> Array | None:
+    """The labels of some of the examples, where there are any."""
+    return None if labels is None else labels[part]
+
+
+def slices(n: int, size: int) -> list[slice]:
+    """Cover n rows with slices of at most the given size."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def progress(steps: Any, what: str, verbose: bool, total: int | None = None) -> Any:
+    """The steps behind a progress bar, where one is wanted and there is a terminal to show it."""
+    if not (verbose and sys.stderr.isatty()):
+        return steps
+    from tqdm import tqdm
+
+    return tqdm(steps, what, total, leave=False)

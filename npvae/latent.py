@@ -1,4 +1,4 @@
-"""The latent space: the reparameterization trick and the KL divergence, with their gradients.
+"""The latent space: the reparameterization trick, the KL divergence, importance weights, and their gradients.
 
 The encoder describes q(z given x) = N(mu, diag(sigma^2)) by mu and logvar = log sigma^2.
 (The lecture notes write the variance as alpha squared in one place and sigma squared in another;
@@ -118,3 +118,106 @@ def kl_divergence_backward(dkl: Array, cache: tuple[Array, Array]) -> tuple[Arra
     mu, var = cache
     dkl = dkl[..., None]
     return dkl * mu, dkl * -0.5 * (1 - var)
+
+
+def log_prior_ratio(z: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
+    r"""How much likelier the prior finds z than q(z given x) does, where z = mu + sigma eps.
+
+    Parameters
+    ----------
+    z : (k, N, L) ndarray
+        k draws for each example.
+    logvar : (N, L) ndarray
+        Log-variances.
+    eps : (k, N, L) ndarray
+        The noise that z was made of.
+
+    Returns
+    -------
+    log_ratio : (k, N) ndarray
+        log p(z) - log q(z given x), in nats, summed over the latent dimensions.
+    cache : ndarray
+        z.
+
+    Notes
+    -----
+    The constants cancel, and :math:`(z - \mu)^2 / \sigma^2 = \epsilon^2`:
+
+    .. math:: \log p(z) - \log q(z|x) = \tfrac12 \sum_j \left( \log \sigma_j^2 + \epsilon_j^2 - z_j^2 \right)
+
+    Its mean over q is minus the KL divergence.
+    """
+    return 0.5 * np.sum(logvar + eps**2 - z**2, axis=-1), z
+
+
+def log_prior_ratio_backward(dlog_ratio: Array, cache: Array) -> tuple[Array, Array]:
+    r"""Gradients of `log_prior_ratio` by z and by logvar.
+
+    Parameters
+    ----------
+    dlog_ratio : (k, N) ndarray
+    cache : ndarray
+        From `log_prior_ratio`.
+
+    Returns
+    -------
+    dz : (k, N, L) ndarray
+    dlogvar : (N, L) ndarray
+        Summed over the k draws that one logvar serves.
+
+    Notes
+    -----
+    .. math:: \frac{\partial}{\partial z_j} = -z_j, \qquad \frac{\partial}{\partial \log \sigma_j^2} = \tfrac12
+    """
+    z = cache
+    dlog_ratio = dlog_ratio[..., None]
+    dlogvar = np.broadcast_to(0.5 * dlog_ratio, z.shape)
+    return -dlog_ratio * z, np.sum(dlogvar, axis=0)
+
+
+def log_mean_exp(log_w: Array) -> tuple[Array, Array]:
+    r"""Logarithm of the mean of exp over the first axis, without overflow.
+
+    Parameters
+    ----------
+    log_w : (k, N) ndarray
+
+    Returns
+    -------
+    out : (N,) ndarray
+    cache : (k, N) ndarray
+        The normalised weights, w / sum(w): the gradient itself.
+
+    Notes
+    -----
+    .. math::
+        \log \tfrac1k \sum_i w_i = m + \log \tfrac1k \sum_i e^{\log w_i - m}, \qquad m = \max_i \log w_i
+
+    Burda, Grosse and Salakhutdinov (2016), eq. 8.
+    """
+    largest = np.max(log_w, axis=0)
+    w = np.exp(log_w - largest)
+    return largest + np.log(np.mean(w, axis=0)), w / np.sum(w, axis=0)
+
+
+def log_mean_exp_backward(dout: Array, cache: Array) -> Array:
+    r"""Gradient of `log_mean_exp`: each row is weighted by its share.
+
+    Parameters
+    ----------
+    dout : (N,) ndarray
+    cache : (k, N) ndarray
+        From `log_mean_exp`.
+
+    Returns
+    -------
+    dlog_w : (k, N) ndarray
+
+    Notes
+    -----
+    .. math:: \frac{\partial}{\partial \log w_i} \log \tfrac1k \sum_j w_j = \frac{w_i}{\sum_j w_j}
+
+    Burda, Grosse and Salakhutdinov (2016), eq. 14.
+    """
+    weights = cache
+    return dout * weights

@@ -1,6 +1,7 @@
 """Figures. Each function returns a matplotlib Figure, to be shown or saved; none is wider than 8 inches."""
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from npvae.types import Array
+from npvae.types import Array, Rng
 
 if TYPE_CHECKING:
     from npvae.models import VAE
@@ -37,6 +38,35 @@ def plot_history(history: "History") -> Figure:
         axes.set(xlabel="epoch", ylabel="nats per example")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
+    return figure
+
+
+def plot_bounds(histories: "Mapping[str, History]", examples: int) -> Figure:
+    """The bound on training and test data against the number of training samples seen, a line a history.
+
+    Parameters
+    ----------
+    histories : mapping of str to History
+        By the name that stands at the line.
+    examples : int
+        Training samples an epoch.
+
+    Notes
+    -----
+    Drawn like Kingma and Welling (2014), figure 2: solid for training, dashed for test data.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    greys = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(histories)))
+    for colour, marker, (name, history) in zip(greys, "osD^v*"[: len(histories)], histories.items(), strict=True):
+        seen = examples * history["epoch"]
+        sparse = {"color": colour, "marker": marker, "markersize": 4, "markevery": 0.15, "linewidth": 1}
+        axes.plot(seen, -(history["train_nll"] + history["train_kl"]), label=f"{name}, training", **sparse)
+        test = -(history["test_nll"] + history["test_kl"])
+        axes.plot(seen, test, label=f"{name}, test", linestyle="--", markerfacecolor="white", **sparse)
+    axes.set_xscale("log")
+    axes.set(xlabel="training samples seen", ylabel="lower bound, nats per image", ylim=(-150, None))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7, ncols=2)
     return figure
 
 
@@ -81,7 +111,9 @@ def plot_reconstructions(x: Array, x_hat: Array, shape: tuple[int, int] | None =
     return figure
 
 
-def plot_manifold(model: "VAE", shape: tuple[int, int] | None = None, cells: int = 15) -> Figure:
+def plot_manifold(
+    model: "VAE", shape: tuple[int, int] | None = None, cells: int = 15, label: int | None = None
+) -> Figure:
     """What a two-dimensional latent space decodes to, on a grid of equal probability under the prior.
 
     Parameters
@@ -92,6 +124,8 @@ def plot_manifold(model: "VAE", shape: tuple[int, int] | None = None, cells: int
         Height and width of an image; a square where nothing is said.
     cells : int
         Images along each side.
+    label : int, optional
+        Only for a `ConditionalVAE`: the class whose plane is drawn.
 
     Raises
     ------
@@ -102,29 +136,28 @@ def plot_manifold(model: "VAE", shape: tuple[int, int] | None = None, cells: int
     -----
     The grid's coordinates are quantiles of N(0, 1), as in Kingma and Welling (2014), figure 4.
     """
-    _require_two_dimensions(model)
+    _require_two_dimensions(model.latent_dim)
     quantiles = [NormalDist().inv_cdf((i + 0.5) / cells) for i in range(cells)]
     z = np.array([(z1, z2) for z2 in reversed(quantiles) for z1 in quantiles])
     figure, axes = plt.subplots(figsize=(6, 6), layout="constrained")
-    sheet = tile(model.decode(z), cells, shape, gap=0)
+    labels = None if label is None else np.full(len(z), label)
+    sheet = tile(model.decode(z, labels), cells, shape, gap=0)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, extent=(0, cells, 0, cells), interpolation="nearest")
     shown = range(0, cells, max(1, cells // 6))
-    labels = [f"{quantiles[i]:.1f}" for i in shown]
-    axes.set_xticks([i + 0.5 for i in shown], labels)
-    axes.set_yticks([i + 0.5 for i in shown], labels)
+    ticks = [f"{quantiles[i]:.1f}" for i in shown]
+    axes.set_xticks([i + 0.5 for i in shown], ticks)
+    axes.set_yticks([i + 0.5 for i in shown], ticks)
     axes.set(xlabel="$z_1$ (quantiles of the prior)", ylabel="$z_2$")
     return figure
 
 
-def plot_latent(model: "VAE", x: Array, labels: Array, points: int = 2000) -> Figure:
-    """Where the encoder puts images in a two-dimensional latent space: each mean, drawn as its label.
+def plot_latent(mu: Array, labels: Array, points: int = 2000) -> Figure:
+    """Where the encoder puts images in a two-dimensional latent space: each code, drawn as its label.
 
     Parameters
     ----------
-    model : VAE
-        With latent_dim 2.
-    x : (N, D) ndarray
-        Floats, as the model takes them.
+    mu : (N, 2) ndarray
+        Means of q(z given x), or an autoencoder's codes; see `npvae.evaluation.codes`.
     labels : (N,) ndarray
         Whole numbers.
     points : int
@@ -133,11 +166,10 @@ def plot_latent(model: "VAE", x: Array, labels: Array, points: int = 2000) -> Fi
     Raises
     ------
     ValueError
-        For another latent_dim.
+        For another number of latent dimensions.
     """
-    _require_two_dimensions(model)
-    mu, _ = model.encode(x[:points])
-    labels = labels[:points]
+    _require_two_dimensions(mu.shape[1])
+    mu, labels = mu[:points], labels[:points]
     classes = np.unique(labels)
     figure, axes = plt.subplots(figsize=(6, 5.5), layout="constrained")
     for i, label in enumerate(classes):
@@ -145,9 +177,47 @@ def plot_latent(model: "VAE", x: Array, labels: Array, points: int = 2000) -> Fi
         colour = plt.get_cmap("viridis")(0.9 * i / max(1, len(classes) - 1))
         axes.scatter(chosen[:, 0], chosen[:, 1], marker=f"${label}$", s=28, color=colour, linewidths=0.2)
     angle = np.linspace(0, 2 * np.pi, 200)
-    axes.plot(2 * np.cos(angle), 2 * np.sin(angle), color=BLACK, linestyle=":", label="prior, 2 sigma")
+    axes.plot(2 * np.cos(angle), 2 * np.sin(angle), color=BLACK, linestyle=":", label="N(0, I), 2 sigma")
     axes.legend(loc="upper right")
-    axes.set(xlabel=r"$\mu_1(x)$", ylabel=r"$\mu_2(x)$", aspect="equal")
+    axes.set(xlabel="$z_1$: mean of q(z given x)", ylabel="$z_2$", aspect="equal")
+    return figure
+
+
+def plot_two_noises(
+    model: "VAE", shape: tuple[int, int] | None = None, rng: Rng = 0, columns: int = 8, labels: Array | None = None
+) -> Figure:
+    """The two sources of randomness apart: the latent Gaussian, and the output Bernoulli or Gaussian.
+
+    Parameters
+    ----------
+    model : VAE
+    shape : (int, int), optional
+        Height and width of an image; a square where nothing is said.
+    rng : numpy.random.Generator, int or None
+    columns : int
+        Images in a row.
+    labels : (columns,) ndarray of int, optional
+        Only for a `ConditionalVAE`.
+
+    Notes
+    -----
+    From top to bottom: the means of p(x given z) for several z; one output draw for each of the same z; several
+    output draws for the first z alone. Lecture notes, "Decoder".
+    """
+    rng = np.random.default_rng(rng)
+    z = rng.standard_normal((columns, model.latent_dim), dtype=model.dtype.name)
+    same_labels = None if labels is None else np.repeat(labels[:1], columns)
+    sheets = {
+        "several z, the mean of p(x given z): global variation": model.decode(z, labels),
+        "the same z, one draw from p(x given z) each": model.draw_output(z, rng, labels),
+        "the first z alone, several draws from p(x given z): local variation": model.draw_output(
+            np.repeat(z[:1], columns, axis=0), rng, same_labels
+        ),
+    }
+    figure, rows = plt.subplots(3, 1, figsize=(7, 3.6), layout="constrained")
+    for axes, (title, images) in zip(rows, sheets.items(), strict=True):
+        _show(axes, tile(images, columns, shape))
+        axes.set_title(title, fontsize=9, loc="left")
     return figure
 
 
@@ -173,6 +243,6 @@ def _show(axes: Any, sheet: Array) -> None:
     axes.axis("off")
 
 
-def _require_two_dimensions(model: "VAE") -> None:
-    if model.latent_dim != 2:
-        raise ValueError(f"the model has latent_dim {model.latent_dim}, expected 2: the figure is a plane")
+def _require_two_dimensions(latent_dim: int) -> None:
+    if latent_dim != 2:
+        raise ValueError(f"the model has latent_dim {latent_dim}, expected 2: the figure is a plane")

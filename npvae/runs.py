@@ -11,8 +11,9 @@ import numpy as np
 import npvae
 from npvae.data.pixels import to_float
 from npvae.data.sources import SHIPPED, Dataset
+from npvae.evaluation import codes
 from npvae.files import write_atomically, write_text
-from npvae.models import VAE, load_model
+from npvae.models import VAE, AutoEncoder, ConditionalVAE, Model, load_model
 from npvae.training import History
 from npvae.types import Array
 
@@ -51,7 +52,7 @@ def new_folder(out: str | None, data: str, model: str) -> Path:
 
 
 def write_config(
-    folder: Path, model: VAE, data: str, image_shape: tuple[int, int], training: Mapping[str, Any]
+    folder: Path, model: Model, data: str, image_shape: tuple[int, int], training: Mapping[str, Any]
 ) -> None:
     """Write config.json: all that is needed to make the run again."""
     config = {
@@ -65,7 +66,7 @@ def write_config(
     write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
 
 
-def open_run(folder: str) -> tuple[VAE, dict[str, Any]]:
+def open_run(folder: str) -> tuple[Model, dict[str, Any]]:
     """The model and the configuration of a run.
 
     Raises
@@ -83,12 +84,10 @@ def open_run(folder: str) -> tuple[VAE, dict[str, Any]]:
         config["data"], config["image_shape"], config["training"]["binarize"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{place / 'config.json'} is damaged: {error!r}") from error
-    model = load_model(place / "model.npz")
-    assert isinstance(model, VAE)
-    return model, config
+    return load_model(place / "model.npz"), config
 
 
-def write_results(folder: Path, model: VAE, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
+def write_results(folder: Path, model: Model, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
     """Write model, history and figures; returns what each file shows."""
     model.save(folder / "model.npz")
     written = {"model.npz": "the trained model, for npvae.load_model"}
@@ -98,29 +97,46 @@ def write_results(folder: Path, model: VAE, history: History, dataset: Dataset, 
     return written | _write_figures(folder, model, history, dataset, seed)
 
 
-def _write_figures(folder: Path, model: VAE, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
+def _write_figures(folder: Path, model: Model, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
     from npvae import plots
 
-    shape = dataset.image_shape
+    shape, conditional = dataset.image_shape, isinstance(model, ConditionalVAE)
     figures = {}
     if len(history):
         figures["curves.png"] = plots.plot_history(history), "the loss and its two terms over the epochs"
     x = to_float(dataset.x_test[:10], model.dtype)
+    known: Any = {"labels": dataset.y_test[:10]} if conditional and dataset.y_test is not None else {}
+    assert isinstance(model, (VAE, AutoEncoder))
     figures["reconstructions.png"] = (
-        plots.plot_reconstructions(x, model.reconstruct(x), shape),
+        plots.plot_reconstructions(x, model.reconstruct(x, **known), shape),
         "test images above their reconstructions",
     )
-    figures["samples.png"] = plots.plot_images(model.sample(100, seed), 10, shape), "100 samples from the prior"
-    if model.latent_dim == 2:
-        figures["manifold.png"] = plots.plot_manifold(model, shape), "what the latent plane decodes to"
+    if isinstance(model, VAE):
+        figures["samples.png"] = sample_sheet(model, seed, shape)
+        figures["noises.png"] = (
+            plots.plot_two_noises(model, shape, seed, labels=np.arange(8) % model.label_dim if conditional else None),
+            "the two sources of randomness apart",
+        )
+        if model.latent_dim == 2 and not conditional:
+            figures["manifold.png"] = plots.plot_manifold(model, shape), "what the latent plane decodes to"
     if model.latent_dim == 2 and dataset.y_test is not None:
         figures["latent.png"] = (
-            plots.plot_latent(model, to_float(dataset.x_test, model.dtype), dataset.y_test),
+            plots.plot_latent(codes(model, dataset.x_test, dataset.y_test if conditional else None), dataset.y_test),
             "where test images lie in the latent plane, by label",
         )
     for name, (figure, _) in figures.items():
         save_figure(figure, folder / name)
     return {name: what for name, (_, what) in figures.items()}
+
+
+def sample_sheet(model: VAE, seed: int, shape: tuple[int, int]) -> tuple[Any, str]:
+    """A figure of samples from the prior, by label where the model takes one, and what it shows."""
+    from npvae import plots
+
+    if not isinstance(model, ConditionalVAE):
+        return plots.plot_images(model.sample(100, seed), 10, shape), "100 samples from the prior"
+    labels = np.repeat(np.arange(model.label_dim), 10)
+    return plots.plot_images(model.sample(len(labels), seed, labels=labels), 10, shape), "samples, a row a label"
 
 
 def save_figure(figure: Any, path: Path) -> None:

@@ -6,7 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npvae.gradcheck import gradient_errors, redraw
-from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
+from npvae.latent import (
+    kl_divergence,
+    kl_divergence_backward,
+    log_mean_exp,
+    log_mean_exp_backward,
+    log_prior_ratio,
+    log_prior_ratio_backward,
+    reparameterize,
+    reparameterize_backward,
+)
 from npvae.layers import (
     dense,
     dense_backward,
@@ -18,11 +27,11 @@ from npvae.layers import (
     tanh_backward,
 )
 from npvae.likelihoods import bernoulli_nll, bernoulli_nll_backward, gaussian_nll, gaussian_nll_backward
-from npvae.models import VAE, Model
+from npvae.models import VAE, AutoEncoder, ConditionalVAE, ImportanceWeightedVAE, Model
 from npvae.types import Array, Rng
 
 BAR = 1e-6
-N, D, L, HIDDEN = 4, 7, 3, (8, 6)
+K, N, D, L, HIDDEN = 5, 4, 7, 3, (8, 6)
 
 
 class Row(NamedTuple):
@@ -54,10 +63,12 @@ def gradient_table(rng: Rng = 0) -> Iterator[Row]:
     yield from _function_rows(rng)
     for activation in ("tanh", "relu"):
         for likelihood in ("bernoulli", {"name": "gaussian", "std": "learned"}):
-            yield from _model_rows(activation, likelihood, rng)
+            yield from _model_rows(VAE, activation, likelihood, rng)
+        for other in (AutoEncoder, ConditionalVAE, ImportanceWeightedVAE):
+            yield from _model_rows(other, activation, "bernoulli", rng)
 
 
-def model_errors(model: Model, x: Array, eps: Array, rng: Rng = 0) -> dict[str, float]:
+def model_errors(model: Model, x: Array, eps: Array, rng: Rng = 0, labels: Array | None = None) -> dict[str, float]:
     """Gradient error of every parameter of a float64 model, by name, at its present parameters.
 
     Raises
@@ -71,7 +82,7 @@ def model_errors(model: Model, x: Array, eps: Array, rng: Rng = 0) -> dict[str, 
     def forward(*arrays: Array) -> tuple[Array, Any]:
         for name, array in zip(names, arrays, strict=True):
             model.params[name][...] = array
-        terms, cache = model.forward(x, eps)
+        terms, cache = model.forward(x, eps, labels)
         return terms.loss, cache
 
     def backward(dloss: Array, cache: Any) -> list[Array]:
@@ -102,7 +113,7 @@ def _function_rows(rng: np.random.Generator) -> Iterator[Row]:
     def normal(*shape: int) -> Callable[[np.random.Generator], Array]:
         return lambda rng: rng.standard_normal(shape)
 
-    eps, x = rng.standard_normal((N, L)), rng.random((N, D))
+    eps, eps_k, x = rng.standard_normal((N, L)), rng.standard_normal((K, N, L)), rng.random((N, D))
     cases: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Callable[[np.random.Generator], Array]]]] = [
         ("dense", dense, dense_backward, [normal(N, D), normal(D, L), normal(L)]),
         ("relu", relu, relu_backward, [normal(N, D)]),
@@ -115,6 +126,13 @@ def _function_rows(rng: np.random.Generator) -> Iterator[Row]:
             [normal(N, L), normal(N, L)],
         ),
         ("kl_divergence", kl_divergence, kl_divergence_backward, [normal(N, L), normal(N, L)]),
+        (
+            "log_prior_ratio",
+            lambda z, logvar: log_prior_ratio(z, logvar, eps_k),
+            log_prior_ratio_backward,
+            [normal(K, N, L), normal(N, L)],
+        ),
+        ("log_mean_exp", log_mean_exp, log_mean_exp_backward, [normal(K, N)]),
         ("bernoulli_nll", lambda logits: bernoulli_nll(x, logits), bernoulli_nll_backward, [normal(N, D)]),
         (
             "gaussian_nll",
@@ -139,13 +157,16 @@ def _function_rows(rng: np.random.Generator) -> Iterator[Row]:
         yield Row(name, error, redrawn)
 
 
-def _model_rows(activation: str, likelihood: Any, rng: np.random.Generator) -> Iterator[Row]:
+def _model_rows(kind: type[Model], activation: str, likelihood: Any, rng: np.random.Generator) -> Iterator[Row]:
+    beta = 1.5 if kind.weighs_kl else 1.0
+
     def check(rng: np.random.Generator) -> dict[str, float]:
-        model = VAE(D, L, HIDDEN, likelihood, activation, beta=1.5, dtype="float64", rng=rng)
+        model = kind(D, L, HIDDEN, likelihood, activation, beta, dtype="float64", rng=rng)
         spread_biases(model, rng)
-        return model_errors(model, rng.random((N, D)), rng.standard_normal((N, L)), rng)
+        labels = rng.integers(0, model.label_dim, N) if model.label_dim else None
+        return model_errors(model, rng.random((N, D)), model.draw_eps(N, rng), rng, labels)
 
     errors, redrawn = redraw(check, rng)
     name = likelihood if isinstance(likelihood, str) else likelihood["name"]
     for parameter, error in errors.items():
-        yield Row(f"VAE {activation} {name}: {parameter}", error, redrawn)
+        yield Row(f"{kind.__name__} {activation} {name}: {parameter}", error, redrawn)

@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npvae import validation
+from npvae.checkpoints import load_checkpoint, save_checkpoint
 from npvae.data.pixels import binarize as draw_binary
 from npvae.data.pixels import to_float
-from npvae.evaluation import MeanTerms, mean_terms, sums
+from npvae.evaluation import MeanTerms, mean_terms, progress, rows_of, sums
 from npvae.files import write_text
-from npvae.models import VAE, LossTerms
+from npvae.models import LossTerms, Model
 from npvae.optim import Adam, Optimizer, Schedule
 from npvae.types import Array, Rng
 
@@ -95,26 +95,32 @@ def minibatches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[A
 
 
 def fit(
-    model: VAE,
+    model: Model,
     x_train: Array,
     x_test: Array | None = None,
     *,
+    labels: Array | None = None,
+    test_labels: Array | None = None,
     epochs: int = 10,
     batch_size: int = 128,
     optimizer: Optimizer | None = None,
     binarize: bool = False,
+    draws: int = 1,
     lr_schedule: Schedule | None = None,
     beta_schedule: Schedule | None = None,
     rng: Rng = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
     verbose: bool = True,
 ) -> History:
     """Train a model, in place.
 
     Parameters
     ----------
-    model : VAE
+    model : VAE, ConditionalVAE, ImportanceWeightedVAE or AutoEncoder
     x_train, x_test : (N, D) ndarray
         uint8 grey levels, divided by 255 batch by batch, or floats. The test set is only looked at.
+    labels, test_labels : (N,) ndarray of int
+        Only for a `ConditionalVAE`.
     epochs : int
         Passes over the training set.
     batch_size : int
@@ -124,12 +130,17 @@ def fit(
     binarize : bool
         Draw each pixel from a Bernoulli with its grey level as the probability: anew in each epoch for
         training, once for the test set.
+    draws : int
+        Draws of z for each image and step; the loss is their mean (L in Kingma and Welling 2014, eq. 7).
     lr_schedule, beta_schedule : callable, optional
         Give the optimiser's rate and the model's beta for an epoch; epochs count from 1. The model keeps the
         last beta.
     rng : numpy.random.Generator, int or None
         Draws order, binarization and noise. The same seed gives the same parameters, bit for bit, on the
         same machine, versions and number of threads.
+    checkpoint : path-like, optional
+        File that the state is written to after each epoch. Where it exists, training goes on from it and ends
+        with the same bits as if it had never stopped.
     verbose : bool
         Print a line an epoch and, on a terminal, show a progress bar.
 
@@ -142,45 +153,59 @@ def fit(
     Raises
     ------
     ValueError
-        For a wrong shape or dtype, no examples, pixels out of range, NaN.
+        For a wrong shape or dtype, no examples, pixels out of range, NaN, labels that do not fit, a checkpoint
+        that is damaged or of another model.
     DivergenceError
         A FloatingPointError, when the loss or a parameter stops being finite. It names epoch, step and what is
         concerned; the model gets back the last parameters whose loss was finite.
     """
     support = (0.0, 1.0) if binarize else model.likelihood.support
     x_train = validation.dataset("x_train", x_train, model.input_dim, support)
+    labels = _checked_labels("labels", labels, model, x_train)
     if x_test is not None:
         x_test = validation.dataset("x_test", x_test, model.input_dim, support)
+        test_labels = _checked_labels("test_labels", test_labels, model, x_test)
         x_test = draw_binary(x_test, TEST_SEED) if binarize else x_test
+    if beta_schedule and not model.weighs_kl:
+        raise ValueError(f"beta_schedule was given, but {type(model).__name__} has no KL term to weigh")
     epochs = validation.positive_int("epochs", epochs)
     batch_size = validation.positive_int("batch_size", batch_size)
+    draws = validation.positive_int("draws", draws)
     optimizer = optimizer or Adam()
     rng = np.random.default_rng(rng)
 
     history = History()
+    if checkpoint is not None and os.path.exists(checkpoint):
+        history.rows = load_checkpoint(checkpoint, model, optimizer, rng)
     good, grad = model.params.vector.copy(), np.empty_like(model.params.vector)
+    epoch = len(history)
     try:
-        for epoch in range(1, epochs + 1):
+        for epoch in range(len(history) + 1, epochs + 1):
             started = time.perf_counter()
             optimizer.lr = lr_schedule(epoch) if lr_schedule else optimizer.lr
             model.beta = beta_schedule(epoch) if beta_schedule else model.beta
             total = np.zeros(3)
             steps = minibatches(len(x_train), batch_size, rng)
+            bar = progress(steps, f"epoch {epoch}", verbose, total=-(-len(x_train) // batch_size))
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # looked for here, and named
-                for step, index in enumerate(_progress(steps, len(x_train), batch_size, epoch, verbose), 1):
-                    batch = x_train[index]
-                    x = to_float(draw_binary(batch, rng) if binarize else batch, model.dtype)
-                    terms, _ = model.terms_and_grad(x, model.draw_eps(len(x), rng), out=grad)
+                for step, index in enumerate(bar, 1):
+                    x, y = x_train[index], rows_of(labels, index)
+                    x = to_float(draw_binary(x, rng) if binarize else x, model.dtype)
+                    if draws > 1:
+                        x, y = np.repeat(x, draws, axis=0), None if y is None else np.repeat(y, draws)
+                    terms, _ = model.terms_and_grad(x, model.draw_eps(len(x), rng), grad, y)
                     batch_sums = sums(terms)
                     if not np.isfinite(batch_sums[0]):
                         raise DivergenceError(f"epoch {epoch}, step {step}: {_blame(model, terms)}")
                     np.copyto(good, model.params.vector)
                     optimizer.step(model.params.vector, grad)
-                    total += batch_sums
-                test = mean_terms(model, x_test, TEST_SEED) if x_test is not None else None
+                    total += batch_sums / draws
+                test = mean_terms(model, x_test, test_labels, TEST_SEED) if x_test is not None else None
             _check_epoch(epoch, model, optimizer)
             train = MeanTerms(*(total / len(x_train)).tolist())
             history.rows.append(_row(epoch, train, test, time.perf_counter() - started))
+            if checkpoint is not None:
+                save_checkpoint(checkpoint, model, optimizer, rng, history.rows)
             if verbose:
                 print(epoch_line(history.rows[-1], epochs, model.beta), flush=True)
     except DivergenceError as error:
@@ -212,16 +237,15 @@ def _row(epoch: int, train: MeanTerms, test: MeanTerms | None, seconds: float) -
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _progress(steps: Iterator[Array], n: int, batch_size: int, epoch: int, verbose: bool) -> Any:
-    """The steps behind a bar, where there is a terminal to show one."""
-    if not (verbose and sys.stderr.isatty()):
-        return steps
-    from tqdm import tqdm
+def _checked_labels(name: str, labels: Any, model: Model, x: Array) -> Array | None:
+    """Labels that fit, or a ValueError that says which did not."""
+    try:
+        return model.check_labels(labels, len(x))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
-    return tqdm(steps, f"epoch {epoch}", total=-(-n // batch_size), leave=False, unit="step")
 
-
-def _blame(model: VAE, terms: LossTerms) -> str:
+def _blame(model: Model, terms: LossTerms) -> str:
     """What it was that stopped being finite: a parameter if any, else a term of the loss."""
     advice = "try a smaller learning rate"
     for name, array in model.params.items():
@@ -231,7 +255,7 @@ def _blame(model: VAE, terms: LossTerms) -> str:
     return f"the {term} is no longer finite, though all parameters are: {advice}"
 
 
-def _check_epoch(epoch: int, model: VAE, optimizer: Optimizer) -> None:
+def _check_epoch(epoch: int, model: Model, optimizer: Optimizer) -> None:
     """An overflow in the last step, or one in the optimiser that would freeze parameters silently, is an error."""
     vectors = {"the parameter": model.params.vector} | {
         f"the optimizer's {moment} of": vector for moment, vector in optimizer.state.items()

@@ -103,8 +103,15 @@ def within(name: str, array: Array, support: tuple[float, float]) -> None:
         )
 
 
-def same_length(**arrays: Array) -> None:
-    """A ValueError unless all arrays have the same number of rows."""
-    if len({len(array) for array in arrays.values()}) > 1:
-        lengths = ", ".join(f"{name} has {len(array)}" for name, array in arrays.items())
-        raise ValueError(f"one row an example is expected everywhere, but {lengths} rows")
+def class_labels(values: Any, n: int, classes: int) -> Array:
+    """The values as (n,) whole numbers from 0 to below `classes`, or a ValueError; one number stands for all."""
+    labels = np.asarray(values)
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"labels have dtype {labels.dtype}, expected whole numbers, 0 to {classes - 1}")
+    if labels.ndim == 0:
+        labels = np.full(n, labels)
+    if labels.shape != (n,):
+        raise ValueError(f"labels have shape {labels.shape}, expected ({n},), one for each example")
+    if n and (labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")
+    return labels

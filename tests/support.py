@@ -9,7 +9,7 @@ import npvae
 from npvae.selfcheck import spread_biases
 
 BAR = 1e-6
-N, D, H, L = 4, 7, 8, 3
+K, N, D, H, L = 5, 4, 7, 8, 3
 seeds = st.integers(0, 2**32 - 1)
 examples = st.sampled_from([1, 4])
 scales = st.sampled_from([0.1, 1.0, 2.0])
@@ -58,6 +58,13 @@ PAIRS = {
         several(normal("n", L)),
     ),
     "kl_divergence": Pair(npvae.kl_divergence, npvae.kl_divergence_backward, several(normal("n", L), normal("n", L))),
+    "log_prior_ratio": Pair(
+        npvae.log_prior_ratio,
+        npvae.log_prior_ratio_backward,
+        several(normal(K, "n", L), normal("n", L)),
+        several(normal(K, "n", L)),
+    ),
+    "log_mean_exp": Pair(npvae.log_mean_exp, npvae.log_mean_exp_backward, several(normal(K, "n"))),
     "bernoulli_nll": Pair(
         npvae.bernoulli_nll, npvae.bernoulli_nll_backward, several(normal("n", D)), uniform_pixels, True
     ),
@@ -77,10 +84,10 @@ PAIRS = {
 }
 
 
-def small_vae(rng=0, n=N, **settings):
-    """A float64 VAE with every parameter (biases too) away from zero, and a batch and noise for it."""
+def small_vae(rng=0, n=N, kind=npvae.VAE, **settings):
+    """A float64 model with every parameter (biases too) away from zero, and a batch and noise for it."""
     rng = np.random.default_rng(rng)
     settings = {"hidden_dims": (H, 6), "activation": "tanh", "dtype": "float64", "rng": rng} | settings
-    model = npvae.VAE(D, L, **settings)
+    model = kind(D, L, **settings)
     spread_biases(model, rng)
     return model, rng.random((n, D)).astype(model.dtype), model.draw_eps(n, rng)

@@ -42,6 +42,7 @@ def test_train_leaves_model_configuration_history_and_figures(tmp_path, capsys):
         "latent.png",
         "manifold.png",
         "model.npz",
+        "noises.png",
         "reconstructions.png",
         "samples.png",
     ]

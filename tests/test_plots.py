@@ -66,18 +66,29 @@ def test_the_manifold_shows_what_the_corners_of_the_plane_decode_to():
 
 def test_the_latent_plane_shows_each_mean_as_its_label():
     model, x = flat_vae(), np.random.default_rng(0).random((6, 4))
-    axes = plots.plot_latent(model, x, np.array([0, 1, 1, 0, 7, 7])).axes[0]
     mu, _ = model.encode(x)
+    axes = plots.plot_latent(mu, np.array([0, 1, 1, 0, 7, 7])).axes[0]
     offsets = [np.asarray(collection.get_offsets()) for collection in axes.collections]
     for shown, rows in zip(offsets, ([0, 3], [1, 2], [4, 5]), strict=True):
         np.testing.assert_allclose(shown, mu[rows])
 
 
-@pytest.mark.parametrize("plot", [plots.plot_manifold, lambda model: plots.plot_latent(model, None, None)])
-def test_a_plane_needs_two_latent_dimensions(plot):
+def test_a_plane_needs_two_latent_dimensions():
     model, *_ = small_vae()
     with pytest.raises(ValueError, match="latent_dim 3, expected 2"):
-        plot(model)
+        plots.plot_manifold(model)
+    with pytest.raises(ValueError, match="latent_dim 3, expected 2"):
+        plots.plot_latent(np.zeros((4, 3)), np.zeros(4, int))
+
+
+def test_the_two_noises_are_drawn_apart():
+    model = npvae.VAE(4, 3, (5,), rng=0)
+    means, draws, one_z = (gray_pixels(axes) for axes in plots.plot_two_noises(model, rng=1, columns=6).axes)
+    z = np.random.default_rng(1).standard_normal((6, 3), dtype=np.float32)
+    np.testing.assert_array_equal(means, plots.tile(model.decode(z), 6))
+    for sheet in (draws, one_z):
+        assert set(np.unique(sheet)) == {0.0, 1.0}
+    assert np.any(draws != one_z)
 
 
 def test_no_figure_is_wider_than_a_page():

@@ -276,7 +276,7 @@ def test_noise_that_does_not_fit_is_refused():
     model, x, eps = small_vae()
     with pytest.raises(ValueError, match=r"eps has shape \(4, 2\), expected \(N, 3\)"):
         model.loss_and_grad(x, eps[:, :2])
-    with pytest.raises(ValueError, match="x has 4, eps has 3 rows"):
+    with pytest.raises(ValueError, match="eps has 3 rows, expected 4, one for each row of x"):
         model.loss_and_grad(x, eps[:3])
     with pytest.raises(ValueError, match="out has shape"):
         model.loss_and_grad(x, eps, out=np.zeros(3))

@@ -2,12 +2,26 @@
 
 import os
 
+from npvae.models.autoencoder import AutoEncoder
 from npvae.models.base import LossTerms, Model, read_model_file
+from npvae.models.conditional import ConditionalVAE
+from npvae.models.importance import ImportanceWeightedVAE
 from npvae.models.vae import VAE
 
-__all__ = ["MODELS", "VAE", "LossTerms", "Model", "load_model"]
+__all__ = [
+    "MODELS",
+    "VAE",
+    "AutoEncoder",
+    "ConditionalVAE",
+    "ImportanceWeightedVAE",
+    "LossTerms",
+    "Model",
+    "load_model",
+]
 
-MODELS: dict[str, type[Model]] = {model.__name__: model for model in (VAE,)}
+MODELS: dict[str, type[Model]] = {
+    model.__name__: model for model in (VAE, AutoEncoder, ConditionalVAE, ImportanceWeightedVAE)
+}
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:

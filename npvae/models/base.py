@@ -38,6 +38,10 @@ class Model:
 
     heads: tuple[str, ...]
     """The linear layers at the encoder's end, each (H, L)."""
+    weighs_kl = True
+    """Whether the loss has a KL term for beta to weigh."""
+    label_dim = 0
+    """Classes of a model that is told the label; they enter encoder and decoder one-hot."""
 
     def __init__(
         self,
@@ -58,13 +62,15 @@ class Model:
             raise ValueError(f"activation is {activation!r}, expected one of: {', '.join(ACTIVATIONS)}")
         self.activation = activation
         self.beta = validation.finite_number("beta", beta, above=0)
+        if beta != 1 and not self.weighs_kl:
+            raise ValueError(f"beta is {beta:g}, expected 1: a {type(self).__name__} has no KL term to weigh")
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype is {self.dtype}, expected float32 (training) or float64 (checking)")
 
         D, L, widths = self.input_dim, self.latent_dim, self.hidden_dims
-        self.encoder = MLP("encoder", (D, *widths), activation)
-        self.decoder = MLP("decoder", (L, *widths[::-1]), activation)
+        self.encoder = MLP("encoder", (D + self.label_dim, *widths), activation)
+        self.decoder = MLP("decoder", (L + self.label_dim, *widths[::-1]), activation)
         shapes = self.encoder.param_shapes
         for head in self.heads:
             shapes |= dense_shapes(head, self.encoder.sizes[-1], L)
@@ -103,7 +109,7 @@ class Model:
 
     # What a subclass writes out: the loss of each example, and the gradient of any weighting of them.
 
-    def forward(self, x: Array, eps: Array) -> tuple[LossTerms, Any]:
+    def forward(self, x: Array, eps: Array, labels: Array | None = None) -> tuple[LossTerms, Any]:
         """Loss terms of each example, and the cache for `backward`."""
         raise NotImplementedError
 
@@ -113,7 +119,9 @@ class Model:
 
     # The public door.
 
-    def loss_and_grad(self, x: Array, eps: Array, out: Array | None = None) -> tuple[float, Array]:
+    def loss_and_grad(
+        self, x: Array, eps: Array, out: Array | None = None, labels: Array | None = None
+    ) -> tuple[float, Array]:
         r"""Mean loss of a batch and its gradient by every parameter.
 
         Parameters
@@ -124,6 +132,8 @@ class Model:
             Noise from N(0, I), see `draw_eps`.
         out : (P,) ndarray, optional
             Buffer that the gradient is written into.
+        labels : (N,) ndarray of int
+            Only for a `ConditionalVAE`.
 
         Returns
         -------
@@ -141,10 +151,12 @@ class Model:
         -----
         .. math:: \mathrm{loss} = \frac1N \sum_n \left( nll_n + \beta\, kl_n \right)
         """
-        terms, grad = self.terms_and_grad(x, eps, out)
+        terms, grad = self.terms_and_grad(x, eps, out, labels)
         return float(np.mean(terms.loss)), grad
 
-    def terms_and_grad(self, x: Array, eps: Array, out: Array | None = None) -> tuple[LossTerms, Array]:
+    def terms_and_grad(
+        self, x: Array, eps: Array, out: Array | None = None, labels: Array | None = None
+    ) -> tuple[LossTerms, Array]:
         """Loss terms of each example, (N,), and the gradient of their mean; see `loss_and_grad`."""
         grad = np.empty_like(self.params.vector) if out is None else out
         if grad.shape != self.params.vector.shape or grad.dtype != self.dtype:
@@ -152,15 +164,15 @@ class Model:
                 f"out has shape {grad.shape} and dtype {grad.dtype}, "
                 f"expected {self.params.vector.shape} and {self.dtype}: use np.empty_like(model.params.vector)"
             )
-        terms, cache = self.forward(*self._checked(x, eps))
+        terms, cache = self.forward(*self._checked(x, eps, labels))
         N = len(terms.loss)
         dloss = np.full(N, 1 / N, self.dtype)  # the mean over the batch: the only division by N there is
         self.backward(dloss, cache, self.params.like(grad))
         return terms, grad
 
-    def loss_terms(self, x: Array, eps: Array) -> LossTerms:
+    def loss_terms(self, x: Array, eps: Array, labels: Array | None = None) -> LossTerms:
         """Loss, nll and kl of each example, (N,) nats each; arguments as in `loss_and_grad`."""
-        terms, _ = self.forward(*self._checked(x, eps))
+        terms, _ = self.forward(*self._checked(x, eps, labels))
         return terms
 
     def draw_eps(self, n: int, rng: Rng = None) -> Any:
@@ -173,10 +185,21 @@ class Model:
     def _latents(self, name: str, z: Array) -> Array:
         return validation.matrix(name, z, self.latent_dim, "latent_dim", self.dtype)
 
-    def _checked(self, x: Array, eps: Array) -> tuple[Array, Array]:
-        x, eps = self._images(x), self._latents("eps", eps)
-        validation.same_length(x=x, eps=eps)
-        return x, eps
+    def check_labels(self, labels: Any, n: int) -> Array | None:
+        """The labels of n examples as the model takes them (None, unless it is conditional), or a ValueError."""
+        if labels is not None:
+            raise ValueError(f"labels were given, but a {type(self).__name__} takes none: use a ConditionalVAE")
+        return None
+
+    def _noise(self, eps: Array, n: int) -> Any:
+        eps = self._latents("eps", eps)
+        if len(eps) != n:
+            raise ValueError(f"eps has {len(eps)} rows, expected {n}, one for each row of x")
+        return eps
+
+    def _checked(self, x: Array, eps: Array, labels: Array | None) -> tuple[Array, Any, Array | None]:
+        x = self._images(x)
+        return x, self._noise(eps, len(x)), self.check_labels(labels, len(x))
 
     # Files.
 

@@ -4,7 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
+from npvae.latent import (
+    kl_divergence,
+    kl_divergence_backward,
+    log_prior_ratio,
+    reparameterize,
+    reparameterize_backward,
+)
 from npvae.layers import dense, dense_backward
 from npvae.models.base import LossTerms, Model
 from npvae.parameters import Parameters
@@ -49,14 +55,14 @@ class VAE(Model):
 
     heads = ("mu", "logvar")
 
-    def forward(self, x: Array, eps: Array) -> tuple[LossTerms, Any]:
+    def forward(self, x: Array, eps: Array, labels: Array | None = None) -> tuple[LossTerms, Any]:
         """Loss terms of each example, and the cache for `backward`."""
         p = self.params
-        h, encoder_cache = self.encoder.forward(x, p)
+        h, encoder_cache = self.encoder.forward(self.encoder_input(x, labels), p)
         mu, mu_cache = dense(h, *p.layer("mu"))
         logvar, logvar_cache = dense(h, *p.layer("logvar"))
         z, z_cache = reparameterize(mu, logvar, eps)
-        g, decoder_cache = self.decoder.forward(z, p)
+        g, decoder_cache = self.decoder.forward(self.decoder_input(z, labels), p)
         output, output_cache = dense(g, *p.layer("output"))
         nll, nll_cache = self.likelihood.nll(x, output, p)
         kl, kl_cache = kl_divergence(mu, logvar)
@@ -71,50 +77,77 @@ class VAE(Model):
         dmu_kl, dlogvar_kl = kl_divergence_backward(dkl, kl_cache)
         doutput = self.likelihood.nll_backward(dnll, nll_cache, grads)
         dg, *_ = dense_backward(doutput, output_cache, out=grads.layer("output"))
-        dz = self.decoder.backward(dg, decoder_cache, grads)
+        dz = self.decoder_input_backward(self.decoder.backward(dg, decoder_cache, grads))
         dmu_z, dlogvar_z = reparameterize_backward(dz, z_cache)
         dmu, dlogvar = dmu_z + dmu_kl, dlogvar_z + dlogvar_kl  # two paths meet at each
         dh_logvar, *_ = dense_backward(dlogvar, logvar_cache, out=grads.layer("logvar"))
         dh_mu, *_ = dense_backward(dmu, mu_cache, out=grads.layer("mu"))
         self.encoder.backward(dh_mu + dh_logvar, encoder_cache, grads, need_dx=False)
 
-    def encode(self, x: Array) -> tuple[Array, Array]:
+    def encoder_input(self, x: Array, labels: Array | None) -> Array:
+        """What enters the encoder: the images alone."""
+        return x
+
+    def decoder_input(self, z: Array, labels: Array | None) -> Array:
+        """What enters the decoder: the latent draw alone."""
+        return z
+
+    def decoder_input_backward(self, dinput: Array) -> Array:
+        """Gradient of `decoder_input` by z."""
+        return dinput
+
+    def encode(self, x: Array, labels: Array | None = None) -> tuple[Array, Array]:
         """Mean and log-variance of q(z given x).
 
         Parameters
         ----------
         x : (N, D) ndarray
             Floats; in [0, 1] for a Bernoulli likelihood.
+        labels : (N,) ndarray of int
+            Only for a `ConditionalVAE`, here and below.
 
         Returns
         -------
         mu : (N, L) ndarray
         logvar : (N, L) ndarray
         """
-        h, _ = self.encoder.forward(self._images(x), self.params)
+        x = self._images(x)
+        h, _ = self.encoder.forward(self.encoder_input(x, self.check_labels(labels, len(x))), self.params)
         mu, _ = dense(h, *self.params.layer("mu"))
         logvar, _ = dense(h, *self.params.layer("logvar"))
         return mu, logvar
 
-    def decode(self, z: Array) -> Array:
+    def decode(self, z: Array, labels: Array | None = None) -> Array:
         """Mean of p(x given z): for a Bernoulli likelihood the probability of each pixel, not a draw.
 
         Parameters
         ----------
         z : (N, L) ndarray
+        labels : (N,) ndarray of int, see `encode`
 
         Returns
         -------
         x_hat : (N, D) ndarray
         """
-        return self.likelihood.mean(self._decoder_output(self._latents("z", z)))
+        z = self._latents("z", z)
+        return self.likelihood.mean(self._decoder_output(z, self.check_labels(labels, len(z))))
 
-    def _decoder_output(self, z: Array) -> Array:
-        g, _ = self.decoder.forward(z, self.params)
+    def _decoder_output(self, z: Array, labels: Array | None) -> Array:
+        g, _ = self.decoder.forward(self.decoder_input(z, labels), self.params)
         output, _ = dense(g, *self.params.layer("output"))
         return output
 
-    def sample(self, n: int, rng: Rng = None, output_noise: bool = False) -> Array:
+    def log_weights(self, x: Array, mu: Array, logvar: Array, eps: Array, labels: Array | None = None) -> Array:
+        """Importance weights log p(x, z) - log q(z given x) of z = mu + sigma eps: eps (k, N, L) gives (k, N)."""
+        k, N, L = eps.shape
+        z, _ = reparameterize(mu, logvar, eps)
+        tiled = None if labels is None else np.tile(labels, k)
+        output = self._decoder_output(z.reshape(k * N, L), tiled).reshape(k, N, -1)
+        nll, _ = self.likelihood.nll(x, output, self.params)
+        log_ratio, _ = log_prior_ratio(z, logvar, eps)
+        return log_ratio - nll
+
+    def sample(self, n: int, rng: Rng = None, output_noise: bool = False, labels: Array | int | None = None) -> Array:
         """Draw new images: z from the prior N(0, I), then x from p(x given z).
 
         Parameters
@@ -124,16 +157,24 @@ class VAE(Model):
         rng : numpy.random.Generator, int or None
         output_noise : bool
             False gives the mean of p(x given z), the usual picture; True a draw from it.
+        labels : (n,) ndarray of int, or an int for all, see `encode`
 
         Returns
         -------
         x : (n, D) ndarray
         """
         rng = np.random.default_rng(rng)
-        output = self._decoder_output(self.draw_eps(n, rng))
+        z = rng.standard_normal((n, self.latent_dim), dtype=self.dtype.name)
+        output = self._decoder_output(z, self.check_labels(labels, n))
         return self.likelihood.sample(output, self.params, rng) if output_noise else self.likelihood.mean(output)
 
-    def reconstruct(self, x: Array, eps: Array | None = None) -> Array:
+    def draw_output(self, z: Array, rng: Rng = None, labels: Array | None = None) -> Array:
+        """Draw x from p(x given z): (N, L) to (N, D). Arguments as in `decode`, which gives the mean."""
+        z = self._latents("z", z)
+        output = self._decoder_output(z, self.check_labels(labels, len(z)))
+        return self.likelihood.sample(output, self.params, np.random.default_rng(rng))
+
+    def reconstruct(self, x: Array, eps: Array | None = None, labels: Array | None = None) -> Array:
         """Encode and decode again.
 
         Parameters
@@ -141,12 +182,13 @@ class VAE(Model):
         x : (N, D) ndarray
         eps : (N, L) ndarray, optional
             Noise for a draw of z from q(z given x). Without it mu is decoded, the usual picture.
+        labels : (N,) ndarray of int, see `encode`
 
         Returns
         -------
         x_hat : (N, D) ndarray
             Mean of p(x given z).
         """
-        mu, logvar = self.encode(x)
+        mu, logvar = self.encode(x, labels)
         z = mu if eps is None else reparameterize(mu, logvar, self._latents("eps", eps))[0]
-        return self.decode(z)
+        return self.decode(z, labels)

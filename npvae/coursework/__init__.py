@@ -1,0 +1,1 @@
+"""Coursework: what is asked of students, and the mistakes that are known."""

@@ -1,0 +1,79 @@
+"""The autoencoder that the lecture notes start from: one latent vector per input, and no distribution."""
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from npvae.layers import dense, dense_backward
+from npvae.models.base import LossTerms, Model
+from npvae.parameters import Parameters
+from npvae.types import Array, Rng
+
+
+class AutoEncoder(Model):
+    r"""Autoencoder with a multilayer perceptron on each side and the decoder losses of the VAE.
+
+    Its arguments are those of `VAE`; beta has nothing to weigh, since there is no KL term.
+
+    Notes
+    -----
+    .. math:: \mathrm{loss}(x) = -\log p(x | z), \qquad z = \mathrm{encoder}(x)
+
+    Nothing says where codes should lie: there is no p(z), hence no `sample`, no bound and no likelihood of x.
+    Lecture notes, "Variational AutoEncoders" and "See Also".
+    """
+
+    heads = ("latent",)
+    weighs_kl = False
+
+    def forward(self, x: Array, eps: None = None, labels: None = None) -> tuple[LossTerms, Any]:  # type: ignore[override]
+        """Loss terms of each example (kl is zero), and the cache for `backward`."""
+        p = self.params
+        h, encoder_cache = self.encoder.forward(x, p)
+        z, latent_cache = dense(h, *p.layer("latent"))
+        g, decoder_cache = self.decoder.forward(z, p)
+        output, output_cache = dense(g, *p.layer("output"))
+        nll, nll_cache = self.likelihood.nll(x, output, p)
+        cache = encoder_cache, latent_cache, decoder_cache, output_cache, nll_cache
+        return LossTerms(nll, nll, np.zeros_like(nll)), cache
+
+    def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
+        """Write the gradient of sum(dloss * loss) by every parameter into grads: `forward` in reverse."""
+        encoder_cache, latent_cache, decoder_cache, output_cache, nll_cache = cache
+        doutput = self.likelihood.nll_backward(dloss, nll_cache, grads)
+        dg, *_ = dense_backward(doutput, output_cache, out=grads.layer("output"))
+        dz = self.decoder.backward(dg, decoder_cache, grads)
+        dh, *_ = dense_backward(dz, latent_cache, out=grads.layer("latent"))
+        self.encoder.backward(dh, encoder_cache, grads, need_dx=False)
+
+    def encode(self, x: Array) -> Array:
+        """The code z of each image: (N, D) to (N, L)."""
+        h, _ = self.encoder.forward(self._images(x), self.params)
+        z, _ = dense(h, *self.params.layer("latent"))
+        return z
+
+    def decode(self, z: Array) -> Array:
+        """Mean of p(x given z): (N, L) to (N, D)."""
+        g, _ = self.decoder.forward(self._latents("z", z), self.params)
+        output, _ = dense(g, *self.params.layer("output"))
+        return self.likelihood.mean(output)
+
+    def reconstruct(self, x: Array) -> Array:
+        """Encode and decode again: (N, D) to (N, D)."""
+        return self.decode(self.encode(x))
+
+    def draw_eps(self, n: int, rng: Rng = None) -> None:
+        """None: an autoencoder takes no noise."""
+        return
+
+    def _noise(self, eps: Any, n: int) -> None:
+        if eps is not None:
+            raise ValueError("eps was given, but an AutoEncoder takes no noise: pass None")
+
+    @property
+    def sample(self) -> NoReturn:
+        """Does not exist: the error says why."""
+        raise AttributeError(
+            "an AutoEncoder has no sample: it learns a code for each image, but no distribution of codes that one "
+            "could draw from (notebooks/01_autoencoder.ipynb shows what happens if one draws anyway); use a VAE"
+        )

@@ -1,0 +1,133 @@
+"""Published experiments, as published: what was trained on what, for how long, and the numbers that came out."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from npvae.models import VAE, ImportanceWeightedVAE, Model
+from npvae.optim import Adagrad, Adam, Optimizer, Schedule
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training run of an experiment, and the number published for it."""
+
+    name: str
+    model: type[Model]
+    settings: dict[str, Any]
+    """Arguments of the model."""
+    epochs: int
+    """As published."""
+    batch_size: int
+    optimizer: Callable[[], Optimizer]
+    lr_stages: Sequence[tuple[int, float]] = ()
+    """(epochs, learning rate), one after the other."""
+    draws: int = 1
+    init_std: float | None = None
+    """Standard deviation of all initial weights, where it is not the model's own initialisation."""
+    published: str = ""
+
+    def stages(self, scale: float) -> list[tuple[int, float]]:
+        """The stages of the schedule, each shortened to the given share of its epochs, but not to nothing."""
+        return [(max(1, round(epochs * scale)), lr) for epochs, lr in self.lr_stages]
+
+    def scaled_epochs(self, scale: float) -> int:
+        """Epochs of the shortened schedule."""
+        return sum(epochs for epochs, _ in self.stages(scale)) or max(1, round(self.epochs * scale))
+
+    def lr_schedule(self, scale: float) -> Schedule | None:
+        """Learning rate of each epoch of the shortened schedule."""
+        rates = [lr for epochs, lr in self.stages(scale) for _ in range(epochs)]
+        return (lambda epoch: rates[epoch - 1]) if rates else None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A published experiment on MNIST."""
+
+    name: str
+    source: str
+    binarize: bool
+    """Drawn anew in each epoch ("dynamic"); otherwise grey levels."""
+    output_bias: bool
+    """Whether the output starts at the mean image."""
+    measure: str
+    """"nll" (importance-weighted, 5000 samples), "loss" (test loss), or "curve" (bound over training samples)."""
+    arms: tuple[Arm, ...] = field(repr=False)
+
+
+def _burda(k: int, model: type[Model], published: str) -> Arm:
+    weighted = model is ImportanceWeightedVAE
+    architecture: dict[str, Any] = {"latent_dim": 50, "hidden_dims": (200, 200), "activation": "tanh"}
+    return Arm(
+        name=f"{'iwae' if weighted else 'vae'}-{k}",
+        model=model,
+        settings=architecture | ({"importance_samples": k} if weighted else {}),
+        draws=1 if weighted else k,
+        epochs=sum(3**i for i in range(8)),
+        batch_size=20,
+        optimizer=lambda: Adam(lr=1e-3, adam_eps=1e-4),
+        lr_stages=[(3**i, 1e-3 * 10 ** (-i / 7)) for i in range(8)],
+        published=published,
+    )
+
+
+BURDA2016 = Recipe(
+    name="burda2016",
+    source="Burda, Grosse and Salakhutdinov (2016), table 1, one stochastic layer",
+    binarize=True,
+    output_bias=True,
+    measure="nll",
+    arms=(
+        _burda(1, VAE, "86.76"),
+        _burda(5, VAE, "86.47"),
+        _burda(50, VAE, "86.35"),
+        _burda(1, ImportanceWeightedVAE, "86.76"),
+        _burda(5, ImportanceWeightedVAE, "85.54"),
+        _burda(50, ImportanceWeightedVAE, "84.78"),
+    ),
+)
+
+KINGMA2014 = Recipe(
+    name="kingma2014",
+    source="Kingma and Welling (2014), figure 2, MNIST",
+    binarize=False,
+    output_bias=False,
+    measure="curve",
+    arms=tuple(
+        Arm(
+            name=f"Nz-{latent_dim}",
+            model=VAE,
+            settings={"latent_dim": latent_dim, "hidden_dims": (500,), "activation": "tanh"},
+            epochs=math.ceil(1e8 / 60_000),
+            batch_size=100,
+            # a prior N(0, I) on the parameters, whose share for one of 60,000 examples is |params|^2 / 120,000
+            optimizer=lambda: Adagrad(lr=0.02, weight_decay=1 / 60_000),
+            init_std=0.01,
+            published="a curve",
+        )
+        for latent_dim in (3, 5, 10, 20, 200)
+    ),
+)
+
+PYTORCH_EXAMPLE = Recipe(
+    name="pytorch-example",
+    source="the basic VAE of PyTorch's examples, two public logs of its test loss",
+    binarize=False,
+    output_bias=False,
+    measure="loss",
+    arms=(
+        Arm(
+            name="784-400-20",
+            model=VAE,
+            settings={"latent_dim": 20, "hidden_dims": (400,), "activation": "relu"},
+            epochs=10,
+            batch_size=128,
+            optimizer=lambda: Adam(lr=1e-3),
+            published="105.56 to 105.59",
+        ),
+    ),
+)
+
+RECIPES = {recipe.name: recipe for recipe in (BURDA2016, KINGMA2014, PYTORCH_EXAMPLE)}
