@@ -1,8 +1,7 @@
 """The decoder's distribution over x: Bernoulli pixels or Gaussian ones, each loss with its gradient.
 
 First the mathematics, in pairs; then two small classes that tell a model which pair to use, what the
-likelihood learns, how it starts, and how to turn the
-decoder's output into a mean or a draw.
+likelihood learns and how it starts, and how to turn the decoder's output into a mean or a draw.
 """
 
 import math

@@ -48,10 +48,8 @@ def test_an_interrupted_epoch_is_trained_again_from_its_beginning(tmp_path):
 
 
 def test_schedules_go_on_where_they_were(tmp_path):
-    path, schedules = (
-        tmp_path / "checkpoint.npz",
-        {"lr_schedule": npvae.cosine_decay(0.01, 6), "beta_schedule": npvae.linear_warmup(1, 6)},
-    )
+    path = tmp_path / "checkpoint.npz"
+    schedules = {"lr_schedule": npvae.cosine_decay(0.01, 6), "beta_schedule": npvae.linear_warmup(1, 6)}
     whole, history = fit(**schedules)
     fit(path, epochs=3, **schedules)
     resumed, resumed_history = fit(path, **schedules)

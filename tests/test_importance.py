@@ -72,9 +72,8 @@ def test_the_bound_rises_with_the_number_of_draws():
     for k in (1, 5, 50):
         model.importance_samples = k
         bounds.append(-np.mean([model.loss_terms(x, model.draw_eps(1, seed)).loss for seed in range(2000)]))
-    assert (
-        bounds[0] < bounds[1] < bounds[2] < npvae.log_likelihood(model, x, n_samples=20_000, verbose=False)[0] + 0.01
-    )
+    (log_p,) = npvae.log_likelihood(model, x, n_samples=20_000, verbose=False)
+    assert bounds[0] < bounds[1] < bounds[2] < log_p + 0.01
 
 
 def test_equal_draws_count_as_one():
@@ -102,7 +101,7 @@ def test_log_mean_exp_is_the_logarithm_of_the_mean_not_the_mean_of_the_logarithm
 
 def test_noise_of_another_number_of_draws_is_refused_and_so_is_beta():
     model, x, eps = small_iwae()
-    with pytest.raises(ValueError, match=r"eps has shape \(4, 4, 3\), expected \(5, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"eps has shape \(4, 4, 3\), expected .*\(5, 4, 3\)"):
         model.loss_and_grad(x, eps[:4])
     with pytest.raises(ValueError, match="has no KL term to weigh"):
         npvae.ImportanceWeightedVAE(beta=2.0)
