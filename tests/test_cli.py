@@ -269,3 +269,70 @@ def test_ctrl_c_while_training_leaves_a_whole_run_and_succeeds(tmp_path):
     assert err == ""
     assert len(npvae.History.from_csv(tmp_path / "run" / "history.csv")) >= 1
     assert {"model.npz", "samples.png", "curves.png"} <= set(os.listdir("run"))
+
+
+@pytest.mark.parametrize("model", ["vae", "autoencoder", "cvae", "iwae"])
+def test_every_model_is_trained_saved_evaluated_and_named_in_its_folder(tmp_path, capsys, model):
+    assert main([*QUICK, "--model", model]) == 0
+    trained = capsys.readouterr().out
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith(f"digits-{model}-20")
+    assert (folder / "latent.png").exists()
+    assert (folder / "samples.png").exists() == (model != "autoencoder")
+    assert main(["evaluate", str(folder)]) == 0
+    assert "\n".join(capsys.readouterr().out.splitlines()[1:]) in trained
+
+
+def test_a_conditional_model_samples_the_label_asked_for_or_all_in_order(capsys):
+    main([*QUICK, "--model", "cvae", "--out", "run"])
+    model = npvae.load_model("run/model.npz")
+    assert main(["sample", "run", "-n", "20", "--label", "3", "--out", "threes.npy"]) == 0
+    np.testing.assert_array_equal(np.load("threes.npy"), model.sample(20, 0, labels=3))
+    assert main(["sample", "run", "-n", "20", "--out", "all.npy"]) == 0
+    np.testing.assert_array_equal(np.load("all.npy"), model.sample(20, 0, labels=np.repeat(np.arange(10), 2)))
+    capsys.readouterr()
+    status, message = fails(capsys, "sample", "run", "--label", "10")
+    assert (status, "labels run from 10 to 10, expected 0 to 9" in message) == (1, True)
+
+
+def test_options_that_would_have_no_effect_are_refused(capsys):
+    for options, expected in {
+        ("--model", "autoencoder", "--beta", "2"): "do not go with --model autoencoder",
+        ("--model", "iwae", "--beta-warmup", "3"): "do not go with --model iwae",
+        ("--importance-samples", "3"): "--importance-samples belongs to --model iwae",
+    }.items():
+        status, message = fails(capsys, *QUICK, *options)
+        assert status == 2
+        assert expected in message
+    main([*QUICK, "--model", "autoencoder", "--out", "plain"])
+    main([*QUICK, "--out", "run"])
+    capsys.readouterr()
+    status, message = fails(capsys, "sample", "plain")
+    assert (status, "no distribution to sample from" in message) == (2, True)
+    status, message = fails(capsys, "sample", "run", "--label", "3")
+    assert (status, "--label belongs to a ConditionalVAE" in message) == (2, True)
+
+
+def test_labels_are_asked_for_where_a_model_needs_them_and_the_data_has_none(tmp_path, capsys):
+    np.save("x.npy", np.zeros((30, 16), np.uint8))
+    status, message = fails(capsys, "train", "--data", "x.npy", "--model", "cvae")
+    assert (status, "x has no labels, --model cvae needs them" in message) == (1, True)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_beta_warmup_rises_to_beta_over_its_epochs(capsys):
+    assert main([*QUICK, "--beta", "4", "--beta-warmup", "2", "--out", "run"]) == 0
+    history = npvae.History.from_csv("run/history.csv")
+    weights = (history["test_loss"] - history["test_nll"]) / history["test_kl"]
+    np.testing.assert_allclose(weights, [2, 4], rtol=1e-6)
+    assert npvae.load_model("run/model.npz").beta == 4
+
+
+def test_evaluate_estimates_the_likelihood_where_asked(capsys):
+    main([*QUICK, "--out", "run"])
+    capsys.readouterr()
+    assert main(["evaluate", "run", "--samples", "20"]) == 0
+    out = capsys.readouterr().out
+    log_p = float(out.split("log p")[1].split()[0])
+    elbo = float(out.split("elbo")[1].split()[0])
+    assert elbo < log_p < elbo + 3

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -66,3 +67,56 @@ def test_data_that_does_not_fit_is_refused():
     model, *_ = small_vae()
     with pytest.raises(ValueError, match=r"x has shape \(2, 8\)"):
         npvae.evaluate(model, np.zeros((2, 8), np.uint8))
+
+
+def exact_log_likelihood(model, x):
+    """log N(x; b, W'W + s^2 I) of a linear Gaussian decoder."""
+    W, b = model.params["output.W"], model.params["output.b"]
+    covariance = W.T @ W + model.likelihood.std**2 * np.eye(D)
+    residual = x - b
+    quadratic = np.einsum("ni,ij,nj->n", residual, np.linalg.inv(covariance), residual)
+    return -0.5 * (quadratic + np.linalg.slogdet(2 * np.pi * covariance)[1])
+
+
+def test_the_importance_weighted_estimate_meets_the_exact_log_likelihood():
+    model, x, _ = small_vae(hidden_dims=(), likelihood=npvae.Gaussian(0.7))
+    model.params["logvar.W"] = 0
+    model.params["logvar.b"] = 0  # a q as wide as the prior: no weight is far from the others
+    estimate = npvae.log_likelihood(model, x, n_samples=50_000, verbose=False)
+    np.testing.assert_allclose(estimate, exact_log_likelihood(model, x), atol=0.03)
+
+
+def test_with_one_sample_its_mean_is_the_bound():
+    model, x, _ = small_vae(hidden_dims=(), likelihood=npvae.Gaussian(0.7), n=1)
+    many = np.repeat(x, 20_000, axis=0)
+    draws = npvae.log_likelihood(model, many, n_samples=1, verbose=False)
+    terms = model.loss_terms(many, model.draw_eps(20_000, 1))
+    bound = -np.mean(terms.loss)
+    assert abs(draws.mean() - bound) < 4 * math.hypot(draws.std(), terms.loss.std()) / math.sqrt(20_000)
+
+
+@pytest.mark.parametrize("rows", [3, 7, 1000])
+def test_the_chunks_do_not_change_what_is_estimated(monkeypatch, rows):
+    monkeypatch.setattr("npvae.evaluation.ROWS", rows)
+    model, x, _ = small_vae(hidden_dims=(), likelihood=npvae.Gaussian(0.7))
+    estimate = npvae.log_likelihood(model, x, n_samples=2000, verbose=False)
+    assert estimate.shape == (len(x),)
+    np.testing.assert_allclose(estimate, exact_log_likelihood(model, x), atol=0.15)
+
+
+def test_the_memory_of_an_estimate_grows_with_neither_samples_nor_images():
+    model = npvae.VAE(784, 5, (20,))
+    x = np.zeros((40, 784), np.uint8)
+    tracemalloc.start()
+    npvae.log_likelihood(model, x, n_samples=5000, verbose=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e7
+
+
+def test_the_estimate_is_refused_without_samples_or_for_data_that_does_not_fit():
+    model, x, _ = small_vae()
+    with pytest.raises(ValueError, match="n_samples is 0"):
+        npvae.log_likelihood(model, x, n_samples=0)
+    with pytest.raises(ValueError, match="x has shape"):
+        npvae.log_likelihood(model, x[:, :3])

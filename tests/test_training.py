@@ -231,3 +231,31 @@ def test_what_cannot_be_trained_on_is_refused_before_anything_happens(settings, 
     with pytest.raises(ValueError, match=message):
         fit(model, **settings)
     np.testing.assert_array_equal(model.params.vector, before)
+
+
+def test_more_draws_of_z_are_the_mean_over_repeated_examples():
+    x = data() / 255
+    model, history = fit(x=x, rng=7, draws=3, optimizer=npvae.SGD(lr=1e-3), epochs=1)
+    expected, sgd, rng, total = small(), npvae.SGD(lr=1e-3), np.random.default_rng(7), 0.0
+    for index in minibatches(N_TRAIN, 16, rng):
+        repeated = np.repeat(x[index], 3, axis=0)
+        eps = expected.draw_eps(len(repeated), rng)
+        total += expected.loss_terms(repeated, eps).loss.reshape(-1, 3).mean(axis=1).sum()
+        sgd.step(expected.params.vector, expected.loss_and_grad(repeated, eps)[1])
+    np.testing.assert_array_equal(model.params.vector, expected.params.vector)
+    assert math.isclose(history["train_loss"][0], total / N_TRAIN, rel_tol=1e-6)
+
+
+def test_labels_travel_with_their_images():
+    labels = np.arange(N_TRAIN) % 3
+    x = np.eye(D)[labels]
+    seen = []
+
+    class Watching(npvae.ConditionalVAE):
+        def forward(self, x, eps, labels=None):
+            seen.append(np.array_equal(x, np.eye(D)[labels]))
+            return super().forward(x, eps, labels)
+
+    fit(Watching(D, L, (H,), label_dim=3), x=x, x_test=x[::-1], labels=labels, test_labels=labels[::-1], draws=2)
+    assert len(seen) == 3 * (4 + 1)
+    assert all(seen)
