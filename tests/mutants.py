@@ -87,7 +87,7 @@ def print_matrix(checks):
 def main():
     import warnings
 
-    from test_mistakes import CHECKS
+    from checks import CHECKS
 
     warnings.simplefilter("ignore")
     started = time.perf_counter()
