@@ -24,9 +24,8 @@ BLOCK = 250
 def make_model(arm: Arm, recipe: Recipe, x_train: Array, seed: int) -> Model:
     """An arm's model before training."""
     model = arm.model(784, rng=seed, **arm.settings)
-    if arm.init_std is not None:
-        rng = np.random.default_rng(seed)
-        model.params.vector = arm.init_std * rng.standard_normal(model.params.vector.shape)
+    if arm.initialize:
+        arm.initialize(model, np.random.default_rng(seed))
     if recipe.output_bias:
         model.init_output(x_train)
     return model

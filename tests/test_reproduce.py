@@ -54,6 +54,14 @@ def test_kingmas_weights_all_start_from_a_gaussian_of_std_001(tiny_mnist):
     assert model.params.vector.std() == pytest.approx(0.01, rel=0.02)
 
 
+def test_the_pytorch_example_starts_like_a_linear_layer_there(tiny_mnist):
+    (x, _), _ = reproduce.load_mnist()
+    params = reproduce.make_model(PYTORCH_EXAMPLE.arms[0], PYTORCH_EXAMPLE, x, seed=0).params
+    for layer, inputs in {"encoder.0": 784, "mu": 400, "decoder.0": 20, "output": 400}.items():
+        for array in params.layer(layer):
+            assert 0.8 / np.sqrt(inputs) < np.abs(array).max() <= 1 / np.sqrt(inputs)
+
+
 def test_burdas_output_starts_at_the_mean_image(tiny_mnist):
     (x, _), _ = reproduce.load_mnist()
     model = reproduce.make_model(arm(BURDA2016, "iwae-5"), BURDA2016, x, seed=0)
