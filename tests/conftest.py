@@ -1,16 +1,21 @@
-"""Hypothesis profiles. The default draws the same examples every time; `thorough` draws many new ones."""
+"""Hypothesis profiles. The default draws the same examples every time; `thorough` draws many new ones.
+
+`mutation` draws few and does not shrink: for mutmut, which runs the tests once for every change it makes.
+"""
 
 import os
 
 import matplotlib
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 matplotlib.use("agg")
 
 calm = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("default", max_examples=100, derandomize=True, **calm)
 settings.register_profile("thorough", max_examples=1000, **calm)
+few = {"max_examples": 10, "derandomize": True, "database": None, "phases": [Phase.explicit, Phase.generate]}
+settings.register_profile("mutation", **few, **calm)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -122,3 +122,11 @@ def test_zero_weights_say_log_2_a_pixel_and_no_kl():
     terms = model.loss_terms(x, eps, labels)
     np.testing.assert_allclose(terms.nll, np.full(N, D * math.log(2)), rtol=1e-14)
     np.testing.assert_array_equal(terms.kl, np.zeros(N))
+
+
+def test_reconstruct_hands_the_labels_to_the_encoder_and_to_the_decoder():
+    model, x, eps, labels = small_cvae()
+    mu, logvar = model.encode(x, labels)
+    np.testing.assert_array_equal(model.reconstruct(x, labels=labels), model.decode(mu, labels))
+    z, _ = npvae.reparameterize(mu, logvar, eps)
+    np.testing.assert_array_equal(model.reconstruct(x, eps, labels), model.decode(z, labels))

@@ -72,14 +72,17 @@ def test_data_that_does_not_fit_is_refused():
 def exact_log_likelihood(model, x):
     """log N(x; b, W'W + s^2 I) of a linear Gaussian decoder."""
     W, b = model.params["output.W"], model.params["output.b"]
-    covariance = W.T @ W + model.likelihood.std**2 * np.eye(D)
+    learned = model.likelihood.std == "learned"
+    var = np.exp(model.params["output.logvar"]) if learned else model.likelihood.std**2
+    covariance = W.T @ W + var * np.eye(D)
     residual = x - b
     quadratic = np.einsum("ni,ij,nj->n", residual, np.linalg.inv(covariance), residual)
     return -0.5 * (quadratic + np.linalg.slogdet(2 * np.pi * covariance)[1])
 
 
-def test_the_importance_weighted_estimate_meets_the_exact_log_likelihood():
-    model, x, _ = small_vae(hidden_dims=(), likelihood=npvae.Gaussian(0.7))
+@pytest.mark.parametrize("std", [0.7, "learned"])
+def test_the_importance_weighted_estimate_meets_the_exact_log_likelihood(std):
+    model, x, _ = small_vae(hidden_dims=(), likelihood=npvae.Gaussian(std))
     model.params["logvar.W"] = 0
     model.params["logvar.b"] = 0  # a q as wide as the prior: no weight is far from the others
     estimate = npvae.log_likelihood(model, x, n_samples=50_000, verbose=False)

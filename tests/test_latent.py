@@ -75,3 +75,10 @@ def test_log_variances_of_plus_and_minus_80_stay_finite(dtype):
     )
     assert all(np.all(np.isfinite(array)) for array in (z, kl, *gradients))
     np.testing.assert_allclose(z, [[math.exp(-40), math.exp(40)]], rtol=1e-5)
+
+
+def test_kl_sums_the_last_axis_and_no_other_of_several_draws_at_once():
+    mu, logvar = np.random.default_rng(0).standard_normal((2, 5, 4, 3))
+    kl, _ = npvae.kl_divergence(mu, logvar)
+    each = [npvae.kl_divergence(*draw)[0] for draw in zip(mu, logvar, strict=True)]
+    np.testing.assert_allclose(kl, each, rtol=1e-14)

@@ -50,6 +50,13 @@ def test_gaussian_nll_is_minus_the_log_density():
     np.testing.assert_allclose(nll, [expected], rtol=1e-14)
 
 
+@pytest.mark.parametrize("nll", [npvae.bernoulli_nll, lambda x, output: npvae.gaussian_nll(x, output, -0.3)])
+def test_a_loss_sums_the_last_axis_and_no_other_of_several_draws_at_once(nll):
+    rng = np.random.default_rng(0)
+    x, output = rng.random((N, D)), rng.standard_normal((5, N, D))
+    np.testing.assert_allclose(nll(x, output)[0], [nll(x, draw)[0] for draw in output], rtol=1e-13)
+
+
 def test_a_density_may_exceed_one_and_its_nll_be_negative():
     nll, _ = npvae.gaussian_nll(np.zeros((1, 1)), np.zeros((1, 1)), math.log(0.01**2))
     assert nll[0] < -3
@@ -69,6 +76,22 @@ def test_the_gradient_by_a_broadcast_logvar_has_its_shape_and_is_the_sum_of_the_
     full = npvae.gaussian_nll_backward(dnll, npvae.gaussian_nll(x, mean, np.full((N, D), -0.3))[1])[1]
     axes = tuple(i for i, size in enumerate((1,) * (2 - len(shape)) + shape) if size == 1)
     np.testing.assert_allclose(dlogvar, full.sum(axis=axes).reshape(shape), rtol=1e-12)
+
+
+def test_a_logvar_that_several_draws_share_gets_the_sum_of_their_gradients():
+    rng = np.random.default_rng(0)
+    x, mean, dnll, logvar = (
+        rng.random((N, D)),
+        rng.random((5, N, D)),
+        rng.standard_normal((5, N)),
+        np.full((N, 1), 0.4),
+    )
+    _, dlogvar = npvae.gaussian_nll_backward(dnll, npvae.gaussian_nll(x, mean, logvar)[1])
+    each = [
+        npvae.gaussian_nll_backward(d, npvae.gaussian_nll(x, m, logvar)[1])[1]
+        for d, m in zip(dnll, mean, strict=True)
+    ]
+    np.testing.assert_allclose(dlogvar, np.sum(each, axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -105,10 +128,43 @@ def test_init_output_is_the_best_that_can_be_said_without_z(likelihood):
 
     best = nll()
     for name in ("output.b", *model.likelihood.param_shapes):
-        for change in (-0.05, 0.05):
-            model.params[name][...] += change
-            assert nll() > best
-            model.params[name][...] -= change
+        for entry in np.ndindex(model.params[name].shape):
+            for change in (-0.05, 0.05):
+                model.params[name][entry] += change
+                assert nll() > best
+                model.params[name][entry] -= change
+
+
+def test_a_pixel_that_never_changes_starts_at_a_finite_logit_the_same_for_black_and_white():
+    model = npvae.VAE(2, 1, (), dtype="float64")
+    model.init_output(np.tile([0.0, 1.0], (10, 1)))
+    black, white = model.params["output.b"]
+    assert black == pytest.approx(-white, rel=1e-12)
+    assert 4 < white < 20
+
+
+def test_a_learned_std_starts_small_but_positive_where_every_image_is_the_same():
+    model = npvae.VAE(2, 1, (), npvae.Gaussian("learned"), dtype="float64")
+    model.init_output(np.full((10, 2), 0.3))
+    assert 0 < np.exp(model.params["output.logvar"] / 2) < 0.01
+
+
+class LowestDraws:
+    """Stands in for a generator that draws the smallest number it can."""
+
+    def random(self, shape, dtype=np.float64):
+        return np.zeros(shape, dtype)
+
+
+def test_a_pixel_of_probability_zero_is_never_drawn():
+    draws = npvae.Bernoulli().sample(np.array([[-1e4, 0.0]]), {}, LowestDraws())
+    np.testing.assert_array_equal(draws, [[0.0, 1.0]])
+
+
+def test_a_gaussian_without_further_settings_has_unit_variance():
+    x, output = np.array([[0.0, 3.0]]), np.array([[1.0, 1.0]])
+    nll, _ = npvae.Gaussian().nll(x, output, {})
+    np.testing.assert_allclose(nll, [math.log(2 * math.pi) + (1 + 4) / 2], rtol=1e-14)
 
 
 def test_a_configuration_makes_the_likelihood_again():
@@ -116,7 +172,7 @@ def test_a_configuration_makes_the_likelihood_again():
         assert make_likelihood(likelihood.config).config == likelihood.config
 
 
-@pytest.mark.parametrize("std", [0, -1.0, math.nan, math.inf, "learn", None])
+@pytest.mark.parametrize("std", [0, -1.0, math.nan, math.inf, float("inf"), "learn", None])
 def test_a_std_that_is_not_positive_is_refused(std):
     with pytest.raises(ValueError, match=r"std is .* expected a positive number"):
         npvae.Gaussian(std)
@@ -125,3 +181,8 @@ def test_a_std_that_is_not_positive_is_refused(std):
 def test_an_unknown_likelihood_is_refused_by_name():
     with pytest.raises(ValueError, match='likelihood is \'poisson\', expected "bernoulli" or "gaussian"'):
         npvae.VAE(likelihood="poisson")
+
+
+def test_a_configuration_without_a_name_is_refused():
+    with pytest.raises(ValueError, match='likelihood is None, expected "bernoulli" or "gaussian"'):
+        make_likelihood({"std": 0.5})

@@ -72,3 +72,11 @@ def test_without_the_gradient_by_x_those_of_the_weights_are_the_same():
     assert network.backward(h, caches, with_dx).shape == (4, D)
     assert network.backward(h, caches, without, need_dx=False) is None
     np.testing.assert_array_equal(with_dx.vector, without.vector)
+
+
+def test_caches_that_are_not_one_a_layer_are_refused():
+    network, rng = MLP("net", (D, H, 2), "tanh"), np.random.default_rng(0)
+    params = filled(network, rng)
+    h, caches = network.forward(rng.random((4, D)), params)
+    with pytest.raises(ValueError, match="shorter"):
+        network.backward(h, caches[1:], params.like(np.empty_like(params.vector)))

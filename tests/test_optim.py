@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import npvae
-from npvae.optim import CHUNK
+from npvae.optim import CHUNK, Optimizer
 
 
 def gradients(steps, size=5, seed=0):
@@ -50,6 +50,37 @@ def test_adam_is_algorithm_1_of_kingma_and_ba_written_out():
     np.testing.assert_allclose(run(adam, steps), theta, rtol=1e-12)
 
 
+def test_the_defaults_are_plain_sgd_at_a_hundredth_and_the_constants_of_the_papers():
+    np.testing.assert_allclose(run(npvae.SGD(), np.array([[1.0], [1.0]])), [-0.02], rtol=1e-12)
+    np.testing.assert_allclose(run(npvae.Adagrad(), np.array([[1.0]])), [-0.01], rtol=1e-9)
+    np.testing.assert_allclose(run(npvae.Adam(), np.array([[1.0]])), [-0.001], rtol=1e-6)
+    assert npvae.Adam().betas == (0.9, 0.999)
+
+
+@pytest.mark.parametrize(("make", "constant"), [(npvae.Adagrad, 1e-10), (npvae.Adam, 1e-8)])
+def test_a_gradient_as_small_as_the_constant_added_to_the_root_takes_half_a_step(make, constant):
+    np.testing.assert_allclose(run(make(lr=0.1), np.array([[constant]])), [-0.05], rtol=1e-6)
+
+
+def test_adam_without_memory_takes_steps_of_the_learning_rate_by_the_sign():
+    adam = npvae.Adam(lr=0.1, betas=(0.0, 0.0), adam_eps=0)
+    np.testing.assert_allclose(run(adam, np.array([[2.0, -3.0], [5.0, 0.5]])), [-0.2, 0.0], atol=1e-15)
+
+
+class Plain(Optimizer):
+    """A rule of one's own: no moments, no settings."""
+
+    def update(self, p, g):
+        p -= self.lr * g
+
+
+def test_a_rule_of_ones_own_needs_its_update_and_nothing_else():
+    optimizer = Plain(0.5)
+    assert (optimizer.t, optimizer.state) == (0, {})
+    np.testing.assert_array_equal(run(optimizer, np.array([[2.0, -4.0], [1.0, 0.0]])), [-1.5, 2.0])
+    assert (optimizer.t, optimizer.state) == (2, {})
+
+
 @pytest.mark.parametrize("make", [npvae.SGD, npvae.Adagrad, npvae.Adam])
 def test_weight_decay_adds_the_parameters_to_the_gradient(make):
     grad, start = gradients(1), np.array([1.0, -2.0, 3.0, 0.0, 5.0])
@@ -81,26 +112,36 @@ def test_an_optimizer_used_for_another_model_says_so():
         optimizer.step(np.zeros(4), np.ones(4))
     with pytest.raises(ValueError, match="make a new optimizer"):
         npvae.Adam().step(np.zeros(4), np.ones(3))
+    with pytest.raises(
+        ValueError, match=r"expected \(P,\) for both and the same P at every step: make a new optimizer"
+    ):
+        npvae.SGD().step(np.zeros((2, 2)), np.ones((2, 2)))
+    with pytest.raises(ValueError, match="params has shape"):
+        npvae.SGD().step(np.zeros(()), np.ones(()))
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("make", "settings", "message"),
     [
-        ({"lr": -1}, "lr is -1"),
-        ({"lr": math.nan}, "lr is nan"),
-        ({"weight_decay": math.inf}, "weight_decay is inf"),
-        ({"betas": (0.9, 1.0)}, "betas is"),
-        ({"adam_eps": -1e-8}, "adam_eps"),
+        (npvae.Adam, {"lr": -1}, "^lr is -1"),
+        (npvae.Adam, {"lr": math.nan}, "^lr is nan"),
+        (npvae.Adam, {"weight_decay": math.inf}, "^weight_decay is inf"),
+        (npvae.Adam, {"weight_decay": -0.5}, "^weight_decay is -0.5"),
+        *((npvae.Adam, {"betas": (0.9, beta)}, "^betas is") for beta in (1.0, 1.5, -0.5, math.nan)),
+        (npvae.Adam, {"betas": (1.0, 0.9)}, "^betas is"),
+        (npvae.Adam, {"adam_eps": -1e-8}, "^adam_eps is -1e-08"),
+        (npvae.Adagrad, {"adagrad_eps": -1e-8}, "^adagrad_eps is -1e-08"),
+        (npvae.SGD, {"momentum": -0.5}, "^momentum is -0.5"),
     ],
 )
-def test_settings_that_cannot_be_are_refused_by_name(settings, message):
+def test_settings_that_cannot_be_are_refused_by_name(make, settings, message):
     with pytest.raises(ValueError, match=message):
-        npvae.Adam(**settings)
+        make(**settings)
 
 
 def test_cosine_decay_starts_at_its_start_and_is_half_of_it_in_the_middle():
-    schedule = npvae.cosine_decay(0.2, 10)
-    np.testing.assert_allclose([schedule(1), schedule(6)], [0.2, 0.1])
+    schedule = npvae.cosine_decay(0.3, 10)
+    np.testing.assert_allclose([schedule(1), schedule(6)], [0.3, 0.15])
     assert 0 < schedule(10) < 0.01
 
 

@@ -26,6 +26,13 @@ def test_in_place_arithmetic_and_assignment_on_the_vector_keep_the_views_true():
     np.testing.assert_array_equal(view, np.full((2, 3), 5.0))
 
 
+def test_assigning_to_a_name_copies_the_values_in():
+    params, values = Parameters(SHAPES), np.array([1.0, 2.0, 3.0])
+    params["a.b"] = values
+    values[:] = -1
+    np.testing.assert_array_equal(params.vector, [0, 0, 0, 0, 0, 0, 1, 2, 3, 0])
+
+
 def test_like_lays_the_same_names_over_another_vector():
     params, vector = Parameters(SHAPES), np.zeros(10)
     params.like(vector)["s"][...] = 4

@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -101,6 +102,14 @@ def test_the_gradient_is_written_into_the_buffer_given():
     np.testing.assert_array_equal(out, expected)
 
 
+def test_the_gradient_by_the_data_is_not_computed():
+    model, x, eps = small_vae()
+    backward, returned = model.encoder.backward, []
+    model.encoder.backward = lambda *args, **settings: returned.append(backward(*args, **settings))
+    model.loss_and_grad(x, eps)
+    assert returned == [None]
+
+
 def test_nothing_handed_in_is_changed_and_the_parameters_are_not_either():
     model, x, eps = small_vae()
     before = [array.copy() for array in (x, eps, model.params.vector)]
@@ -142,6 +151,20 @@ def test_everything_that_comes_out_has_the_models_dtype(dtype, likelihood):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_backward_gets_the_upstream_gradient_in_the_models_dtype(dtype):
+    model, x, eps = small_vae(dtype=dtype)
+    backward, seen = model.backward, []
+
+    def watched(dloss, cache, grads):
+        seen.append(dloss.dtype)
+        backward(dloss, cache, grads)
+
+    model.backward = watched
+    model.loss_and_grad(x, eps)
+    assert seen == [np.dtype(dtype)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_log_variances_of_plus_and_minus_80_give_finite_losses_and_gradients(dtype):
     model, x, eps = small_vae(dtype=dtype)
     model.params["logvar.W"][...] = 0
@@ -171,6 +194,41 @@ def test_output_noise_makes_zeros_and_ones_of_a_bernoulli():
     assert set(np.unique(draws)) == {0.0, 1.0}
     mean = model.sample(50, 3)
     assert abs(np.mean(draws - mean)) < 4 * math.sqrt(np.mean(mean * (1 - mean)) / mean.size)
+
+
+def test_init_output_looks_at_all_parts_of_a_large_training_set():
+    model = npvae.VAE(1, 1, (), dtype="float64")
+    model.init_output(np.repeat([[0.0], [1.0]], 10_000, axis=0))
+    np.testing.assert_allclose(model.params["output.b"], [0], atol=1e-3)
+
+
+def test_init_output_averages_grey_levels_in_double_precision():
+    levels = np.array([[10], [20], [90]], np.uint8)
+    model = npvae.VAE(1, 1, (), dtype="float64")
+    model.init_output(levels)
+    np.testing.assert_allclose(model.params["output.b"], [math.log(120 / (3 * 255 - 120))], rtol=1e-13)
+
+
+def test_init_output_refuses_images_that_do_not_fit_by_name():
+    model, *_ = small_vae()
+    with pytest.raises(ValueError, match=r"^x has shape \(2, 8\), expected \(N, 7\)"):
+        model.init_output(np.zeros((2, 8)))
+
+
+def test_the_defaults_are_the_documented_ones():
+    model = npvae.VAE()
+    documented = npvae.VAE(
+        input_dim=784,
+        latent_dim=20,
+        hidden_dims=(400,),
+        likelihood="bernoulli",
+        activation="relu",
+        beta=1.0,
+        dtype="float32",
+        rng=0,
+    )
+    assert model.config == documented.config
+    np.testing.assert_array_equal(model.params.vector, documented.params.vector)
 
 
 def test_the_same_seed_makes_the_same_weights_and_another_seed_others():
@@ -233,6 +291,37 @@ def test_a_damaged_file_is_a_value_error_that_names_it(tmp_path, how):
         npvae.load_model(path)
 
 
+def rewrite(path, change):
+    """Change the configuration and the arrays of a saved model in their file."""
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    config = json.loads(str(arrays["config"]))
+    change(config, arrays)
+    np.savez(path, **{**arrays, "config": np.array(json.dumps(config))})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda config, arrays: config.update(depth=3), "model.npz is not a VAE of this version: .*depth"),
+        (lambda config, arrays: config.update(latent_dim=2), "model.npz is damaged: its arrays do not fit"),
+        (lambda config, arrays: arrays.pop("mu.b"), "model.npz is damaged: its arrays do not fit"),
+        (lambda config, arrays: config.update(format=0), "model.npz has format 0, expected .*another version"),
+        (lambda config, arrays: config.update(format=99), "model.npz has format 99, expected .*another version"),
+        (lambda config, arrays: config.pop("class"), "model.npz is not a saved model"),
+        (lambda config, arrays: config.update({"class": "GAN"}), "model.npz holds a GAN, expected a VAE: use load"),
+        (lambda config, arrays: config.update({"class": "ZAE"}), "model.npz holds a ZAE, expected a VAE: use load"),
+    ],
+)
+def test_a_file_that_does_not_fit_says_which_and_why(tmp_path, change, message):
+    model, *_ = small_vae()
+    path = tmp_path / "model.npz"
+    model.save(path)
+    rewrite(path, change)
+    with pytest.raises(ValueError, match=message):
+        npvae.VAE.load(path)
+
+
 def test_a_missing_file_is_file_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
         npvae.load_model(tmp_path / "none.npz")
@@ -274,12 +363,20 @@ def test_a_gaussian_takes_any_finite_pixel_but_no_nan():
 
 def test_noise_that_does_not_fit_is_refused():
     model, x, eps = small_vae()
-    with pytest.raises(ValueError, match=r"eps has shape \(4, 2\), expected \(N, 3\)"):
-        model.loss_and_grad(x, eps[:, :2])
+    for call in (model.loss_and_grad, model.loss_terms, model.reconstruct):
+        with pytest.raises(ValueError, match=r"^eps has shape \(4, 2\), expected \(N, 3\), latent_dim being 3"):
+            call(x, eps[:, :2])
     with pytest.raises(ValueError, match="eps has 3 rows, expected 4, one for each row of x"):
         model.loss_and_grad(x, eps[:3])
-    with pytest.raises(ValueError, match="out has shape"):
-        model.loss_and_grad(x, eps, out=np.zeros(3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_buffer_for_the_gradient_that_does_not_fit_is_refused(dtype):
+    model, x, eps = small_vae(dtype=dtype)
+    P, other = model.params.vector.size, {"float32": "float64", "float64": "float32"}[dtype]
+    for size, kind in ((P - 1, dtype), (P + 1, dtype), (P, other)):
+        with pytest.raises(ValueError, match=rf"^out has shape \({size},\) and dtype {kind}, .*{P},.* {dtype}"):
+            model.loss_and_grad(x, eps, out=np.zeros(size, kind))
 
 
 @pytest.mark.parametrize(
@@ -298,3 +395,22 @@ def test_noise_that_does_not_fit_is_refused():
 def test_a_setting_that_cannot_be_is_refused_by_name(settings, message):
     with pytest.raises(ValueError, match=message):
         npvae.VAE(**settings)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", npvae.Gaussian("learned")])
+def test_draw_output_draws_around_the_mean_that_decode_gives(likelihood):
+    model, *_ = small_vae(likelihood=likelihood)
+    z = np.repeat(np.random.default_rng(0).standard_normal((1, L)), 20_000, axis=0)
+    draws, mean = model.draw_output(z, 1), model.decode(z[:1])[0]
+    spread = np.sqrt(mean * (1 - mean)) if likelihood == "bernoulli" else np.exp(0.5 * model.params["output.logvar"])
+    assert np.all(np.abs(draws.mean(axis=0) - mean) < 4 * spread / math.sqrt(len(z)))
+    np.testing.assert_allclose(draws.std(axis=0), np.broadcast_to(spread, D), rtol=0.03)
+    np.testing.assert_array_equal(draws, model.draw_output(z, 1))
+
+
+def test_labels_are_refused_by_a_model_that_takes_none():
+    model, x, eps = small_vae()
+    with pytest.raises(ValueError, match="labels were given, but a VAE takes none: use a ConditionalVAE"):
+        model.loss_and_grad(x, eps, labels=np.zeros(N, int))
+    with pytest.raises(ValueError, match="a VAE takes none"):
+        model.draw_output(eps, labels=np.zeros(N, int))
