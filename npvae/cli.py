@@ -185,9 +185,11 @@ def make_parser() -> Parser:
     reproduce.set_defaults(run=commands.reproduce)
     reproduce.add_argument("recipe", metavar="NAME", choices=tuple(RECIPES), help=", ".join(RECIPES))
     reproduce.add_argument("--arms", nargs="+", metavar="ARM", help="some of its runs (default: all)")
-    reproduce.add_argument("--scale", type=positive, default=1.0, help="share of the schedule (default: 1)")
+    reproduce.add_argument(
+        "--scale", type=positive, default=1.0, help="first share of the schedule; a larger one goes on"
+    )
     reproduce.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
-    reproduce.add_argument("--out", metavar="DIR", help="folder (default: runs/<name>-scale-<scale>-seed-<seed>)")
+    reproduce.add_argument("--out", metavar="DIR", help="folder (default: runs/<name>-seed-<seed>)")
 
     gradcheck = subparsers.add_parser(
         "gradcheck",

@@ -30,17 +30,13 @@ class Arm:
     """Draws all parameters, where the experiment does not start from the model's own initialisation."""
     published: str = ""
 
-    def stages(self, scale: float) -> list[tuple[int, float]]:
-        """The stages of the schedule, each shortened to the given share of its epochs, but not to nothing."""
-        return [(max(1, round(epochs * scale)), lr) for epochs, lr in self.lr_stages]
-
     def scaled_epochs(self, scale: float) -> int:
-        """Epochs of the shortened schedule."""
-        return sum(epochs for epochs, _ in self.stages(scale)) or max(1, round(self.epochs * scale))
+        """Epochs of a shortened run: the first ones of the schedule, so that it can go on later."""
+        return max(1, round(self.epochs * scale))
 
-    def lr_schedule(self, scale: float) -> Schedule | None:
-        """Learning rate of each epoch of the shortened schedule."""
-        rates = [lr for epochs, lr in self.stages(scale) for _ in range(epochs)]
+    def lr_schedule(self) -> Schedule | None:
+        """Learning rate of each epoch."""
+        rates = [lr for epochs, lr in self.lr_stages for _ in range(epochs)]
         return (lambda epoch: rates[epoch - 1]) if rates else None
 
 

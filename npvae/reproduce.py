@@ -44,7 +44,7 @@ def run_arm(recipe: Recipe, arm: Arm, scale: float, folder: Path, seed: int, ver
         optimizer=arm.optimizer(),
         binarize=recipe.binarize,
         draws=arm.draws,
-        lr_schedule=arm.lr_schedule(scale),
+        lr_schedule=arm.lr_schedule(),
         rng=seed,
         checkpoint=folder / f"{arm.name}.checkpoint.npz",
         verbose=verbose,
@@ -54,7 +54,7 @@ def run_arm(recipe: Recipe, arm: Arm, scale: float, folder: Path, seed: int, ver
     return model, history
 
 
-def measure(recipe: Recipe, arm: Arm, model: Model, folder: Path, verbose: bool) -> dict[str, Any]:
+def measure(recipe: Recipe, arm: Arm, model: Model, epochs: int, folder: Path, verbose: bool) -> dict[str, Any]:
     """The published quantity on the whole test set, and what else a reader asks."""
     _, (x_test, _) = load_mnist()
     x = binarize(x_test, TEST_SEED) if recipe.binarize else x_test
@@ -62,7 +62,7 @@ def measure(recipe: Recipe, arm: Arm, model: Model, folder: Path, verbose: bool)
     measured = {"test loss": result.loss, "active units": result.active_units}
     if recipe.measure != "nll":
         return measured
-    path = folder / f"{arm.name}.log_likelihood.json"
+    path = folder / f"{arm.name}.{epochs}-epochs.log_likelihood.json"
     done: list[list[float]] = json.loads(path.read_text("utf-8")) if path.exists() else []
     for block in range(len(done), math.ceil(len(x) / BLOCK)):
         part = x[block * BLOCK : (block + 1) * BLOCK]
@@ -91,10 +91,11 @@ def reproduce(
     arms : list of str, optional
         Names of arms; all where nothing is said.
     scale : float
-        Share of the published schedule, above 0 and up to 1.
+        Share of the published schedule, above 0 and up to 1: its first epochs. With a larger share the same run
+        goes on.
     folder : Path, optional
         Where checkpoints and results stand; a run that finds its checkpoints there goes on from them.
-        Default: runs/<recipe>-scale-<scale>-seed-<seed>.
+        Default: runs/<recipe>-seed-<seed>.
     seed : int
     say : callable
         Gets each line of the report.
@@ -109,7 +110,7 @@ def reproduce(
     ValueError
         For an unknown arm.
     """
-    folder = folder or Path("runs") / f"{recipe.name}-scale-{scale:g}-seed-{seed}"
+    folder = folder or Path("runs") / f"{recipe.name}-seed-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     known = {arm.name: arm for arm in recipe.arms}
     if unknown := set(arms or ()) - set(known):
@@ -117,7 +118,7 @@ def reproduce(
     say(f"{recipe.name}: {recipe.source}")
     say("MNIST, " + ("pixels drawn as 0 or 1 anew in each epoch" if recipe.binarize else "grey levels"))
     if scale != 1:
-        say(f"SHORTENED: {scale:g} of the published schedule; the numbers are not those of the full one")
+        say(f"SHORTENED: the first {scale:g} of the published schedule; the numbers are not those of the full one")
     results = {}
     for name in arms or known:
         arm = known[name]
@@ -126,7 +127,7 @@ def reproduce(
         if history.interrupted:
             say(f"stopped; the same command goes on from {folder}")
             break
-        results[name] = measure(recipe, arm, model, folder, verbose=True) | {
+        results[name] = measure(recipe, arm, model, len(history), folder, verbose=True) | {
             "epochs": len(history),
             "training seconds": float(np.sum(history["seconds"])),
             "published": arm.published,
