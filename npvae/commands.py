@@ -132,7 +132,7 @@ def reproduce(options: Namespace) -> int:
 
 def gradcheck(options: Namespace) -> int:
     """Print the table of gradient errors; 1 where one does not pass."""
-    width = 46
+    width = 50
     print(f"{'gradient of':{width}}  {'error':>8}")
     passed, redrawn = True, {}
     for row in gradient_table(options.seed):

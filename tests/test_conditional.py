@@ -124,6 +124,17 @@ def test_zero_weights_say_log_2_a_pixel_and_no_kl():
     np.testing.assert_array_equal(terms.kl, np.zeros(N))
 
 
+def test_a_number_of_classes_that_cannot_be_is_refused_by_name():
+    with pytest.raises(ValueError, match="^label_dim is 0"):
+        npvae.ConditionalVAE(label_dim=0)
+
+
+def test_draws_of_an_output_take_one_label_for_each_row_of_z():
+    model, _, eps, labels = small_cvae(likelihood=npvae.Gaussian(1e-6))
+    np.testing.assert_allclose(model.draw_output(eps, 0, labels), model.decode(eps, labels), atol=1e-4)
+    np.testing.assert_allclose(model.draw_output(eps, 0, 2), model.decode(eps, np.full(N, 2)), atol=1e-4)
+
+
 def test_reconstruct_hands_the_labels_to_the_encoder_and_to_the_decoder():
     model, x, eps, labels = small_cvae()
     mu, logvar = model.encode(x, labels)

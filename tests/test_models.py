@@ -99,3 +99,30 @@ def test_the_same_seed_draws_the_same_noise(kind):
         assert first.shape[-2:] == (N, L)
         np.testing.assert_array_equal(first, again)
         assert np.all(first != other)
+
+
+@every_model
+def test_noise_and_images_of_another_precision_are_taken_in_the_models_own(kind):
+    model, x, eps = small_vae(kind=kind, dtype="float32")
+    wide = None if eps is None else eps.astype(np.float64)
+    terms, grad = model.terms_and_grad(x.astype(np.float64), wide, **labels_for(model))
+    same_terms, same_grad = model.terms_and_grad(x, eps, **labels_for(model))
+    assert {array.dtype for array in (*terms, grad)} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(grad, same_grad)
+    np.testing.assert_array_equal(terms, same_terms)
+
+
+@every_model
+def test_the_gradient_by_the_images_is_not_computed(kind, monkeypatch):
+    model, x, eps = small_vae(kind=kind)
+    needed = []
+    right = npvae.network.dense_backward
+
+    def watching(dy, cache, out=None, need_dx=True):
+        needed.append((cache[0].shape[1] == model.input_dim + model.label_dim, need_dx))
+        return right(dy, cache, out, need_dx)
+
+    monkeypatch.setattr(npvae.network, "dense_backward", watching)
+    model.loss_and_grad(x, eps, **labels_for(model))
+    assert (True, False) in needed
+    assert all(need_dx != is_first for is_first, need_dx in needed)

@@ -414,3 +414,5 @@ def test_labels_are_refused_by_a_model_that_takes_none():
         model.loss_and_grad(x, eps, labels=np.zeros(N, int))
     with pytest.raises(ValueError, match="a VAE takes none"):
         model.draw_output(eps, labels=np.zeros(N, int))
+    with pytest.raises(ValueError, match=r"^z has shape \(4, 2\)"):
+        model.draw_output(eps[:, :2])
