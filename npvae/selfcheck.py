@@ -103,10 +103,14 @@ def model_errors(model: Model, x: Array, eps: Array, rng: Rng = 0, labels: Array
 
 
 def spread_biases(model: Model, rng: np.random.Generator) -> None:
-    """Biases away from zero, where a wrong gradient could hide, and most relus open, so that none is tiny."""
+    """Biases away from zero, where a wrong gradient could hide; relus mostly open and tanh not saturated.
+
+    A gradient that is tiny everywhere would drown in the rounding of the loss it is compared with.
+    """
+    low, high = (0.0, 1.0) if model.activation == "relu" else (-0.4, 0.4)
     for array in model.params.values():
         if array.ndim < 2:
-            array[...] = rng.uniform(-0.2, 0.5, array.shape)
+            array[...] = rng.uniform(low, high, array.shape)
 
 
 def _function_rows(rng: np.random.Generator) -> Iterator[Row]:

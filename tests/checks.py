@@ -610,6 +610,7 @@ def evaluation_by_hand():
     model.params["output.W"] *= 3  # a decoder that listens to z
     x = np.tile(GREY, (11, 1)) / 255
     model.params["mu.W"][...] = 0
+    model.params["mu.b"][...] = 2  # far from 0, but it does not vary
     model.params["mu.W"][0] = np.array([0.0, 0.09, 0.11]) / x[:, 0].std()  # variances 0, 0.0081 and 0.0121
     result = npvae.evaluate(model, x, rng=3)
     (loss, nll, kl), *_ = loss_by_hand(model, x, np.random.default_rng(3).standard_normal((550, L)))

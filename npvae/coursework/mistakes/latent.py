@@ -180,20 +180,11 @@ class half_on_a_part_of_the_sum:
         return dkl * 2 * mu, dkl * (var - 0.5)
 
 
-@replaces(KL, KL_BACKWARD, number=13)
-class kl_without_the_exponential:
+@replaces(KL, number=13)
+def kl_without_the_exponential(mu: Array, logvar: Array) -> Any:
     """1 + log(logvar^2) / 2 - mu^2 - logvar, the head taken for a variance -> logvar and exp(logvar)."""
-
-    @staticmethod
-    def kl_divergence(mu: Array, logvar: Array) -> Any:
-        var = logvar
-        return -0.5 * np.sum(1 + 0.5 * np.log(var**2) - mu**2 - var, axis=-1), (mu, var)
-
-    @staticmethod
-    def kl_divergence_backward(dkl: Array, cache: Any) -> Any:
-        mu, var = cache
-        dkl = dkl[..., None]
-        return dkl * mu, dkl * -0.5 * (1 / var - 1)
+    var = logvar
+    return -0.5 * np.sum(1 + 0.5 * np.log(var**2) - mu**2 - var, axis=-1), (mu, var)
 
 
 @replaces(KL, number=13)
