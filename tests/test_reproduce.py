@@ -89,11 +89,11 @@ def test_the_whole_test_set_is_measured_and_the_measure_is_the_models_own(tiny_m
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(tiny_mnist, tmp_path, monkeypatch):
     whole = reproduce.reproduce(BURDA2016, ["vae-1"], 0.002, tmp_path / "whole", say=lambda line: None)
 
-    def press_ctrl_c(log_p):
+    def press_ctrl_c(*args, **settings):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reproduce, "log_likelihood", press_ctrl_c)
-    with pytest.raises((KeyboardInterrupt, TypeError)):
+    with pytest.raises(KeyboardInterrupt):
         reproduce.reproduce(BURDA2016, ["vae-1"], 0.002, tmp_path / "cut", say=lambda line: None)
     monkeypatch.setattr(reproduce, "log_likelihood", npvae.log_likelihood)
     resumed = reproduce.reproduce(BURDA2016, ["vae-1"], 0.002, tmp_path / "cut", say=lambda line: None)
