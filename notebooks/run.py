@@ -1,0 +1,110 @@
+"""Run the lessons and write what they show into the notebooks, or export their main figures for slides.
+
+    python notebooks/run.py                     every lesson
+    python notebooks/run.py 04 06               the lessons whose names begin so
+    python notebooks/run.py --figures slides    their main figures as PNG and SVG, the notebooks untouched
+
+The first two need the extra "notebooks". On the same versions and machine a rerun writes the same bytes.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from npvae.files import write_text
+
+HERE = Path(__file__).parent
+TIMEOUT = 300
+"""Seconds a cell may take."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="*", metavar="NAME", help="beginnings of names; all where none is given")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="only export the main figures to DIR")
+    args = parser.parse_args()
+    paths = find(args.lessons)
+    if not paths:
+        parser.error(f"no lesson's name begins with {' or '.join(args.lessons)}, expected one as in: 04 06")
+    for path in paths:
+        start = time.perf_counter()
+        if args.figures:
+            export_figures(path, args.figures)
+        else:
+            write_outputs(path)
+        print(f"{path.name}: {time.perf_counter() - start:.0f} s", flush=True)
+    return 0
+
+
+def find(names: list[str]) -> list[Path]:
+    """The lessons whose file names begin with one of the names, or all."""
+    return [path for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb")) if path.name.startswith(tuple(names) or "")]
+
+
+def code_cells(path: Path) -> list[dict]:
+    """The code cells of a notebook, in order, each with its source as one string."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return [{**cell, "source": "".join(cell["source"])} for cell in cells if cell["cell_type"] == "code"]
+
+
+def execute(path: Path):
+    """Run a notebook in a Jupyter kernel of this Python, and return it with its outputs."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        resources=resources,
+        record_timing=False,
+        coalesce_streams=True,
+    ).execute()
+    notebook.metadata["language_info"] = {"name": "python"}
+    return notebook
+
+
+def write_outputs(path: Path) -> None:
+    """Run a notebook in a kernel and put its outputs into the file."""
+    import nbformat
+
+    write_text(path, nbformat.writes(execute(path)) + "\n")
+
+
+def run_plainly(path: Path, after_cell=lambda cell: None) -> None:
+    """Run the code cells one after another in this process, with no kernel; after_cell sees each when it is done."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    names: dict = {"__name__": "__main__"}
+    for i, cell in enumerate(code_cells(path), 1):
+        exec(compile(cell["source"], f"{path.name}, code cell {i}", "exec"), names)
+        after_cell(cell)
+        plt.close("all")
+
+
+def export_figures(path: Path, folder: Path) -> None:
+    """Save the figure of each cell with a tag `figure:NAME` as PNG (200 dpi) and SVG."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def save(cell: dict) -> None:
+        import matplotlib.pyplot as plt
+
+        for tag in cell["metadata"].get("tags", []):
+            if tag.startswith("figure:"):
+                stem = folder / f"{path.name[:2]}_{tag.removeprefix('figure:')}"
+                plt.rcParams["svg.hashsalt"] = stem.name
+                plt.savefig(stem.with_suffix(".png"), dpi=200)
+                plt.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
+
+    run_plainly(path, save)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
