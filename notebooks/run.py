@@ -21,13 +21,27 @@ TIMEOUT = 300
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lessons", nargs="*", metavar="NAME", help="beginnings of names; all where none is given")
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="only export the main figures to DIR")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "lessons",
+        nargs="*",
+        metavar="NAME",
+        help="beginnings of names; all where none is given",
+    )
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        metavar="DIR",
+        help="only export the main figures to DIR",
+    )
     args = parser.parse_args()
     paths = find(args.lessons)
     if not paths:
-        parser.error(f"no lesson's name begins with {' or '.join(args.lessons)}, expected one as in: 04 06")
+        parser.error(
+            f"no lesson's name begins with {' or '.join(args.lessons)}, expected one as in: 04 06"
+        )
     for path in paths:
         start = time.perf_counter()
         if args.figures:
@@ -40,13 +54,21 @@ def main() -> int:
 
 def find(names: list[str]) -> list[Path]:
     """The lessons whose file names begin with one of the names, or all."""
-    return [path for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb")) if path.name.startswith(tuple(names) or "")]
+    return [
+        path
+        for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
+        if path.name.startswith(tuple(names) or "")
+    ]
 
 
 def code_cells(path: Path) -> list[dict]:
     """The code cells of a notebook, in order, each with its source as one string."""
     cells = json.loads(path.read_text("utf-8"))["cells"]
-    return [{**cell, "source": "".join(cell["source"])} for cell in cells if cell["cell_type"] == "code"]
+    return [
+        {**cell, "source": "".join(cell["source"])}
+        for cell in cells
+        if cell["cell_type"] == "code"
+    ]
 
 
 def execute(path: Path):
