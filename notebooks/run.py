@@ -1,10 +1,11 @@
-"""Run the lessons and write what they show into the notebooks, or export their main figures for slides.
+"""Run the lessons and write what they show into the notebooks, or export their figures.
 
     python notebooks/run.py                     every lesson
     python notebooks/run.py 04 06               the lessons whose names begin so
-    python notebooks/run.py --figures slides    their main figures as PNG and SVG, the notebooks untouched
+    python notebooks/run.py --figures slides    only their main figures, as PNG and SVG
 
-The first two need the extra "notebooks". On the same versions and machine a rerun writes the same bytes.
+The first two need the extra "notebooks". A rerun on the same versions and the same
+machine writes the same bytes.
 """
 
 import argparse
@@ -40,7 +41,7 @@ def main() -> int:
     paths = find(args.lessons)
     if not paths:
         parser.error(
-            f"no lesson's name begins with {' or '.join(args.lessons)}, expected one as in: 04 06"
+            f"no lesson's name begins with {' or '.join(args.lessons)}, try: 04 06"
         )
     for path in paths:
         start = time.perf_counter()
@@ -72,7 +73,7 @@ def code_cells(path: Path) -> list[dict]:
 
 
 def execute(path: Path):
-    """Run a notebook in a Jupyter kernel of this Python, and return it with its outputs."""
+    """Run a notebook in a kernel of this Python, and return it with its outputs."""
     import nbformat
     from nbclient import NotebookClient
 
@@ -98,7 +99,7 @@ def write_outputs(path: Path) -> None:
 
 
 def run_plainly(path: Path, after_cell=lambda cell: None) -> None:
-    """Run the code cells one after another in this process, with no kernel; after_cell sees each when it is done."""
+    """Run the code cells in this process, with no kernel; after_cell sees each one done."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -112,7 +113,7 @@ def run_plainly(path: Path, after_cell=lambda cell: None) -> None:
 
 
 def export_figures(path: Path, folder: Path) -> None:
-    """Save the figure of each cell with a tag `figure:NAME` as PNG (200 dpi) and SVG."""
+    """Save the figure of each cell tagged `figure:NAME` as PNG (200 dpi) and SVG."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def save(cell: dict) -> None:
