@@ -99,7 +99,7 @@ def write_outputs(path: Path) -> None:
 
 
 def run_plainly(path: Path, after_cell=lambda cell: None) -> None:
-    """Run the code cells in this process, with no kernel; after_cell sees each one done."""
+    """Run the code cells in this process, no kernel; after_cell sees each one done."""
     import matplotlib
 
     matplotlib.use("agg")

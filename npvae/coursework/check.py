@@ -1,0 +1,117 @@
+"""Feedback at once: `check` tries a student's functions and says, a little more at each call, what is wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from npvae.coursework.diagnose import Finding, judge
+from npvae.coursework.exercise import Exercise
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.variants import TEXTBOOK, variant
+
+FEEDBACK = ("hint", "pass-fail", "none")
+SEED = 0
+"""Of the probes. Whoever grades uses others."""
+
+
+class Checker:
+    """`check`, for one assignment.
+
+    Parameters
+    ----------
+    variant : int or str
+        The assignment's number, or "textbook".
+    feedback : "hint", "pass-fail" or "none"
+        How much a call says. With "hint", the first call on something wrong says where, the second what it
+        violates, the third what it looks like.
+
+    Raises
+    ------
+    ValueError
+        For a variant or a feedback that does not exist.
+    """
+
+    def __init__(self, variant: int | str = TEXTBOOK, feedback: str = "hint") -> None:
+        if feedback not in FEEDBACK:
+            raise ValueError(f"feedback is {feedback!r}, expected one of: {', '.join(FEEDBACK)}")
+        self.variant = find_variant(variant)
+        self.feedback = feedback
+        self.rungs: dict[str, int] = {}
+
+    def __call__(self, name: str, *functions: Callable[..., Any]) -> bool:
+        """Try functions, print what is found, and return whether all is right.
+
+        Parameters
+        ----------
+        name : str
+            Of an exercise, or of one of its functions.
+        *functions : callable
+            Those of the exercise, in its order. A forward may come alone.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, or the wrong number of functions.
+        """
+        exercise = find_exercise(name)
+        validate(exercise, functions)
+        if self.feedback == "none":
+            print(f"{exercise.name}: received")
+            return True
+        findings = findings_of(exercise, self.variant, functions, SEED)
+        if not findings:
+            self.rungs.pop(exercise.name, None)
+            print(f"{exercise.name}: right" + ("" if len(functions) == len(exercise.functions) else ", so far"))
+            return True
+        if self.feedback == "pass-fail":
+            print(f"{exercise.name}: not right yet")
+            return False
+        rung = self.rungs[exercise.name] = min(3, self.rungs.get(exercise.name, 0) + 1)
+        print(f"{exercise.name}: not right yet")
+        for finding in findings:
+            print(f"  {hint(exercise, finding, rung)}")
+        if rung < 3:
+            print("  (run check again for more)")
+        return False
+
+
+def find_variant(seed: int | str) -> Any:
+    """`npvae.coursework.variants.variant`, under a name that an argument does not hide."""
+    return variant(seed)
+
+
+def find_exercise(name: str) -> Exercise:
+    """The exercise of that name, or that a function of that name belongs to."""
+    for exercise in EXERCISES.values():
+        if name == exercise.name or name in exercise.functions:
+            return exercise
+    raise ValueError(f"no exercise is called {name!r}, expected one of: {', '.join(EXERCISES)}")
+
+
+def validate(exercise: Exercise, functions: tuple[Any, ...]) -> None:
+    """Whether these can be the functions of an exercise, or a ValueError."""
+    wanted = ", ".join(exercise.functions)
+    if not functions or len(functions) > len(exercise.functions):
+        raise ValueError(f'{len(functions)} functions came, expected check("{exercise.name}", {wanted})')
+    for function in functions:
+        if not callable(function):
+            raise ValueError(f'{function!r} is no function, expected check("{exercise.name}", {wanted})')
+
+
+def findings_of(exercise: Exercise, variant: Any, functions: tuple[Any, ...], seed: int) -> list[Finding]:
+    """What is wrong with a student's functions, tried in this process."""
+    probes = exercise.probes(variant, np.random.default_rng(seed))
+    return judge(exercise, variant, probes, [exercise.run(functions, probe) for probe in probes])
+
+
+def hint(exercise: Exercise, finding: Finding, rung: int) -> str:
+    """What a rung of the ladder says of a finding."""
+    if finding.name in ("blank", "raises", "needs", "number"):  # nothing to find out by oneself
+        return f"{finding.result} {finding.what}"
+    if rung == 1:
+        right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
+        return f"{finding.result} is wrong here: {', '.join(finding.where)}{right}"
+    if rung == 2:
+        return f'{finding.result}, notes "{exercise.section}": {exercise.properties[finding.result]}'
+    return f"{finding.result} looks like: {finding.what}"

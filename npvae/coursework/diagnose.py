@@ -1,0 +1,236 @@
+"""Which results are wrong, where, and what they look like."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Failure, Probe, Results, Slip
+from npvae.coursework.variants import Variant
+from npvae.types import Array
+
+TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-6}
+"""By the bytes of the float that came: relative, with a floor of a hundredth of the array's largest entry."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result that is not right."""
+
+    result: str
+    """Which one: "forward", "dmu", ..."""
+    where: tuple[str, ...]
+    """The probes on which it is wrong."""
+    elsewhere: tuple[str, ...]
+    """Those on which it is right."""
+    name: str
+    """Name of the mistake: of a slip of the exercise, or of one of the general shapes of error."""
+    what: str
+    """What it looks like, as the end of a sentence."""
+
+
+def judge(
+    exercise: Exercise, variant: Variant, probes: Sequence[Probe], results: Sequence[Mapping[str, Any]]
+) -> list[Finding]:
+    """Compare what came on each probe with what should have come; an empty list means that all is right."""
+    right = [exercise.expected(variant, probe) for probe in probes]
+    asked = [name for name in right[0] if name in results[0]]
+    wrong = {
+        name: [not agree(came[name], should[name]) for came, should in zip(results, right, strict=True)]
+        for name in asked
+    }
+    wrong = {name: flags for name, flags in wrong.items() if any(flags)}
+    causes = recognise(exercise.slips(variant), wrong, probes, results, right)
+    findings = []
+    for name, flags in wrong.items():
+        came, should = [result[name] for result in results], [result[name] for result in right]
+        cause = causes.get(name) or general(exercise, variant, name, probes, came, should)
+        places = tuple(probe.where for probe, flag in zip(probes, flags, strict=True) if flag)
+        others = tuple(probe.where for probe, flag in zip(probes, flags, strict=True) if not flag)
+        findings.append(Finding(name, places, others, *cause))
+    return findings
+
+
+def agree(came: Any, should: Array) -> bool:
+    """Whether an array is right, to the precision it came in."""
+    if isinstance(came, Failure):
+        return False
+    came = as_numbers(came)
+    if came is None or came.shape != should.shape or not np.all(np.isfinite(came)):
+        return False
+    tolerance = TOLERANCE.get(came.dtype.itemsize, TOLERANCE[8]) if came.dtype.kind == "f" else TOLERANCE[8]
+    scale = np.abs(should) + 0.01 * np.max(np.abs(should), initial=0)
+    return bool(np.all(np.abs(came - should) <= tolerance * scale + 1e-12))
+
+
+def as_numbers(value: Any) -> Array | None:
+    """The value as an array of real numbers, or None where it is none."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "fiub" else None
+
+
+def recognise(
+    slips: Sequence[Slip],
+    wrong: Mapping[str, list[bool]],
+    probes: Sequence[Probe],
+    results: Sequence[Mapping[str, Any]],
+    right: Sequence[Mapping[str, Array]],
+) -> dict[str, tuple[str, str]]:
+    """For each wrong result the slip that gives the same on every probe; one that explains several goes first."""
+    fits: list[tuple[Slip, list[str]]] = []
+    for slip in slips:
+        with np.errstate(all="ignore"):
+            made = [slip.wrong(probe, should) for probe, should in zip(probes, right, strict=True)]
+        explained = [
+            name
+            for name in wrong
+            if all(
+                name in guess and alike(came[name], guess[name]) for came, guess in zip(results, made, strict=True)
+            )
+        ]
+        fits.append((slip, explained))
+    causes: dict[str, tuple[str, str]] = {}
+    for slip, explained in sorted(fits, key=lambda fit: -len(fit[1])):
+        for name in explained:
+            causes.setdefault(name, (slip.name, slip.what))
+    return causes
+
+
+def alike(came: Any, guess: Any) -> bool:
+    """Whether a wrong result is what a slip makes; NaN may agree too."""
+    if isinstance(came, Failure) or isinstance(guess, Failure):
+        return False
+    came, guess = as_numbers(came), as_numbers(guess)
+    if came is None or guess is None or came.shape != guess.shape:
+        return False
+    finite = np.isfinite(guess)
+    if not np.array_equal(finite, np.isfinite(came)):
+        return False
+    return agree(np.where(finite, came, 0).astype(came.dtype), np.where(finite, guess, 0))
+
+
+# General shapes of error, where no slip fits.
+
+
+def general(
+    exercise: Exercise,
+    variant: Variant,
+    name: str,
+    probes: Sequence[Probe],
+    came: Sequence[Any],
+    should: Sequence[Array],
+) -> tuple[str, str]:
+    """The first general description that fits."""
+    for value in came:
+        if isinstance(value, Failure):
+            return value.name, value.what
+    arrays = [as_numbers(value) for value in came]
+    for value, array, expected in zip(came, arrays, should, strict=True):
+        if array is None:
+            return "type", f"is a {type(value).__name__}, expected an array of numbers"
+        if array.shape != expected.shape:
+            if array.T.shape == expected.shape:
+                return "transposed", f"has shape {array.shape}, expected {expected.shape}: transposed"
+            return "shape", f"has shape {array.shape}, expected {expected.shape}"
+    wrong = [(p, a, s) for p, a, s in zip(probes, arrays, should, strict=True) if not agree(a, s)]
+    for probe, array, _ in wrong:
+        if not np.all(np.isfinite(array)):
+            return "not_finite", f"holds NaN or infinity ({probe.where}): something over- or underflows"
+    if all(a.ndim == 2 and a.shape[0] == a.shape[1] and agree(a.T, s) for _, a, s in wrong):
+        return "transposed", "is transposed"
+    ratio = common_factor([(a, s) for _, a, s in wrong])
+    if ratio is not None and len(wrong) == len(probes):
+        return (
+            ("sign", "has the wrong sign")
+            if abs(ratio + 1) < 1e-4
+            else ("factor", f"is {named(ratio)} times what it should be")
+        )
+    factors = [common_factor([(a, s)]) for _, a, s in wrong]
+    if all(f is not None and abs(f * len(a) - 1) < 1e-4 for f, (_, a, _) in zip(factors, wrong, strict=True)):
+        return "averaged", "is divided by the number of examples"
+    if all(f is not None and abs(f / len(a) - 1) < 1e-4 for f, (_, a, _) in zip(factors, wrong, strict=True)):
+        return "summed", "is multiplied by the number of examples"
+    if upstream_ignored(exercise, variant, name, wrong):
+        return "upstream_ignored", "does not depend on the upstream gradient"
+    if all(np.all(a == 0) for _, a, _ in wrong):
+        return "zero", "is zero"
+    places = {probe.where for probe, *_ in wrong}
+    if len(wrong) < len(probes):
+        if places == {SEVERAL}:
+            return (
+                "several_only",
+                "is right for one example and wrong for several: what belongs to one reaches the others",
+            )
+        if places == {EXTREMES}:
+            return "extremes_only", "is right but for extreme values: something is rounded away or clipped there"
+        return "elsewhere", f"is wrong only here: {', '.join(sorted(places))}"
+    return "unknown", f"differs in {share(wrong)} of its entries, and is like none of the mistakes on the list"
+
+
+def common_factor(pairs: Sequence[tuple[Array, Array]]) -> float | None:
+    """The one number that all entries are multiplied by, where there is one."""
+    a = np.concatenate([np.ravel(pair[0]) for pair in pairs]).astype(np.float64)
+    s = np.concatenate([np.ravel(pair[1]) for pair in pairs])
+    if a.size == 0 or not np.any(s):
+        return None
+    ratio = float(np.dot(a, s) / np.dot(s, s))
+    return ratio if ratio != 0 and all(agree(x / ratio, y) for x, y in pairs) else None
+
+
+def named(ratio: float) -> str:
+    """A factor in words, as a fraction where it is one."""
+    for denominator in range(1, 13):
+        numerator = ratio * denominator
+        if abs(numerator - round(numerator)) < 1e-4 * denominator and 0 < abs(round(numerator)) <= 12:
+            return f"{round(numerator)}" if denominator == 1 else f"{round(numerator)}/{denominator}"
+    return f"{ratio:.4g}"
+
+
+def upstream_ignored(
+    exercise: Exercise, variant: Variant, name: str, wrong: Sequence[tuple[Probe, Array, Array]]
+) -> bool:
+    """Whether a gradient is what an upstream gradient of ones would give."""
+    if name == "forward" or any(probe.dout is None for probe, *_ in wrong):
+        return False
+    ones = [replace(probe, dout=np.ones_like(probe.dout)) for probe, *_ in wrong]
+    return all(
+        agree(a, exercise.expected(variant, probe)[name]) for probe, (_, a, _) in zip(ones, wrong, strict=True)
+    )
+
+
+def share(wrong: Sequence[tuple[Probe, Array, Array]]) -> str:
+    """How many entries are wrong, as a percentage."""
+    off = [np.abs(a - s) > 1e-6 * (np.abs(s) + 0.01 * np.max(np.abs(s))) for _, a, s in wrong]
+    return f"{100 * np.mean(np.concatenate([np.ravel(flags) for flags in off])):.0f} %"
+
+
+# Marks.
+
+
+def marks(
+    exercise: Exercise, variant: Variant, probes: Sequence[Probe], results: Sequence[Results]
+) -> dict[str, int]:
+    """Points by part: a result counts for one example, SEVERAL and EXTREMES for all that is right for one."""
+    right = [exercise.expected(variant, probe) for probe in probes]
+    ordinary = [i for i, probe in enumerate(probes) if probe.where not in (SEVERAL, EXTREMES)]
+
+    def holds(name: str, where: Sequence[int]) -> bool:
+        return all(name in results[i] and agree(results[i][name], right[i][name]) for i in where)
+
+    sound = [name for name in right[0] if holds(name, ordinary)]
+    earned = {}
+    for part, points in exercise.points(variant).items():
+        if part in (SEVERAL, EXTREMES):
+            where = [i for i, probe in enumerate(probes) if probe.where == part]
+            passed = bool(sound) and all(holds(name, where) for name in sound)
+        else:
+            passed = part in sound
+        earned[part] = points if passed else 0
+    return earned
+
+
+__all__ = ["EXTREMES", "ONE", "SEVERAL", "Finding", "agree", "judge", "marks"]
