@@ -1,6 +1,7 @@
 """Which question an assignment asks: the textbook's, which this package answers, or one that it does not."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Variant:
     """How a label enters encoder and decoder."""
 
 
-CHOICES = {
+CHOICES: dict[str, tuple[Any, ...]] = {
     "weights": ("output first",),
     "activation": ("SiLU", "ELU", "softsign"),
     "head": ("log-sigma", "softplus", "log-precision"),
@@ -51,4 +52,5 @@ def variant(seed: int | str) -> Variant:
     if not str(seed).isdecimal():
         raise ValueError(f'variant is {seed!r}, expected a whole number from 0, or "{TEXTBOOK}"')
     rng = np.random.default_rng(int(seed))
-    return Variant(str(int(seed)), **{slot: options[rng.integers(len(options))] for slot, options in CHOICES.items()})
+    chosen: dict[str, Any] = {slot: options[rng.integers(len(options))] for slot, options in CHOICES.items()}
+    return Variant(str(int(seed)), **chosen)

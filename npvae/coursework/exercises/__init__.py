@@ -1,9 +1,19 @@
 """The exercises, in the order of the lessons."""
 
 from npvae.coursework.exercise import Exercise
-from npvae.coursework.exercises import latent
+from npvae.coursework.exercises import checking, latent, layers, likelihoods
 
 EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise for exercise in (latent.REPARAMETERIZE, latent.KL_DIVERGENCE, latent.MEETING)
+    exercise.name: exercise
+    for exercise in (
+        layers.DENSE_BACKWARD,
+        checking.GRADIENT_CHECKER,
+        layers.ACTIVATION_PAIR,
+        latent.REPARAMETERIZE,
+        likelihoods.BERNOULLI,
+        likelihoods.LIKELIHOOD,
+        latent.KL_DIVERGENCE,
+        latent.MEETING,
+    )
 }
 """All exercises by name."""

@@ -99,7 +99,7 @@ def draw_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 def draw_slips(variant: Variant) -> list[Slip]:
     if variant.head == TEXTBOOK:
-        pair = {
+        pair: dict[str, Any] = {
             "npvae.latent.reparameterize": npvae.reparameterize,
             "npvae.latent.reparameterize_backward": npvae.reparameterize_backward,
         }
@@ -204,7 +204,7 @@ def kl_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 def kl_slips(variant: Variant) -> list[Slip]:
     if variant == Variant(**{**vars(variant), "head": TEXTBOOK, "prior_mean": 0.0, "prior_sigma": 1.0}):
-        pair = {
+        pair: dict[str, Any] = {
             "npvae.latent.kl_divergence": npvae.kl_divergence,
             "npvae.latent.kl_divergence_backward": npvae.kl_divergence_backward,
         }
