@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import npvae
 from npvae import commands
+from npvae.coursework.commands import add_parsers
 from npvae.recipes import RECIPES
 
 TRAIN_EXAMPLES = """\
@@ -199,6 +200,7 @@ def make_parser() -> Parser:
     )
     gradcheck.set_defaults(run=commands.gradcheck)
     gradcheck.add_argument("--seed", type=seed, default=0, help="of points, noise, upstream gradients (default: 0)")
+    add_parsers(subparsers)
     return parser
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Failure, Probe, Results, Slip
+from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise, Failure, Probe, Slip
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -209,31 +209,3 @@ def share(wrong: Sequence[tuple[Probe, Array, Array]]) -> str:
     """How many entries are wrong, as a percentage."""
     off = [np.abs(a - s) > 1e-6 * (np.abs(s) + 0.01 * np.max(np.abs(s))) for _, a, s in wrong]
     return f"{100 * np.mean(np.concatenate([np.ravel(flags) for flags in off])):.0f} %"
-
-
-# Marks.
-
-
-def marks(
-    exercise: Exercise, variant: Variant, probes: Sequence[Probe], results: Sequence[Results]
-) -> dict[str, int]:
-    """Points by part: a result counts for one example, SEVERAL and EXTREMES for all that is right for one."""
-    right = [exercise.expected(variant, probe) for probe in probes]
-    ordinary = [i for i, probe in enumerate(probes) if probe.where not in (SEVERAL, EXTREMES)]
-
-    def holds(name: str, where: Sequence[int]) -> bool:
-        return all(name in results[i] and agree(results[i][name], right[i][name]) for i in where)
-
-    sound = [name for name in right[0] if holds(name, ordinary)]
-    earned = {}
-    for part, points in exercise.points(variant).items():
-        if part in (SEVERAL, EXTREMES):
-            where = [i for i, probe in enumerate(probes) if probe.where == part]
-            passed = bool(sound) and all(holds(name, where) for name in sound)
-        else:
-            passed = part in sound
-        earned[part] = points if passed else 0
-    return earned
-
-
-__all__ = ["EXTREMES", "ONE", "SEVERAL", "Finding", "agree", "judge", "marks"]

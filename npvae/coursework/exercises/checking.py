@@ -168,7 +168,7 @@ def slips(variant: Variant) -> list[Slip]:
     weak: dict[str, tuple[str, Callable[..., Any]]] = {
         "accepts_everything": ("it says yes to everything", lambda *_: True),
         "refuses_everything": (
-            "it says no to everything: with a step or a precision that leaves only rounding, every gradient looks wrong",
+            "it says no to everything: a step or a precision that leaves only rounding does that too",
             lambda *_: False,
         ),
         "upstream_of_ones": (

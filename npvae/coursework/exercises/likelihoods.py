@@ -138,8 +138,8 @@ def likelihood_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]
     mean, residual = spread(rng, 1, pixels), signs * (900.0 if variant.likelihood == "logistic" else 9.0)
     scale = signs[:, ::-1] * (20.0 if variant.likelihood == "Gaussian" else 0.3)
     narrow = Probe("a narrow density", (mean + 0.01 * signs, mean, np.full_like(mean, -3.0)), spread(rng, 1))
-    far = Probe(EXTREMES, (mean + residual, mean, scale), spread(rng, 1))
-    return [probe(ONE, 1), narrow, probe(SEVERAL, n), far]
+    extreme = Probe(EXTREMES, (mean + residual, mean, scale), spread(rng, 1))
+    return [probe(ONE, 1), narrow, probe(SEVERAL, n), extreme]
 
 
 def likelihood_points(variant: Variant) -> Mapping[str, int]:
