@@ -23,7 +23,7 @@ def add_parsers(subparsers: Any) -> None:
     handout = subparsers.add_parser(
         "handout",
         help="write an assignment for students",
-        description="Write an assignment: notebook, the same as a script, and a README. Needs a clone of the repository.",
+        description="Write an assignment: notebook, the same as a script, README. Needs a clone of the repository.",
         epilog=HANDOUT_EXAMPLES,
     )
     handout.set_defaults(run=write)
@@ -33,7 +33,7 @@ def add_parsers(subparsers: Any) -> None:
         type=known_variant,
         default="0",
         metavar="SEED",
-        help='a whole number: each asks other questions; or "textbook", whose answers are in the package (default: 0)',
+        help='a whole number: each asks other questions; "textbook": its answers are in the package (default: 0)',
     )
     handout.add_argument("--feedback", choices=FEEDBACK, default="hint", help="what check tells (default: hint)")
     handout.add_argument("--short", action="store_true", help="the 50-point version")

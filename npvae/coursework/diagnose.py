@@ -87,6 +87,8 @@ def recognise(
     for slip in slips:
         with np.errstate(all="ignore"):
             made = [slip.wrong(probe, should) for probe, should in zip(probes, right, strict=True)]
+        if "forward" not in wrong and not all(map(same_forward, made, right)):
+            continue  # its forward is wrong, the student's is not: that is another mistake
         explained = [
             name
             for name in wrong
@@ -100,6 +102,11 @@ def recognise(
         for name in explained:
             causes.setdefault(name, (slip.name, slip.what))
     return causes
+
+
+def same_forward(guess: Mapping[str, Any], should: Mapping[str, Array]) -> bool:
+    """Whether a slip leaves the forward right, where there is one."""
+    return not ("forward" in guess and "forward" in should) or agree(guess["forward"], should["forward"])
 
 
 def alike(came: Any, guess: Any) -> bool:
@@ -163,7 +170,7 @@ def general(
         return "zero", "is zero"
     places = {probe.where for probe, *_ in wrong}
     if len(wrong) < len(probes):
-        if places == {SEVERAL}:
+        if SEVERAL in places and places <= {SEVERAL, EXTREMES}:
             return (
                 "several_only",
                 "is right for one example and wrong for several: what belongs to one reaches the others",

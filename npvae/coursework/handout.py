@@ -104,7 +104,7 @@ def write_handout(
 
 
 def select(cells: list[Cell], chosen: Variant, short: bool) -> list[Cell]:
-    """The cells that belong to an assignment. Their metadata say so: "exercise", and "only" by slot of the variant."""
+    """The cells that belong to an assignment, by their metadata: "exercise", and "only" by slot of the variant."""
 
     def belongs(cell: Cell) -> bool:
         own = cell["metadata"].get("npvae", {})

@@ -62,6 +62,11 @@ def earned(
     return marks(exercise, chosen, probes, [exercise.run(functions, probe) for probe in probes])
 
 
+def passes(name: str, part: str, *functions: Callable[..., Any], seed: int | str = "textbook") -> bool:
+    """Whether a part of an exercise earns its points; arguments as in `earned`. For tests in other graders."""
+    return earned(name, *functions, seed=seed)[part] > 0
+
+
 def full(name: str, seed: int | str = "textbook") -> dict[str, int]:
     """All points of an exercise, by part."""
     return dict(EXERCISES[name].points(variant(seed)))

@@ -1,7 +1,7 @@
 """The exercises, in the order of the lessons."""
 
 from npvae.coursework.exercise import Exercise
-from npvae.coursework.exercises import checking, latent, layers, likelihoods
+from npvae.coursework.exercises import assembly, checking, latent, layers, likelihoods, optim, relatives
 
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
@@ -14,6 +14,10 @@ EXERCISES: dict[str, Exercise] = {
         likelihoods.LIKELIHOOD,
         latent.KL_DIVERGENCE,
         latent.MEETING,
+        assembly.LOSS_AND_GRAD,
+        optim.OPTIMIZER,
+        relatives.CONDITIONAL,
+        relatives.BOUND,
     )
 }
 """All exercises by name."""

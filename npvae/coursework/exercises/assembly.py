@@ -1,0 +1,458 @@
+"""Loss and gradient, put together from given pieces.
+
+The student defines loss_and_grad(x, eps, params, beta, pieces) -> (loss, grads): the mean over the batch of
+nll + beta kl, a float, and its gradients by the weights, a dict with the keys of params: "trunk", "mu", "rho" and
+"decoder". The pieces are right, and `PIECES` says what each takes and returns.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from npvae.coursework.exercise import (
+    ONE,
+    SEVERAL,
+    UNSTEADY,
+    Exercise,
+    Failure,
+    Functions,
+    Probe,
+    Results,
+    Slip,
+    differences,
+    same,
+    several,
+    spread,
+    unchanged,
+)
+from npvae.coursework.variants import Variant
+from npvae.types import Array
+
+KEYS = ("decoder", "mu", "rho", "trunk")
+LOG_2 = np.log(2)
+
+# The pieces. A submission may look at them, so none of them holds anything that another exercise asks for: each
+# connection of a layer is bent before they are summed, and neither divergence nor likelihood is a real one.
+
+
+def layer(bend: Callable[[Array], Array], x: Array, W: Array) -> Array:
+    """Out_j is the sum over i of bend(x_i W_ij)."""
+    return np.sum(bend(x[:, :, None] * W), axis=1)
+
+
+def squash(a: Array) -> Array:
+    return a / np.sqrt(1 + a**2)
+
+
+def log_cosh(a: Array) -> Array:
+    """Without overflow."""
+    return np.logaddexp(a, -a) - LOG_2
+
+
+def made_up_nll(x: Array, output: Array) -> Array:
+    return np.sum(log_cosh(output - x), axis=1)
+
+
+def made_up_kl(mu: Array, rho: Array) -> Array:
+    return np.sum(log_cosh(mu) + rho**2 / (1 + rho**2), axis=1)
+
+
+def latent_draw(mu: Array, rho: Array, eps: Array) -> Array:
+    return mu + np.arcsinh(rho) * eps
+
+
+def layer_pair(bend: Callable[[Array], Array], slope: Callable[[Array], Array]) -> tuple[Any, Any]:
+    """Forward (x, W) -> (out, cache) and backward (dout, cache) -> (dx, dW) of a `layer`."""
+
+    def forward(x: Array, W: Array) -> Any:
+        return layer(bend, x, W), (x, W)
+
+    def backward(dout: Array, cache: Any) -> Any:
+        x, W = cache
+        reached = dout[:, None, :] * slope(x[:, :, None] * W)
+        return np.sum(reached * W, axis=2), np.sum(reached * x[:, :, None], axis=0)
+
+    return forward, backward
+
+
+def latent(mu: Array, rho: Array, eps: Array) -> Any:
+    return (latent_draw(mu, rho, eps), made_up_kl(mu, rho)), (mu, rho, eps)
+
+
+def latent_backward(dz: Array, dkl: Array, cache: Any) -> Any:
+    mu, rho, eps = cache
+    dmu = dz + dkl[:, None] * np.tanh(mu)
+    return dmu, dz * eps / np.sqrt(1 + rho**2) + dkl[:, None] * 2 * rho / (1 + rho**2) ** 2
+
+
+def nll(x: Array, output: Array) -> Any:
+    return made_up_nll(x, output), (x, output)
+
+
+def nll_backward(dnll: Array, cache: Any) -> Any:
+    x, output = cache
+    return dnll[:, None] * np.tanh(output - x)
+
+
+BENDS: dict[str, Callable[[Array], Array]] = {"trunk": np.arctan, "mu": np.arcsinh, "rho": np.sin, "decoder": squash}
+trunk, trunk_backward = layer_pair(BENDS["trunk"], lambda a: 1 / (1 + a**2))
+mu_head, mu_head_backward = layer_pair(BENDS["mu"], lambda a: 1 / np.sqrt(1 + a**2))
+rho_head, rho_head_backward = layer_pair(BENDS["rho"], np.cos)
+decoder, decoder_backward = layer_pair(BENDS["decoder"], lambda a: (1 + a**2) ** -1.5)
+
+PIECES = SimpleNamespace(
+    trunk=trunk,
+    trunk_backward=lambda dh, cache: trunk_backward(dh, cache)[1],
+    mu_head=mu_head,
+    mu_head_backward=mu_head_backward,
+    rho_head=rho_head,
+    rho_head_backward=rho_head_backward,
+    latent=latent,
+    latent_backward=latent_backward,
+    decoder=decoder,
+    decoder_backward=decoder_backward,
+    nll=nll,
+    nll_backward=nll_backward,
+)
+"""Right pairs, to be called as
+
+=============================  ==========================================
+``trunk(x, W)``                ``h, cache``
+``trunk_backward``             ``(dh, cache) -> dW``
+``mu_head(h, W)``              ``mu, cache``
+``mu_head_backward``           ``(dmu, cache) -> dh, dW``
+``rho_head(h, W)``             ``rho, cache``
+``rho_head_backward``          ``(drho, cache) -> dh, dW``
+``latent(mu, rho, eps)``       ``(z, kl), cache``, kl of shape (N,)
+``latent_backward``            ``(dz, dkl, cache) -> dmu, drho``
+``decoder(z, W)``              ``output, cache``
+``decoder_backward``           ``(doutput, cache) -> dz, dW``
+``nll(x, output)``             ``nll, cache``, nll of shape (N,)
+``nll_backward``               ``(dnll, cache) -> doutput``
+=============================  ==========================================
+"""
+
+
+# What should come out.
+
+
+def terms(
+    x: Array, eps: Array, trunk_of_mu: Array, trunk_of_rho: Array, W_mu: Array, W_rho: Array, W_decoder: Array
+) -> tuple[Array, Array]:
+    """The two terms of each example. The trunk comes twice, so that each head's part of its gradient can be had."""
+    mu = layer(BENDS["mu"], layer(BENDS["trunk"], x, trunk_of_mu), W_mu)
+    rho = layer(BENDS["rho"], layer(BENDS["trunk"], x, trunk_of_rho), W_rho)
+    return made_up_nll(x, layer(BENDS["decoder"], latent_draw(mu, rho, eps), W_decoder)), made_up_kl(mu, rho)
+
+
+def expected_of(probe: Probe) -> dict[str, Array]:
+    """The mean of the weighted sum, and its differences."""
+    x, eps, params, beta = probe.args
+
+    def loss(*weights: Array) -> Array:
+        W_decoder, W_mu, W_rho, W_trunk = weights
+        nll, kl = terms(x, eps, W_trunk, W_trunk, W_mu, W_rho, W_decoder)
+        return np.asarray(np.mean(nll + beta * kl))
+
+    weights = [params[key] for key in KEYS]
+    return {"loss": loss(*weights)} | {key: differences(loss, weights, i, np.ones(())) for i, key in enumerate(KEYS)}
+
+
+# What a wrong answer would give: the same few parts, weighted wrongly.
+
+BY = ("trunk of mu", "trunk of rho", "mu", "rho", "decoder")
+Terms = Callable[..., tuple[Array, Array]]
+Parts = tuple[dict[str, Array], dict[str, Array]]
+"""Of the nll's mean over the batch and of the kl's: the mean and its gradients, by name."""
+Weights = tuple[float, float]
+"""Of the nll and of the kl."""
+
+
+def parts_of(probe: Probe, terms: Terms = terms) -> Parts:
+    x, eps, params, _ = probe.args
+    weights = [params[key.partition(" ")[0]] for key in BY]
+
+    def part(i: int) -> dict[str, Array]:
+        def mean(*weights: Array) -> Array:
+            return np.asarray(np.mean(terms(x, eps, *weights)[i]))
+
+        gradients = {key: differences(mean, weights, j, np.ones(())) for j, key in enumerate(BY)}
+        return {"loss": mean(*weights), **gradients}
+
+    return part(0), part(1)
+
+
+def remembered(f: Callable[[Probe], Parts]) -> Callable[[Probe], Parts]:
+    """The same function, which takes each probe's differences once for all slips."""
+    known: dict[int, tuple[Probe, Parts]] = {}
+
+    def remember(probe: Probe) -> Parts:
+        if id(probe) not in known:
+            known[id(probe)] = probe, f(probe)  # the probe too: while it lives, its id is its own
+        return known[id(probe)][1]
+
+    return remember
+
+
+def weighted(parts: Parts, weights: Weights, heads: Weights = (1, 1)) -> dict[str, Array]:
+    """Loss and gradients where the terms have these weights, and the heads these at the trunk."""
+    made = {name: weights[0] * parts[0][name] + weights[1] * parts[1][name] for name in parts[0]}
+    made["trunk"] = heads[0] * made.pop("trunk of mu") + heads[1] * made.pop("trunk of rho")
+    return made
+
+
+Weighing = Callable[[float, int, int], Weights]
+"""From beta, N and D."""
+
+ALIKE: dict[str, tuple[str, Weighing]] = {
+    "kl_subtracted": (
+        "the KL is subtracted, in loss and gradient: q is driven away from the prior",
+        lambda beta, n, d: (1, -beta),
+    ),
+    "beta_forgotten": ("beta does not enter: every beta trains like 1", lambda beta, n, d: (1, 1)),
+    "beta_twice": ("beta enters twice", lambda beta, n, d: (1, beta**2)),
+    "beta_on_the_reconstruction": (
+        "beta is on the reconstruction: it works the wrong way round",
+        lambda beta, n, d: (beta, 1),
+    ),
+    "beta_on_both": ("beta is on both terms: it is only a learning rate", lambda beta, n, d: (beta, beta)),
+    "kl_divided_by_N_and_D": (
+        "the KL is divided by N and D: a hidden beta that depends on the batch size; an autoencoder",
+        lambda beta, n, d: (1, beta / (n * d)),
+    ),
+    "kl_divided_by_D": ("the KL is divided by D: a hidden beta", lambda beta, n, d: (1, beta / d)),
+    "nll_divided_by_D": (
+        "the nll is averaged over the pixels, the KL is not: a hidden beta of D",
+        lambda beta, n, d: (1 / d, beta),
+    ),
+    "mean_over_N_and_D": ("the mean is taken over N and D", lambda beta, n, d: (1 / d, beta / d)),
+    "loss_and_gradient_summed": (
+        "summed over the batch, loss and gradient alike: the learning rate depends on N. Only for N > 1",
+        lambda beta, n, d: (n, n * beta),
+    ),
+    "loss_divided_by_N_twice": ("divided by N twice. Only for N > 1", lambda beta, n, d: (1 / n, beta / n)),
+    "nll_summed_over_the_batch": (
+        "the nll is summed over the batch, the KL is not: a hidden beta of 1 / N",
+        lambda beta, n, d: (n, beta),
+    ),
+    "kl_summed_over_the_batch": (
+        "the KL is summed over the batch, the nll is not: a hidden beta of N",
+        lambda beta, n, d: (1, n * beta),
+    ),
+    "kl_left_out": ("the KL is left out of loss and gradient: an autoencoder", lambda beta, n, d: (1, 0)),
+    "nll_left_out": ("the nll is left out: only the KL counts", lambda beta, n, d: (0, beta)),
+}
+"""Loss and gradient are wrong alike: a gradient check stays green."""
+
+LOSS: dict[str, tuple[str, Weighing]] = {
+    "beta_forgotten_in_forward": (
+        "beta is forgotten in the loss: what is reported is not what is minimised",
+        lambda beta, n, d: (1, 1),
+    ),
+    "kl_subtracted_in_forward": (
+        "the KL is subtracted in the loss: what is reported is not what is minimised",
+        lambda beta, n, d: (1, -beta),
+    ),
+    "loss_summed_over_the_batch": (
+        "the loss is summed over the batch, its gradient is not. Only for N > 1",
+        lambda beta, n, d: (n, n * beta),
+    ),
+    "another_loss_is_logged": (
+        "the mean of the reconstruction alone, beside the gradient of the whole",
+        lambda beta, n, d: (1, 0),
+    ),
+    "kl_alone_is_logged": ("the mean of the KL alone, beside the gradient of the whole", lambda beta, n, d: (0, 1)),
+}
+GRADIENT: dict[str, tuple[str, Weighing]] = {
+    "beta_forgotten_in_backward": (
+        "beta is forgotten in the gradient: every beta trains like 1",
+        lambda beta, n, d: (1, 1),
+    ),
+    "beta_twice_in_backward": (
+        "beta enters the gradient twice: with the loss, and again with the KL",
+        lambda beta, n, d: (1, beta**2),
+    ),
+    "kl_subtracted_in_backward": (
+        "the gradient of the KL is subtracted: q is driven away from the prior",
+        lambda beta, n, d: (1, -beta),
+    ),
+    "gradient_summed_over_the_batch": (
+        "the loss is a mean, the gradient that of the sum: the learning rate depends on N. Only for N > 1",
+        lambda beta, n, d: (n, n * beta),
+    ),
+    "gradient_divided_by_N_twice": (
+        "1 / N enters with the loss and again in the gradient. Only for N > 1",
+        lambda beta, n, d: (1 / n, beta / n),
+    ),
+    "kl_reported_and_not_trained": (
+        "the KL has no gradient: the term is in the loss, and nothing holds it",
+        lambda beta, n, d: (1, 0),
+    ),
+    "nll_path_forgotten": (
+        "only the gradient of the KL arrives: the path from the nll through z is missing",
+        lambda beta, n, d: (0, beta),
+    ),
+    "nll_path_negated": (
+        "the gradient of the nll has the wrong sign, as if its two arguments were exchanged",
+        lambda beta, n, d: (-1, beta),
+    ),
+}
+
+HEADS: dict[str, tuple[str, Weights]] = {
+    "trunk_hears_mu_alone": ("the trunk hears mu's head alone: what the other head gave it is lost", (1, 0)),
+    "trunk_hears_the_log_variance_alone": (
+        "the trunk hears rho's head alone: what the other head gave it is overwritten",
+        (0, 1),
+    ),
+    "trunk_hears_mu_twice": ("the trunk hears mu's head twice, and rho's never", (2, 0)),
+    "trunk_hears_rho_twice": ("the trunk hears rho's head twice, and mu's never", (0, 2)),
+    "heads_averaged_at_the_trunk": ("what the two heads give the trunk is averaged", (0.5, 0.5)),
+    "heads_subtracted_at_the_trunk": ("what rho's head gives the trunk is subtracted", (1, -1)),
+}
+
+
+def slips_of(variant: Variant) -> list[Slip]:
+    parts = remembered(parts_of)
+
+    def weigh(weighing: Weighing, *names: str) -> Callable[[Probe, Any], Results]:
+        def wrong(probe: Probe, right: Mapping[str, Array]) -> Results:
+            x, _, _, beta = probe.args
+            made = weighted(parts(probe), weighing(beta, *x.shape))
+            return {name: made[name] for name in names}
+
+        return wrong
+
+    def meet(heads: Weights) -> Callable[[Probe, Any], Results]:
+        return lambda probe, right: {"trunk": weighted(parts(probe), (1, probe.args[-1]), heads)["trunk"]}
+
+    def other(terms: Terms) -> Callable[[Probe, Any], Results]:
+        """What another forward gives, with the gradients that belong to it."""
+        return lambda probe, right: weighted(parts_of(probe, terms), (1, probe.args[-1]))
+
+    return [
+        *(Slip(name, what, weigh(weighing, "loss")) for name, (what, weighing) in LOSS.items()),
+        *(Slip(name, what, weigh(weighing, *KEYS)) for name, (what, weighing) in GRADIENT.items()),
+        *(Slip(name, what, meet(heads)) for name, (what, heads) in HEADS.items()),
+        *(Slip(name, what, weigh(weighing, "loss", *KEYS)) for name, (what, weighing) in ALIKE.items()),
+        Slip("noise_left_out", "the noise does not enter: an autoencoder", other(without_noise)),
+        Slip("latent_gets_the_heads_exchanged", "mu and rho enter the latent space exchanged", other(exchanged)),
+        Slip(
+            "gradients_of_the_heads_exchanged",
+            "the two gradients of the latent space reach the heads exchanged",
+            exchanged_on_the_way_back,
+        ),
+        Slip(
+            "gradients_under_each_others_key",
+            'the gradients of the two heads stand under the keys "mu" and "rho" exchanged',
+            lambda probe, right: {"mu": right["rho"], "rho": right["mu"]},
+        ),
+    ]
+
+
+def without_noise(x: Array, eps: Array, *weights: Array) -> tuple[Array, Array]:
+    return terms(x, np.zeros_like(eps), *weights)
+
+
+def exchanged(
+    x: Array, eps: Array, trunk_of_mu: Array, trunk_of_rho: Array, W_mu: Array, W_rho: Array, W_decoder: Array
+) -> tuple[Array, Array]:
+    mu = layer(BENDS["mu"], layer(BENDS["trunk"], x, trunk_of_mu), W_mu)
+    rho = layer(BENDS["rho"], layer(BENDS["trunk"], x, trunk_of_rho), W_rho)
+    return made_up_nll(x, layer(BENDS["decoder"], latent_draw(rho, mu, eps), W_decoder)), made_up_kl(rho, mu)
+
+
+def exchanged_on_the_way_back(probe: Probe, right: Mapping[str, Array]) -> Results:
+    x, eps, params, beta = probe.args
+
+    def heads(W_mu: Array, W_rho: Array, W_trunk: Array) -> tuple[Array, Array]:
+        h = layer(BENDS["trunk"], x, W_trunk)
+        return layer(BENDS["mu"], h, W_mu), layer(BENDS["rho"], h, W_rho)
+
+    def loss(mu: Array, rho: Array) -> Array:
+        output = layer(BENDS["decoder"], latent_draw(mu, rho, eps), params["decoder"])
+        return np.asarray(np.mean(made_up_nll(x, output) + beta * made_up_kl(mu, rho)))
+
+    weights = [params[key] for key in KEYS[1:]]
+    dmu, drho = (differences(loss, heads(*weights), i, np.ones(())) for i in (0, 1))
+
+    def heard(*weights: Array) -> Array:
+        """Its gradients are those of the loss where each head hears the other's gradient."""
+        mu, rho = heads(*weights)
+        return np.asarray(np.sum(drho * mu) + np.sum(dmu * rho))
+
+    return {key: differences(heard, weights, i, np.ones(())) for i, key in enumerate(KEYS[1:])}
+
+
+# 9. Loss and gradient.
+
+
+def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
+    pixels, hidden, latents = 6, 4, 3
+    shapes = {
+        "trunk": (pixels, hidden),
+        "mu": (hidden, latents),
+        "rho": (hidden, latents),
+        "decoder": (latents, pixels),
+    }
+
+    def probe(where: str, n: int) -> Probe:
+        params = {key: spread(rng, *shape, scale=0.7) for key, shape in shapes.items()}
+        beta = float(rng.uniform(0.3, 0.7))  # neither 1 nor near it: a beta that is forgotten shows
+        return Probe(where, (spread(rng, n, pixels), spread(rng, n, latents), params, beta))
+
+    return [probe(ONE, 1), probe(SEVERAL, 5)]
+
+
+def run_loss_and_grad(functions: Functions, probe: Probe) -> Results:
+    (loss_and_grad,) = functions
+
+    def call() -> Results:
+        x, eps, params, beta = copy.deepcopy(probe.args)
+        value = unchanged(loss_and_grad, x, eps, params, beta, SimpleNamespace(**vars(PIECES)))
+        parts = several(copy.deepcopy(value), ("loss", "grads"))
+        if not isinstance(value, Failure) and not unharmed(params, probe.args[2]):
+            parts = dict.fromkeys(parts, Failure("changes", "changes params: work on a copy"))
+        return {"loss": parts["loss"], **by_key(parts["grads"])}
+
+    first, again = call(), call()
+    return {name: first[name] if same(first[name], again[name]) else UNSTEADY for name in first}
+
+
+def unharmed(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    return now.keys() == before.keys() and all(same(now[key], before[key]) for key in before)
+
+
+def by_key(grads: Any) -> Results:
+    """The gradients that were returned, by key, or a `Failure` for each that was not."""
+    if isinstance(grads, Failure):
+        return dict.fromkeys(KEYS, grads)
+    if not isinstance(grads, Mapping):
+        wanted = f"expected a dict with the keys {', '.join(KEYS)}"
+        return dict.fromkeys(KEYS, Failure("number", f"has no place: grads is a {type(grads).__name__}, {wanted}"))
+    return {
+        key: grads[key] if key in grads else Failure("number", f'is missing: grads has no key "{key}"')
+        for key in KEYS
+    }
+
+
+LOSS_AND_GRAD = Exercise(
+    name="loss_and_grad",
+    title="Loss and gradient from given pieces",
+    section="Loss",
+    functions=("loss_and_grad",),
+    points=lambda variant: {"loss": 2, "decoder": 1, "mu": 1, "rho": 1, "trunk": 2, SEVERAL: 1},
+    probes=probes_of,
+    run=run_loss_and_grad,
+    expected=lambda variant, probe: expected_of(probe),
+    slips=slips_of,
+    properties={
+        "loss": "it is one number for the batch, and a batch that comes twice has the same one",
+        "decoder": "the decoder enters the loss through the nll alone, and the gradient belongs to the mean",
+        "mu": "mu enters the loss twice, and the gradient agrees with central differences of the loss",
+        "rho": "rho enters the loss twice, and the gradient agrees with central differences of the loss",
+        "trunk": "the trunk enters the loss through both heads, and the gradient agrees with central differences",
+    },
+)
