@@ -149,7 +149,7 @@ UNSTEADY = Failure(
 def same(a: Any, b: Any) -> bool:
     """Whether two results are the same, bit for bit."""
     if isinstance(a, Failure) or isinstance(b, Failure):
-        return bool(a == b)
+        return isinstance(a, Failure) and isinstance(b, Failure) and a == b
     return attempt(np.array_equal, a, b, True) is True or attempt(np.array_equal, a, b) is True
 
 
