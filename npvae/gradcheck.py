@@ -91,10 +91,13 @@ def gradient_errors(
             raise KinkError
         return np.array(out)
 
-    return [_relative(gradient, _numeric(evaluate, arg, dout)) for gradient, arg in zip(analytic, args, strict=True)]
+    return [
+        relative_error(gradient, numeric_gradient(evaluate, arg, dout))
+        for gradient, arg in zip(analytic, args, strict=True)
+    ]
 
 
-def _numeric(evaluate: Callable[[], Array], arg: Array, dout: Array) -> Array:
+def numeric_gradient(evaluate: Callable[[], Array], arg: Array, dout: Array) -> Array:
     """Central differences by every entry of arg, which evaluate looks at."""
     numeric = np.empty_like(arg)
     for index in np.ndindex(arg.shape):
@@ -108,7 +111,7 @@ def _numeric(evaluate: Callable[[], Array], arg: Array, dout: Array) -> Array:
     return numeric
 
 
-def _relative(analytic: Array, numeric: Array) -> float:
+def relative_error(analytic: Array, numeric: Array) -> float:
     difference = np.abs(analytic - numeric)
     scale = np.abs(numeric) + FLOOR * np.max(np.abs(numeric), initial=0)
     error = np.divide(difference, scale, out=np.where(difference > 0, np.inf, 0.0), where=scale > 0)

@@ -2,29 +2,46 @@
 
 import ast
 import inspect
+import itertools
 import textwrap
 from typing import Any
 
 
-def show_source(*objects: Any) -> None:
-    """Print the source of functions or methods without their docstrings: the mathematics alone.
+def show_source(*functions: Any) -> None:
+    """Print the source of functions or methods as it stands, but for docstrings and annotations: the mathematics.
 
     Parameters
     ----------
-    *objects : function
+    *functions : function
         Written in Python, in the order in which they shall stand.
     """
-    print("\n\n".join(source(item) for item in objects))
+    print("\n\n".join(source(function) for function in functions))
 
 
-def source(item: Any) -> str:
-    """Source of a function or method without its docstring."""
-    lines = textwrap.dedent(inspect.getsource(item)).splitlines()
-    function = ast.parse("\n".join(lines)).body[0]
-    if ast.get_docstring(function) is not None:  # type: ignore[arg-type]
-        docstring = function.body[0]  # type: ignore[attr-defined]
-        del lines[docstring.lineno - 1 : docstring.end_lineno]
-    return "\n".join(lines)
+def source(function: Any) -> str:
+    """Source of a function or method without its docstring and annotations."""
+    text = textwrap.dedent(inspect.getsource(function)).rstrip().encode()
+    tree: Any = ast.parse(text).body[0]
+    starts = [0, *itertools.accumulate(len(line) for line in text.splitlines(keepends=True))]
+
+    def begin(node: Any) -> int:
+        return int(starts[node.lineno - 1] + node.col_offset)
+
+    def end(node: Any) -> int:
+        return int(starts[node.end_lineno - 1] + node.end_col_offset)
+
+    cuts = []
+    for node in ast.walk(tree.args):
+        if isinstance(node, ast.arg) and node.annotation:
+            cuts.append((begin(node) + len(node.arg), end(node.annotation)))
+    if tree.returns:
+        cuts.append((text.rindex(b")", 0, begin(tree.returns)) + 1, end(tree.returns)))
+    if ast.get_docstring(tree) is not None:
+        cuts.append((starts[tree.body[0].lineno - 1], starts[tree.body[0].end_lineno]))
+    for first, last in sorted(cuts, reverse=True):
+        rest = text[last:]
+        text = text[:first] + (b"=" + rest[3:] if rest.startswith(b" = ") else rest)
+    return text.decode()
 
 
 def use_lesson_style() -> None:

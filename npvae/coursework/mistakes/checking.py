@@ -13,7 +13,7 @@ from npvae.selfcheck import model_errors
 from npvae.types import Array, Rng
 
 ERRORS = "npvae.gradcheck.gradient_errors"
-NUMERIC, RELATIVE = "npvae.gradcheck._numeric", "npvae.gradcheck._relative"
+NUMERIC, RELATIVE = "npvae.gradcheck.numeric_gradient", "npvae.gradcheck.relative_error"
 
 
 @replaces("npvae.selfcheck.model_errors", number=33)
