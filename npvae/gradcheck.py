@@ -112,6 +112,7 @@ def numeric_gradient(evaluate: Callable[[], Array], arg: Array, dout: Array) -> 
 
 
 def relative_error(analytic: Array, numeric: Array) -> float:
+    """Largest difference by entry, relative to the entry and, so that zeros count too, a hundredth of the largest."""
     difference = np.abs(analytic - numeric)
     scale = np.abs(numeric) + FLOOR * np.max(np.abs(numeric), initial=0)
     error = np.divide(difference, scale, out=np.where(difference > 0, np.inf, 0.0), where=scale > 0)

@@ -78,7 +78,7 @@ def kl_divergence(mu: Array, logvar: Array) -> tuple[Array, tuple[Array, Array]]
     Returns
     -------
     kl : (N,) ndarray
-        In nats, summed over the latent dimensions; 0 exactly where q is the prior, and but for rounding never negative.
+        In nats, summed over the latent dimensions; 0 exactly where q is the prior, never negative but for rounding.
     cache : tuple
         mu and the variance, which are all that the gradients need.
 
