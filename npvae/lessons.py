@@ -3,6 +3,7 @@
 import ast
 import inspect
 import itertools
+import re
 import textwrap
 from typing import Any
 
@@ -41,7 +42,7 @@ def source(function: Any) -> str:
     for first, last in sorted(cuts, reverse=True):
         rest = text[last:]
         text = text[:first] + (b"=" + rest[3:] if rest.startswith(b" = ") else rest)
-    return text.decode()
+    return re.sub(r"  # type: ignore.*", "", text.decode())
 
 
 def use_lesson_style() -> None:

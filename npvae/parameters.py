@@ -55,6 +55,9 @@ class Parameters(Mapping[str, Array]):
         """The same names and shapes over another vector, such as a gradient."""
         return Parameters(self.shapes, vector=vector)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Parameters, (self.shapes, self._vector.dtype, self._vector)  # views copied alone would look elsewhere
+
     def __getitem__(self, name: str) -> Array:
         return self._views[name]
 

@@ -105,7 +105,7 @@ def plot_reconstructions(x: Array, x_hat: Array, shape: tuple[int, int] | None =
     columns = len(x)
     inches = min(8.0, 0.8 * columns)
     figure, rows = plt.subplots(2, 1, figsize=(inches, 2.2 * inches / columns + 0.5), layout="constrained")
-    for axes, images, label in zip(rows, (x, x_hat), ("input x", "mean of p(x given z), z = mu(x)"), strict=True):
+    for axes, images, label in zip(rows, (x, x_hat), ("input x", "reconstruction x_hat"), strict=True):
         _show(axes, tile(images, columns, shape))
         axes.set_title(label, fontsize=10, loc="left")
     return figure

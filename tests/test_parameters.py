@@ -1,7 +1,9 @@
+import copy
 import math
 
 import numpy as np
 import pytest
+from support import small_vae
 
 from npvae.parameters import Parameters, glorot_uniform, he_normal
 
@@ -63,3 +65,12 @@ def test_he_weights_have_variance_2_over_the_inputs():
     W = he_normal((300, 200), np.random.default_rng(0))
     np.testing.assert_allclose(W.var(), 2 / 300, rtol=0.02)
     assert abs(W.mean()) < 4 * math.sqrt(2 / 300 / W.size)
+
+
+def test_a_copy_of_a_model_is_moved_by_its_own_vector_and_leaves_the_first_alone():
+    model, *_ = small_vae()
+    before = model.params.vector.copy()
+    twin = copy.deepcopy(model)
+    twin.params.vector[...] = 0
+    assert all(np.all(array == 0) for array in twin.params.values())
+    np.testing.assert_array_equal(model.params.vector, before)

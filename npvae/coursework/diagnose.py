@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise, Failure, Probe, Slip
+from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise, Slip
+from npvae.coursework.trial.calls import Failure, Probe
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 

@@ -14,8 +14,11 @@ from npvae.files import write_text
 Cell = dict[str, Any]
 
 MASTER = Path("notebooks") / "coursework" / "master.ipynb"
-NOT_FOR_STUDENTS = ("tool", "grade", "guide")
-"""Roles of cells that a handout leaves out: other graders' marks, graded tests, the marking guide."""
+NOT_FOR_STUDENTS = ("tool", "grade")
+"""Roles of cells that a handout leaves out: other graders' marks, graded tests."""
+GUIDE = "guide"
+"""Role of a cell that tells how to mark a written answer; in a handout the answer goes there."""
+WRITE_HERE = "*Write here, in your own words, five sentences at most.*"
 SOLUTION = re.compile(r"(?m)^( *)# BEGIN SOLUTION\n.*?^ *# END SOLUTION\n?", re.DOTALL)
 
 
@@ -115,7 +118,7 @@ def select(cells: list[Cell], chosen: Variant, short: bool) -> list[Cell]:
 
 
 def role(cell: Cell) -> str:
-    """What a cell is for: "task", "given", "answer", "check", "written", or one of NOT_FOR_STUDENTS."""
+    """What a cell is for: "task", "given", "answer", "check", "written", GUIDE, or one of NOT_FOR_STUDENTS."""
     return str(cell["metadata"].get("npvae", {}).get("role", ""))
 
 
@@ -126,7 +129,9 @@ def source(cell: Cell) -> str:
 
 def blank(cell: Cell) -> Cell:
     """A cell without its solution and without another grader's metadata; the blank says which exercise it is."""
-    own = cell["metadata"].get("npvae", {})
+    own = dict(cell["metadata"].get("npvae", {}))
+    if role(cell) == GUIDE:
+        cell, own["role"] = {**cell, "source": [WRITE_HERE]}, "written"
     name = own.get("exercise", "")
     number = list(EXERCISES).index(name) + 1 if name in EXERCISES else 0
 
@@ -134,7 +139,7 @@ def blank(cell: Cell) -> Cell:
         return f'{match[1]}raise NotImplementedError("exercise {number}, {name}: still to be written")\n'
 
     text = SOLUTION.sub(empty, source(cell)).rstrip("\n")
-    kept = {key: own[key] for key in ("exercise", "role") if key in own}
+    kept = {key: own[key] for key in ("exercise", "role", "answer") if key in own}
     return {**cell, "source": text.splitlines(keepends=True), "metadata": {"npvae": kept} if kept else {}}
 
 
@@ -143,6 +148,7 @@ def settled(cell: Cell, chosen: Variant, feedback: str) -> Cell:
     constants = {
         'VARIANT = "textbook"': f'VARIANT = "{chosen.name}"',
         'FEEDBACK = "hint"': f'FEEDBACK = "{feedback}"',
+        "seed=VARIANT": f'seed="{chosen.name}"',  # marks are for this assignment, whatever a student sets VARIANT to
         "PRIOR_MEAN, PRIOR_SIGMA = 0.0, 1.0": f"PRIOR_MEAN, PRIOR_SIGMA = {chosen.prior_mean}, {chosen.prior_sigma}",
     }
     text = source(cell)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.diagnose import agree
-from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise, Probe, Results
+from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise
 from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.variants import Variant, variant
 
 GRADING_SEED = 20_000
@@ -25,7 +26,9 @@ def marks(
     one wrong half does not cost them.
     """
     right = [exercise.expected(variant, probe) for probe in probes]
-    ordinary = [i for i, probe in enumerate(probes) if probe.where not in (SEVERAL, EXTREMES)]
+    points = exercise.points(variant)
+    apart = [part for part in (SEVERAL, EXTREMES) if part in points]
+    ordinary = [i for i, probe in enumerate(probes) if probe.where not in apart]
 
     def holds(name: str, where: Sequence[int]) -> bool:
         return all(name in results[i] and agree(results[i][name], right[i][name]) for i in where)
@@ -33,12 +36,12 @@ def marks(
     sound = [name for name in right[0] if holds(name, ordinary)]
 
     def passed(part: str) -> bool:
-        if part not in (SEVERAL, EXTREMES):
+        if part not in apart:
             return part in sound
         where = [i for i, probe in enumerate(probes) if probe.where == part]
         return bool(sound) and all(holds(name, where) for name in sound)
 
-    return {part: points if passed(part) else 0 for part, points in exercise.points(variant).items()}
+    return {part: value if passed(part) else 0 for part, value in points.items()}
 
 
 def earned(

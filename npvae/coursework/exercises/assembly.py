@@ -5,135 +5,20 @@ nll + beta kl, a float, and its gradients by the weights, a dict with the keys o
 "decoder". The pieces are right, and `PIECES` says what each takes and returns.
 """
 
-import copy
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import (
-    ONE,
-    SEVERAL,
-    UNSTEADY,
-    Exercise,
-    Failure,
-    Functions,
-    Probe,
-    Results,
-    Slip,
-    differences,
-    same,
-    several,
-    spread,
-    unchanged,
-)
+from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Slip, differences, spread
+from npvae.coursework.trial.calls import Probe, Results
+from npvae.coursework.trial.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
+from npvae.coursework.trial.runs import run_loss_and_grad
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
-KEYS = ("decoder", "mu", "rho", "trunk")
-LOG_2 = np.log(2)
-
 # The pieces. A submission may look at them, so none of them holds anything that another exercise asks for: each
 # connection of a layer is bent before they are summed, and neither divergence nor likelihood is a real one.
-
-
-def layer(bend: Callable[[Array], Array], x: Array, W: Array) -> Array:
-    """Out_j is the sum over i of bend(x_i W_ij)."""
-    return np.sum(bend(x[:, :, None] * W), axis=1)
-
-
-def squash(a: Array) -> Array:
-    return a / np.sqrt(1 + a**2)
-
-
-def log_cosh(a: Array) -> Array:
-    """Without overflow."""
-    return np.logaddexp(a, -a) - LOG_2
-
-
-def made_up_nll(x: Array, output: Array) -> Array:
-    return np.sum(log_cosh(output - x), axis=1)
-
-
-def made_up_kl(mu: Array, rho: Array) -> Array:
-    return np.sum(log_cosh(mu) + rho**2 / (1 + rho**2), axis=1)
-
-
-def latent_draw(mu: Array, rho: Array, eps: Array) -> Array:
-    return mu + np.arcsinh(rho) * eps
-
-
-def layer_pair(bend: Callable[[Array], Array], slope: Callable[[Array], Array]) -> tuple[Any, Any]:
-    """Forward (x, W) -> (out, cache) and backward (dout, cache) -> (dx, dW) of a `layer`."""
-
-    def forward(x: Array, W: Array) -> Any:
-        return layer(bend, x, W), (x, W)
-
-    def backward(dout: Array, cache: Any) -> Any:
-        x, W = cache
-        reached = dout[:, None, :] * slope(x[:, :, None] * W)
-        return np.sum(reached * W, axis=2), np.sum(reached * x[:, :, None], axis=0)
-
-    return forward, backward
-
-
-def latent(mu: Array, rho: Array, eps: Array) -> Any:
-    return (latent_draw(mu, rho, eps), made_up_kl(mu, rho)), (mu, rho, eps)
-
-
-def latent_backward(dz: Array, dkl: Array, cache: Any) -> Any:
-    mu, rho, eps = cache
-    dmu = dz + dkl[:, None] * np.tanh(mu)
-    return dmu, dz * eps / np.sqrt(1 + rho**2) + dkl[:, None] * 2 * rho / (1 + rho**2) ** 2
-
-
-def nll(x: Array, output: Array) -> Any:
-    return made_up_nll(x, output), (x, output)
-
-
-def nll_backward(dnll: Array, cache: Any) -> Any:
-    x, output = cache
-    return dnll[:, None] * np.tanh(output - x)
-
-
-BENDS: dict[str, Callable[[Array], Array]] = {"trunk": np.arctan, "mu": np.arcsinh, "rho": np.sin, "decoder": squash}
-trunk, trunk_backward = layer_pair(BENDS["trunk"], lambda a: 1 / (1 + a**2))
-mu_head, mu_head_backward = layer_pair(BENDS["mu"], lambda a: 1 / np.sqrt(1 + a**2))
-rho_head, rho_head_backward = layer_pair(BENDS["rho"], np.cos)
-decoder, decoder_backward = layer_pair(BENDS["decoder"], lambda a: (1 + a**2) ** -1.5)
-
-PIECES = SimpleNamespace(
-    trunk=trunk,
-    trunk_backward=lambda dh, cache: trunk_backward(dh, cache)[1],
-    mu_head=mu_head,
-    mu_head_backward=mu_head_backward,
-    rho_head=rho_head,
-    rho_head_backward=rho_head_backward,
-    latent=latent,
-    latent_backward=latent_backward,
-    decoder=decoder,
-    decoder_backward=decoder_backward,
-    nll=nll,
-    nll_backward=nll_backward,
-)
-"""Right pairs, to be called as
-
-=============================  ==========================================
-``trunk(x, W)``                ``h, cache``
-``trunk_backward``             ``(dh, cache) -> dW``
-``mu_head(h, W)``              ``mu, cache``
-``mu_head_backward``           ``(dmu, cache) -> dh, dW``
-``rho_head(h, W)``             ``rho, cache``
-``rho_head_backward``          ``(drho, cache) -> dh, dW``
-``latent(mu, rho, eps)``       ``(z, kl), cache``, kl of shape (N,)
-``latent_backward``            ``(dz, dkl, cache) -> dmu, drho``
-``decoder(z, W)``              ``output, cache``
-``decoder_backward``           ``(doutput, cache) -> dz, dW``
-``nll(x, output)``             ``nll, cache``, nll of shape (N,)
-``nll_backward``               ``(dnll, cache) -> doutput``
-=============================  ==========================================
-"""
 
 
 # What should come out.
@@ -404,38 +289,6 @@ def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
         return Probe(where, (spread(rng, n, pixels), spread(rng, n, latents), params, beta))
 
     return [probe(ONE, 1), probe(SEVERAL, 5)]
-
-
-def run_loss_and_grad(functions: Functions, probe: Probe) -> Results:
-    (loss_and_grad,) = functions
-
-    def call() -> Results:
-        x, eps, params, beta = copy.deepcopy(probe.args)
-        value = unchanged(loss_and_grad, x, eps, params, beta, SimpleNamespace(**vars(PIECES)))
-        parts = several(copy.deepcopy(value), ("loss", "grads"))
-        if not isinstance(value, Failure) and not unharmed(params, probe.args[2]):
-            parts = dict.fromkeys(parts, Failure("changes", "changes params: work on a copy"))
-        return {"loss": parts["loss"], **by_key(parts["grads"])}
-
-    first, again = call(), call()
-    return {name: first[name] if same(first[name], again[name]) else UNSTEADY for name in first}
-
-
-def unharmed(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    return now.keys() == before.keys() and all(same(now[key], before[key]) for key in before)
-
-
-def by_key(grads: Any) -> Results:
-    """The gradients that were returned, by key, or a `Failure` for each that was not."""
-    if isinstance(grads, Failure):
-        return dict.fromkeys(KEYS, grads)
-    if not isinstance(grads, Mapping):
-        wanted = f"expected a dict with the keys {', '.join(KEYS)}"
-        return dict.fromkeys(KEYS, Failure("number", f"has no place: grads is a {type(grads).__name__}, {wanted}"))
-    return {
-        key: grads[key] if key in grads else Failure("number", f'is missing: grads has no key "{key}"')
-        for key in KEYS
-    }
 
 
 LOSS_AND_GRAD = Exercise(

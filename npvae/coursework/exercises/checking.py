@@ -5,116 +5,26 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import Exercise, Functions, Probe, Results, Slip, attempt, spread
+from npvae.coursework.exercise import Exercise, Slip
+from npvae.coursework.trial.calls import Probe
+from npvae.coursework.trial.cases import run_checker
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
-Pair = tuple[Callable[..., Any], Callable[..., Any], tuple[Array, ...]]
-"""forward, backward and args of a case; made of functions that no exercise asks for."""
-
-
-def cases(seed: int) -> dict[str, list[tuple[Pair, bool]]]:
-    """By result: pairs, each with what a checker should say of it."""
-    rng = np.random.default_rng(seed)
-    a, b, square = spread(rng, 3, 4), spread(rng, 3, 4), spread(rng, 4, 4)
-
-    def sines(a: Array, b: Array) -> Any:
-        return np.sin(a) * b, (a, b)
-
-    def sines_backward(dout: Array, cache: Any) -> Any:
-        a, b = cache
-        return dout * np.cos(a) * b, dout * np.sin(a)
-
-    def softmax(a: Array) -> Any:
-        e = np.exp(a - a.max(axis=1, keepdims=True))
-        p = e / e.sum(axis=1, keepdims=True)
-        return p, p
-
-    def softmax_backward(dout: Array, p: Array) -> Any:
-        return p * (dout - np.sum(dout * p, axis=1, keepdims=True))
-
-    def quadratic(a: Array, W: Array) -> Any:
-        return a @ W @ a.T, (a, W)
-
-    def quadratic_backward(dout: Array, cache: Any) -> Any:
-        a, W = cache
-        return dout @ a @ W.T + dout.T @ a @ W, a.T @ dout @ a
-
-    def shifted(a: Array, b: Array) -> Any:
-        return np.exp(a) + b[0], a
-
-    def shifted_backward(dout: Array, a: Array) -> Any:
-        db = np.zeros_like(dout)
-        db[0] = dout.sum(axis=0)
-        return dout * np.exp(a), db
-
-    def scaled(scale: float) -> Pair:
-        return (lambda a: (scale * a**3, a)), (lambda dout, a: dout * scale * 3 * a**2), (a,)
-
-    def but(pair: Pair, change: Callable[..., Any]) -> Pair:
-        """The pair with its gradients changed."""
-        forward, backward, args = pair
-        return forward, lambda dout, cache: change(backward(dout, cache)), args
-
-    def last_entry_off(gradients: Any) -> Any:
-        da, db = gradients
-        db = db.copy()
-        db[-1, -1] *= 1.01
-        return da, db
-
-    right: dict[str, Pair] = {
-        "sines": (sines, sines_backward, (a, b)),
-        "softmax": (softmax, softmax_backward, (a,)),
-        "quadratic": (quadratic, quadratic_backward, (a, square)),
-        "shifted": (shifted, shifted_backward, (a, b)),  # most entries of db are exactly 0
-        "tiny": scaled(1e-8),
-        "large": scaled(1e6),
-        "float32": (sines, sines_backward, (a.astype(np.float32), b.astype(np.float32))),
-    }
-    blatant = {
-        "doubled": but(right["sines"], lambda g: (2 * g[0], g[1])),
-        "negated": but(right["softmax"], lambda g: -g),
-        "zero": but(right["large"], np.zeros_like),
-        "second argument": but(right["sines"], lambda g: (g[0], 2 * g[1])),
-    }
-    subtle = {
-        "one entry, one percent": but(right["sines"], last_entry_off),
-        "seen by no upstream of ones": but(right["softmax"], np.zeros_like),
-        "transposed": but(right["quadratic"], lambda g: (g[0], g[1].T)),
-        "small throughout": but(right["tiny"], lambda g: 1.5 * g),
-        "first example only": but(right["shifted"], lambda g: (g[0], g[1] / 3)),
-    }
-    accepted = [(pair, True) for pair in right.values()]
-    return {  # a checker that always says the same earns nothing: each list holds both kinds
-        "accepts": [*accepted, (blatant["doubled"], False)],
-        "rejects": [*((pair, False) for pair in blatant.values()), accepted[0]],
-        "subtle": [*((pair, False) for pair in subtle.values()), accepted[0]],
-        "arguments": [accepted[0], (blatant["doubled"], False)],
-    }
-
-
-def run(functions: Functions, probe: Probe) -> Results:
-    """What the student's checker says of every case; of the last list, whether it left the arguments alone."""
-    results: Results = {}
-    for name, listed in cases(*probe.args).items():
-        verdicts = []
-        for (forward, backward, args), _ in listed:
-            before = [arg.copy() for arg in args]
-            verdict = attempt(lambda f, b, given: bool(functions[0](f, b, given)), forward, backward, args)
-            if not isinstance(verdict, bool):
-                return dict.fromkeys(cases(*probe.args), verdict)
-            untouched = all(np.array_equal(old, new) for old, new in zip(before, args, strict=True))
-            verdicts.append(verdict and (untouched or name != "arguments"))
-        results[name] = np.array(verdicts)
-    return results
+RIGHT = range(7)
+"""The pairs that are right, by their place in `cases`; of the others four are blatantly wrong, five hardly."""
+LISTS = {"accepts": [*RIGHT, 7], "rejects": [7, 8, 9, 10, 0], "subtle": [11, 12, 13, 14, 15, 0], "arguments": [0, 7]}
+"""By result. Each list holds both kinds: a checker that always says the same earns nothing."""
 
 
 def expected(variant: Variant, probe: Probe) -> dict[str, Array]:
-    return {name: np.array([float(verdict) for _, verdict in listed]) for name, listed in cases(*probe.args).items()}
+    _, lists = probe.args
+    return {name: np.array([float(i in RIGHT) for i in listed]) for name, listed in lists.items()}
 
 
 def probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
-    return [Probe("the pairs it is tried on", (int(rng.integers(2**31)),))]
+    shuffled = {name: rng.permutation(listed) for name, listed in LISTS.items()}
+    return [Probe("the pairs it is tried on", (int(rng.integers(2**31)), shuffled))]
 
 
 def checker(
@@ -198,7 +108,7 @@ def slips(variant: Variant) -> list[Slip]:
     }
 
     def slip(name: str, what: str, function: Callable[..., Any]) -> Slip:
-        return Slip(name, what, lambda probe, right: run([function], probe))
+        return Slip(name, what, lambda probe, right: run_checker([function], probe))
 
     return [slip(name, what, function) for name, (what, function) in weak.items()]
 
@@ -210,7 +120,7 @@ GRADIENT_CHECKER = Exercise(
     functions=("gradient_is_right",),
     points=lambda variant: {"accepts": 4, "rejects": 3, "subtle": 3, "arguments": 2},
     probes=probes,
-    run=run,
+    run=run_checker,
     expected=expected,
     slips=slips,
     properties={

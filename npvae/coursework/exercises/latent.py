@@ -11,19 +11,15 @@ from npvae.coursework.exercise import (
     ONE,
     SEVERAL,
     Exercise,
-    Functions,
-    Probe,
-    Results,
     Slip,
     alike,
     differences,
-    run_pair,
-    several,
     spread,
     table_slips,
     truth_of,
-    unchanged,
 )
+from npvae.coursework.trial.calls import Probe, Results, run_pair
+from npvae.coursework.trial.runs import run_latent_backward
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -323,11 +319,6 @@ KL_DIVERGENCE = Exercise(
 
 
 # 8. The two gradients meet.
-
-
-def run_latent_backward(functions: Functions, probe: Probe) -> Results:
-    (latent_backward,) = functions
-    return several(unchanged(latent_backward, *probe.args), tuple(BY))
 
 
 def meeting_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:

@@ -11,23 +11,18 @@ from npvae.coursework.exercise import (
     ONE,
     SEVERAL,
     Exercise,
-    Functions,
-    Probe,
-    Results,
     Slip,
     alike,
     differences,
-    run_pair,
-    several,
     spread,
     table_slips,
     truth_of,
-    unchanged,
 )
+from npvae.coursework.trial.calls import Probe, Results, run_pair
+from npvae.coursework.trial.runs import GRADIENTS, run_dense
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
-GRADIENTS = ("dx", "dW", "db")
 SQUARE = "square W"
 
 # 1. Dense.
@@ -47,10 +42,6 @@ def dense_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
         return Probe(where, (spread(rng, n, outputs), (spread(rng, n, inputs), spread(rng, *shape))))
 
     return [probe(ONE, 1, inputs, outputs), probe(SQUARE, 1, outputs, outputs), probe(SEVERAL, n, inputs, outputs)]
-
-
-def run_dense(functions: Functions, probe: Probe) -> Results:
-    return several(unchanged(functions[0], *probe.args), GRADIENTS)
 
 
 def dense_expected(variant: Variant, probe: Probe) -> dict[str, Array]:

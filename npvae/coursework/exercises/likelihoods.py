@@ -7,19 +7,9 @@ from typing import Any
 import numpy as np
 
 import npvae
-from npvae.coursework.exercise import (
-    EXTREMES,
-    ONE,
-    SEVERAL,
-    Exercise,
-    Probe,
-    Slip,
-    alike,
-    run_pair,
-    spread,
-    table_slips,
-    truth_of,
-)
+from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Slip, alike, spread, table_slips, truth_of
+from npvae.coursework.trial.calls import Probe, run_pair
+from npvae.coursework.trial.runs import run_likelihood
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -308,9 +298,7 @@ LIKELIHOOD = Exercise(
     functions=("likelihood_nll", "likelihood_nll_backward"),
     points=likelihood_points,
     probes=likelihood_probes,
-    run=lambda functions, probe: run_pair(("dlograte",) if len(probe.args) == 2 else ("dmean", "dscale"))(
-        functions, probe
-    ),
+    run=run_likelihood,
     expected=lambda variant, probe: truth_of(NLL[variant.likelihood], gradients(variant))(probe),
     slips=likelihood_slips,
     properties={

@@ -25,35 +25,19 @@ What should come out is had without any recursion, from all gradients so far: a 
 weights that fall by beta with each step of age.
 """
 
-import copy
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import (
-    EXTREMES,
-    ONE,
-    UNSTEADY,
-    Exercise,
-    Failure,
-    Functions,
-    Probe,
-    Results,
-    Slip,
-    attempt,
-    same,
-    several,
-    spread,
-    unchanged,
-)
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, spread
+from npvae.coursework.trial.calls import Probe, Results
+from npvae.coursework.trial.runs import FIRST, LATER, run_steps
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
 STATE = {"Adam": 2, "AdaMax": 2, "AMSGrad": 3, "Nadam": 2}
 """How many vectors each optimiser remembers."""
 BETAS, ADAM_EPS = (0.9, 0.999), 1e-8
-FIRST, LATER = "first step", "later steps"
 TEXTBOOK = "Adam"
 
 # Steps, from all gradients so far.
@@ -408,67 +392,6 @@ def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
         probe("gradients that shrink", 100 * 0.5 ** np.arange(steps)[:, None]),
         probe(EXTREMES, np.array([1e-12, 1e-9, 1e-8, 1e-6, 1e-3, 1e6]), 6),
     ]
-
-
-def run_steps(functions: Functions, probe: Probe) -> Results:
-    (step,) = functions
-    theta, grads, lr, count = probe.args
-    state: Any = tuple(np.zeros_like(theta) for _ in range(count))
-    thetas: list[Any] = []
-    failure = None
-    for t, grad in enumerate(grads, 1):
-        taken = take(step, theta, grad, state, t, lr)
-        if isinstance(taken, Failure):
-            failure = taken
-            break
-        theta, state = taken
-        thetas.append(theta)
-        failure = unfit(theta, state, probe, t)
-        if failure:
-            break
-    if not thetas:
-        later = NEEDS_FIRST if failure and failure.name == "raises" else failure
-        return {FIRST: failure, LATER: later}
-    return {FIRST: thetas[0], LATER: failure or np.stack([np.asarray(theta) for theta in thetas[1:]])}
-
-
-NEEDS_FIRST = Failure("needs", "need a first step that works")
-
-
-def take(step: Callable[..., Any], theta: Any, grad: Array, state: Any, t: int, lr: float) -> Any:
-    """Theta and state after one step, or a `Failure`."""
-
-    def call() -> Any:
-        old = copy.deepcopy(state)
-        value = unchanged(step, copy.deepcopy(theta), grad.copy(), old, t, lr)
-        parts = several(copy.deepcopy(value), ("theta", "state"))
-        if isinstance(parts["theta"], Failure):
-            return parts["theta"]
-        if not alike(old, state):
-            return Failure("changes", "changes an array of its state: work on a copy")
-        return parts["theta"], parts["state"]
-
-    first, again = call(), call()
-    if isinstance(first, Failure):
-        return first
-    return UNSTEADY if isinstance(again, Failure) or not same(first[0], again[0]) else first
-
-
-def alike(a: Any, b: Any) -> bool:
-    return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-
-
-def unfit(theta: Any, state: Any, probe: Probe, t: int) -> Failure | None:
-    """Why no step can follow, where none can."""
-    start, _, _, count = probe.args
-    array = attempt(np.asarray, theta)
-    if isinstance(array, Failure) or array.dtype.kind not in "fiu" or array.shape != start.shape:
-        what = f"end at step {t}, where theta is no longer a vector like the first"
-        return NEEDS_FIRST if t == 1 else Failure("number", what)
-    if not isinstance(state, tuple | list) or len(state) != count:
-        came = f"{len(state)} things" if isinstance(state, tuple | list) else f"a {type(state).__name__}"
-        return Failure("number", f"get {came} for a state, expected a tuple of {count} arrays")
-    return None
 
 
 OPTIMIZER = Exercise(

@@ -9,7 +9,6 @@ For the bound the student defines importance_bound(log_w) -> (bound, cache), fro
 of the k weights, (N,), and importance_bound_backward(dbound, cache) -> dlog_w.
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,24 +16,9 @@ from typing import Any
 import numpy as np
 
 import npvae
-from npvae.coursework.exercise import (
-    EXTREMES,
-    ONE,
-    UNSTEADY,
-    Exercise,
-    Functions,
-    Probe,
-    Results,
-    Slip,
-    differences,
-    run_pair,
-    same,
-    several,
-    spread,
-    table_slips,
-    truth_of,
-    unchanged,
-)
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, differences, spread, table_slips, truth_of
+from npvae.coursework.trial.calls import Probe, Results, run_pair
+from npvae.coursework.trial.runs import run_inputs
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -218,19 +202,6 @@ def input_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
         probe("the last class", np.array([CLASSES - 1])),
         probe(BATCH, np.append(inner[: CLASSES - 2], inner[1])),
     ]
-
-
-def run_inputs(functions: Functions, probe: Probe) -> Results:
-    x, z, labels, dinput = probe.args
-    calls = {"encoder_input": (x, labels), "decoder_input": (z, labels), "dz": (dinput, z.shape[1])}
-    results: Results = {}
-    for function, (name, args) in zip(functions, calls.items(), strict=False):
-        first, again = (copy.deepcopy(unchanged(function, *copy.deepcopy(args))) for _ in range(2))
-        if isinstance(first, tuple):
-            results |= several(first, (name,))
-        else:
-            results[name] = first if same(first, again) else UNSTEADY
-    return results
 
 
 CONDITIONAL = Exercise(

@@ -1,0 +1,116 @@
+"""Calling a student's function: what comes back, or one line that says why nothing did."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One set of arguments on which an exercise's functions are tried."""
+
+    where: str
+    """What is special about it, in words for the student."""
+    args: tuple[Any, ...]
+    dout: Any = None
+    """Upstream gradient, where there is one."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What stands in the place of an array that did not come."""
+
+    name: str
+    """Of its kind: "blank", "raises", "changes", "number", "unsteady", "needs"."""
+    what: str
+    """What the student reads, as the end of a sentence."""
+
+
+Results = dict[str, Any]
+"""By the name of each thing that is asked for: an array, or a `Failure`."""
+
+
+Functions = Sequence[Callable[..., Any]]
+
+
+def attempt(call: Callable[..., Any], *args: Any) -> Any:
+    """What the call gives, or a `Failure` that says what went wrong in one line."""
+    try:
+        with np.errstate(all="ignore"):
+            return call(*args)
+    except NotImplementedError:
+        return Failure("blank", "is still to be written")
+    except Exception as error:
+        return Failure("raises", f"raises {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+
+
+def unchanged(call: Callable[..., Any], *args: Any) -> Any:
+    """As `attempt`, and a `Failure` where the call changes what it was given."""
+    before = copy.deepcopy(args)
+    value = attempt(call, *args)
+    for i, (old, new) in enumerate(zip(before, args, strict=True), 1):
+        if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
+            return Failure("changes", f"changes its argument number {i}: work on a copy")
+    return value
+
+
+def several(value: Any, names: Sequence[str]) -> Results:
+    """The named parts of what a function returned, or a `Failure` for each where their number is not right."""
+    if isinstance(value, Failure):
+        return dict.fromkeys(names, value)
+    parts = value if isinstance(value, tuple | list) else (value,)
+    if len(parts) != len(names):
+        came = f"{len(parts)} things" if isinstance(value, tuple | list) else "one thing"
+        return dict.fromkeys(names, Failure("number", f"returns {came}, expected {len(names)}: {', '.join(names)}"))
+    return dict(zip(names, parts, strict=True))
+
+
+def run_pair(names: Sequence[str]) -> Callable[[Functions, Probe], Results]:
+    """Run for a forward that returns (out, cache) and a backward that returns the named gradients."""
+
+    def run(functions: Functions, probe: Probe) -> Results:
+        forward, *rest = functions
+        returned = unchanged(forward, *copy.deepcopy(probe.args))
+        if not isinstance(returned, Failure) and not (isinstance(returned, tuple) and len(returned) == 2):
+            returned = Failure("number", f"returns {type(returned).__name__}, expected two things: out, cache")
+        if isinstance(returned, Failure):
+            return {"forward": returned, **dict.fromkeys(names if rest else (), NEEDS_FORWARD)}
+        out, cache = returned
+        results = {"forward": copy.deepcopy(out)}
+        if not same(out, attempt(lambda: forward(*copy.deepcopy(probe.args))[0])):
+            results["forward"] = UNSTEADY
+        for backward in rest:
+            attempt(forward, *(0.5 * arg if is_float(arg) else arg for arg in probe.args))  # must not touch the cache
+            dout = copy.deepcopy(probe.dout)
+            first = several(copy.deepcopy(unchanged(backward, dout, cache)), names)
+            again = several(attempt(backward, dout, cache), names)
+            results |= {name: first[name] if same(first[name], again[name]) else UNSTEADY for name in names}
+        return results
+
+    return run
+
+
+NEEDS_FORWARD = Failure("needs", "needs a forward that works")
+
+
+UNSTEADY = Failure(
+    "unsteady", "gives something else when it is called again: it draws something, or changes its cache"
+)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two results are the same, bit for bit."""
+    if isinstance(a, Failure) or isinstance(b, Failure):
+        return isinstance(a, Failure) and isinstance(b, Failure) and a == b
+    return attempt(np.array_equal, a, b, True) is True or attempt(np.array_equal, a, b) is True
+
+
+def is_float(value: Any) -> bool:
+    """Whether it is an array of floats."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"

@@ -1,0 +1,166 @@
+"""How the functions of each exercise are called."""
+
+import copy
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from npvae.coursework.trial.calls import (
+    UNSTEADY,
+    Array,
+    Failure,
+    Functions,
+    Probe,
+    Results,
+    attempt,
+    run_pair,
+    same,
+    several,
+    unchanged,
+)
+from npvae.coursework.trial.cases import run_checker
+from npvae.coursework.trial.pieces import KEYS, PIECES
+
+GRADIENTS = ("dx", "dW", "db")
+
+
+def run_dense(functions: Functions, probe: Probe) -> Results:
+    return several(unchanged(functions[0], *probe.args), GRADIENTS)
+
+
+def run_latent_backward(functions: Functions, probe: Probe) -> Results:
+    (latent_backward,) = functions
+    return several(unchanged(latent_backward, *probe.args), ("dmu", "drho"))
+
+
+def run_loss_and_grad(functions: Functions, probe: Probe) -> Results:
+    (loss_and_grad,) = functions
+
+    def call() -> Results:
+        x, eps, params, beta = copy.deepcopy(probe.args)
+        value = unchanged(loss_and_grad, x, eps, params, beta, SimpleNamespace(**vars(PIECES)))
+        parts = several(copy.deepcopy(value), ("loss", "grads"))
+        if not isinstance(value, Failure) and not unharmed(params, probe.args[2]):
+            parts = dict.fromkeys(parts, Failure("changes", "changes params: work on a copy"))
+        return {"loss": parts["loss"], **by_key(parts["grads"])}
+
+    first, again = call(), call()
+    return {name: first[name] if same(first[name], again[name]) else UNSTEADY for name in first}
+
+
+def unharmed(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    return now.keys() == before.keys() and all(same(now[key], before[key]) for key in before)
+
+
+def by_key(grads: Any) -> Results:
+    """The gradients that were returned, by key, or a `Failure` for each that was not."""
+    if isinstance(grads, Failure):
+        return dict.fromkeys(KEYS, grads)
+    if not isinstance(grads, Mapping):
+        wanted = f"expected a dict with the keys {', '.join(KEYS)}"
+        return dict.fromkeys(KEYS, Failure("number", f"has no place: grads is a {type(grads).__name__}, {wanted}"))
+    return {
+        key: grads[key] if key in grads else Failure("number", f'is missing: grads has no key "{key}"')
+        for key in KEYS
+    }
+
+
+FIRST, LATER = "first step", "later steps"
+
+
+def run_steps(functions: Functions, probe: Probe) -> Results:
+    (step,) = functions
+    theta, grads, lr, count = probe.args
+    state: Any = tuple(np.zeros_like(theta) for _ in range(count))
+    thetas: list[Any] = []
+    failure = None
+    for t, grad in enumerate(grads, 1):
+        taken = take(step, theta, grad, state, t, lr)
+        if isinstance(taken, Failure):
+            failure = taken
+            break
+        theta, state = taken
+        thetas.append(theta)
+        failure = unfit(theta, state, probe, t)
+        if failure:
+            break
+    if not thetas:
+        later = NEEDS_FIRST if failure and failure.name == "raises" else failure
+        return {FIRST: failure, LATER: later}
+    return {FIRST: thetas[0], LATER: failure or np.stack([np.asarray(theta) for theta in thetas[1:]])}
+
+
+NEEDS_FIRST = Failure("needs", "need a first step that works")
+
+
+def take(step: Callable[..., Any], theta: Any, grad: Array, state: Any, t: int, lr: float) -> Any:
+    """Theta and state after one step, or a `Failure`."""
+
+    def call() -> Any:
+        old = copy.deepcopy(state)
+        value = unchanged(step, copy.deepcopy(theta), grad.copy(), old, t, lr)
+        parts = several(copy.deepcopy(value), ("theta", "state"))
+        if isinstance(parts["theta"], Failure):
+            return parts["theta"]
+        if not all_same(old, state):
+            return Failure("changes", "changes an array of its state: work on a copy")
+        return parts["theta"], parts["state"]
+
+    first, again = call(), call()
+    if isinstance(first, Failure):
+        return first
+    return UNSTEADY if isinstance(again, Failure) or not same(first[0], again[0]) else first
+
+
+def all_same(a: Any, b: Any) -> bool:
+    return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+
+
+def unfit(theta: Any, state: Any, probe: Probe, t: int) -> Failure | None:
+    """Why no step can follow, where none can."""
+    start, _, _, count = probe.args
+    array = attempt(np.asarray, theta)
+    if isinstance(array, Failure) or array.dtype.kind not in "fiu" or array.shape != start.shape:
+        what = f"end at step {t}, where theta is no longer a vector like the first"
+        return NEEDS_FIRST if t == 1 else Failure("number", what)
+    if not isinstance(state, tuple | list) or len(state) != count:
+        came = f"{len(state)} things" if isinstance(state, tuple | list) else f"a {type(state).__name__}"
+        return Failure("number", f"get {came} for a state, expected a tuple of {count} arrays")
+    return None
+
+
+def run_inputs(functions: Functions, probe: Probe) -> Results:
+    x, z, labels, dinput = probe.args
+    calls = {"encoder_input": (x, labels), "decoder_input": (z, labels), "dz": (dinput, z.shape[1])}
+    results: Results = {}
+    for function, (name, args) in zip(functions, calls.items(), strict=False):
+        first, again = (copy.deepcopy(unchanged(function, *copy.deepcopy(args))) for _ in range(2))
+        if isinstance(first, tuple):
+            results |= several(first, (name,))
+        else:
+            results[name] = first if same(first, again) else UNSTEADY
+    return results
+
+
+def run_likelihood(functions: Functions, probe: Probe) -> Results:
+    """A likelihood of one parameter, or of a mean and a scale."""
+    return run_pair(("dlograte",) if len(probe.args) == 2 else ("dmean", "dscale"))(functions, probe)
+
+
+RUN: dict[str, Callable[[Functions, Probe], Results]] = {
+    "dense_backward": run_dense,
+    "gradient_is_right": run_checker,
+    "activation": run_pair(("da",)),
+    "reparameterize": run_pair(("dmu", "drho")),
+    "bernoulli_nll": run_pair(("dlogits",)),
+    "likelihood_nll": run_likelihood,
+    "kl_divergence": run_pair(("dmu", "drho")),
+    "latent_backward": run_latent_backward,
+    "loss_and_grad": run_loss_and_grad,
+    "optimizer_step": run_steps,
+    "conditional_inputs": run_inputs,
+    "importance_bound": run_pair(("dlog_w",)),
+}
+"""By the name of the exercise."""
