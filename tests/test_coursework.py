@@ -9,6 +9,7 @@ import npvae
 from npvae.coursework.check import Checker, findings_of
 from npvae.coursework.diagnose import agree, judge
 from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import SHORT, earned, full
 from npvae.coursework.mistakes import MISTAKES
 from npvae.coursework.variants import CHOICES, Variant, variant
@@ -195,7 +196,7 @@ def test_a_slip_is_called_by_its_name_or_that_of_one_with_the_same_results(exerc
     harmless = 0
     for name, wrong in made.items():
         results = [{**should, **each} for should, each in zip(right, wrong, strict=True)]
-        findings = judge(EXERCISES[exercise], chosen, probes, results)
+        findings = judge(answer_key(exercise, chosen, 0), results)
         harmless += not findings
         for finding in findings:
             other = made.get(finding.name)
@@ -343,3 +344,18 @@ def test_check_is_told_what_it_cannot_use():
 
 def test_defaults_of_a_variant_are_the_textbook():
     assert Variant() == TEXTBOOK
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_answer_that_changes_what_it_is_given_does_not_spoil_the_key(exercise):
+    def spoil(*args):
+        for arg in args:
+            if isinstance(arg, np.ndarray):
+                arg[...] = 0
+        return 0, 0
+
+    functions = (spoil,) * len(EXERCISES[exercise].functions)
+    findings_of(EXERCISES[exercise], TEXTBOOK, functions, 7)
+    key, fresh = answer_key(exercise, TEXTBOOK, 7), AnswerKey(EXERCISES[exercise], TEXTBOOK, 7)
+    for probe, untouched in zip(key.probes, fresh.probes, strict=True):
+        np.testing.assert_equal(probe.args, untouched.args)

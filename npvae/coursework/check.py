@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from npvae.coursework.diagnose import Finding, judge
 from npvae.coursework.exercise import Exercise
 from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.key import answer_key
 from npvae.coursework.variants import TEXTBOOK, variant
 
 FEEDBACK = ("hint", "pass-fail", "none")
@@ -107,8 +106,8 @@ def validate(exercise: Exercise, functions: tuple[Any, ...]) -> None:
 
 def findings_of(exercise: Exercise, variant: Any, functions: tuple[Any, ...], seed: int) -> list[Finding]:
     """What is wrong with a student's functions, tried in this process."""
-    probes = exercise.probes(variant, np.random.default_rng(seed))
-    return judge(exercise, variant, probes, [exercise.run(functions, probe) for probe in probes])
+    key = answer_key(exercise.name, variant, seed)
+    return judge(key, [exercise.run(functions, probe) for probe in key.probes])
 
 
 def hint(exercise: Exercise, finding: Finding, rung: int) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise, Slip
+from npvae.coursework.exercise import EXTREMES, SEVERAL, Slip
+from npvae.coursework.key import AnswerKey
 from npvae.coursework.trial.calls import Failure, Probe
-from npvae.coursework.variants import Variant
 from npvae.types import Array
 
 TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-6}
@@ -31,26 +31,20 @@ class Finding:
     """What it looks like, as the end of a sentence."""
 
 
-def judge(
-    exercise: Exercise, variant: Variant, probes: Sequence[Probe], results: Sequence[Mapping[str, Any]]
-) -> list[Finding]:
+def judge(key: AnswerKey, results: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """Compare what came on each probe with what should have come; an empty list means that all is right."""
-    right = [exercise.expected(variant, probe) for probe in probes]
-    asked = [name for name in right[0] if name in results[0]]
+    asked = [name for name in key.right[0] if name in results[0]]
     wrong = {
-        name: [not agree(came[name], should[name]) for came, should in zip(results, right, strict=True)]
+        name: [not agree(came[name], should[name]) for came, should in zip(results, key.right, strict=True)]
         for name in asked
     }
     wrong = {name: flags for name, flags in wrong.items() if any(flags)}
-    if not wrong:
-        return []
-    causes = recognise(exercise.slips(variant), wrong, probes, results, right)
+    causes = recognise(key, wrong, results) if wrong else {}
     findings = []
     for name, flags in wrong.items():
-        came, should = [result[name] for result in results], [result[name] for result in right]
-        cause = causes.get(name) or general(exercise, variant, name, probes, came, should)
-        places = tuple(probe.where for probe, flag in zip(probes, flags, strict=True) if flag)
-        others = tuple(probe.where for probe, flag in zip(probes, flags, strict=True) if not flag)
+        cause = causes.get(name) or general(key, name, [result[name] for result in results])
+        places = tuple(probe.where for probe, flag in zip(key.probes, flags, strict=True) if flag)
+        others = tuple(probe.where for probe, flag in zip(key.probes, flags, strict=True) if not flag)
         findings.append(Finding(name, places, others, *cause))
     return findings
 
@@ -79,18 +73,12 @@ def as_numbers(value: Any) -> Array | None:
 
 
 def recognise(
-    slips: Sequence[Slip],
-    wrong: Mapping[str, list[bool]],
-    probes: Sequence[Probe],
-    results: Sequence[Mapping[str, Any]],
-    right: Sequence[Mapping[str, Array]],
+    key: AnswerKey, wrong: Mapping[str, list[bool]], results: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[str, str]]:
     """For each wrong result the slip that gives the same on every probe; one that explains several goes first."""
     fits: list[tuple[Slip, list[str]]] = []
-    for slip in slips:
-        with np.errstate(all="ignore"):
-            made = [slip.wrong(probe, should) for probe, should in zip(probes, right, strict=True)]
-        if "forward" not in wrong and not all(map(same_forward, made, right)):
+    for slip, made in key.slips:
+        if "forward" not in wrong and not all(map(same_forward, made, key.right)):
             continue  # its forward is wrong, the student's is not: that is another mistake
         explained = [
             name
@@ -129,15 +117,9 @@ def alike(came: Any, guess: Any) -> bool:
 # General shapes of error, where no slip fits.
 
 
-def general(
-    exercise: Exercise,
-    variant: Variant,
-    name: str,
-    probes: Sequence[Probe],
-    came: Sequence[Any],
-    should: Sequence[Array],
-) -> tuple[str, str]:
+def general(key: AnswerKey, name: str, came: Sequence[Any]) -> tuple[str, str]:
     """The first general description that fits."""
+    probes, should = key.probes, [right[name] for right in key.right]
     for value in came:
         if isinstance(value, Failure):
             return value.name, value.what
@@ -167,7 +149,7 @@ def general(
         return "averaged", "is divided by the number of examples"
     if all(f is not None and abs(f / len(a) - 1) < 1e-4 for f, (_, a, _) in zip(factors, wrong, strict=True)):
         return "summed", "is multiplied by the number of examples"
-    if upstream_ignored(exercise, variant, name, wrong):
+    if upstream_ignored(key, name, wrong):
         return "upstream_ignored", "does not depend on the upstream gradient"
     if all(np.all(a == 0) for _, a, _ in wrong):
         return "zero", "is zero"
@@ -203,15 +185,14 @@ def named(ratio: float) -> str:
     return f"{ratio:.4g}"
 
 
-def upstream_ignored(
-    exercise: Exercise, variant: Variant, name: str, wrong: Sequence[tuple[Probe, Array, Array]]
-) -> bool:
+def upstream_ignored(key: AnswerKey, name: str, wrong: Sequence[tuple[Probe, Array, Array]]) -> bool:
     """Whether a gradient is what an upstream gradient of ones would give."""
     if name == "forward" or any(probe.dout is None for probe, *_ in wrong):
         return False
     ones = [replace(probe, dout=np.ones_like(probe.dout)) for probe, *_ in wrong]
     return all(
-        agree(a, exercise.expected(variant, probe)[name]) for probe, (_, a, _) in zip(ones, wrong, strict=True)
+        agree(a, key.exercise.expected(key.variant, probe)[name])
+        for probe, (_, a, _) in zip(ones, wrong, strict=True)
     )
 
 

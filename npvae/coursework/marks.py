@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from npvae.coursework.diagnose import agree
-from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise
+from npvae.coursework.exercise import EXTREMES, SEVERAL
 from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.trial.calls import Probe, Results
-from npvae.coursework.variants import Variant, variant
+from npvae.coursework.key import AnswerKey, answer_key
+from npvae.coursework.trial.calls import Results
+from npvae.coursework.variants import variant
 
 GRADING_SEED = 20_000
 """Of the probes that marks are given for. They are not those of `check`."""
@@ -17,31 +16,27 @@ SHORT = ("reparameterize", "bernoulli_nll", "kl_divergence", "latent_backward", 
 """The exercises of the short version: 50 points."""
 
 
-def marks(
-    exercise: Exercise, variant: Variant, probes: Sequence[Probe], results: Sequence[Results]
-) -> dict[str, int]:
+def marks(key: AnswerKey, results: Sequence[Results]) -> dict[str, int]:
     """Points by part, 0 where it is not right.
 
-    A result has to be right on every ordinary probe. SEVERAL and EXTREMES are for whatever is right there already:
-    one wrong half does not cost them.
+    A result has to be right on every ordinary probe. SEVERAL and EXTREMES, where they have points of their own, are
+    for whatever is right there already: one wrong half does not cost them.
     """
-    right = [exercise.expected(variant, probe) for probe in probes]
-    points = exercise.points(variant)
-    apart = [part for part in (SEVERAL, EXTREMES) if part in points]
-    ordinary = [i for i, probe in enumerate(probes) if probe.where not in apart]
+    apart = [part for part in (SEVERAL, EXTREMES) if part in key.points]
+    ordinary = [i for i, probe in enumerate(key.probes) if probe.where not in apart]
 
     def holds(name: str, where: Sequence[int]) -> bool:
-        return all(name in results[i] and agree(results[i][name], right[i][name]) for i in where)
+        return all(name in results[i] and agree(results[i][name], key.right[i][name]) for i in where)
 
-    sound = [name for name in right[0] if holds(name, ordinary)]
+    sound = [name for name in key.right[0] if holds(name, ordinary)]
 
     def passed(part: str) -> bool:
         if part not in apart:
             return part in sound
-        where = [i for i, probe in enumerate(probes) if probe.where == part]
+        where = [i for i, probe in enumerate(key.probes) if probe.where == part]
         return bool(sound) and all(holds(name, where) for name in sound)
 
-    return {part: value if passed(part) else 0 for part, value in points.items()}
+    return {part: points if passed(part) else 0 for part, points in key.points.items()}
 
 
 def earned(
@@ -60,9 +55,8 @@ def earned(
     probes_seed : int
         Of the probes.
     """
-    exercise, chosen = EXERCISES[name], variant(seed)
-    probes = exercise.probes(chosen, np.random.default_rng(probes_seed))
-    return marks(exercise, chosen, probes, [exercise.run(functions, probe) for probe in probes])
+    key = answer_key(name, variant(seed), probes_seed)
+    return marks(key, [key.exercise.run(functions, probe) for probe in key.probes])
 
 
 def passes(name: str, part: str, *functions: Callable[..., Any], seed: int | str = "textbook") -> bool:

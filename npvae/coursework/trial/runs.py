@@ -27,12 +27,12 @@ GRADIENTS = ("dx", "dW", "db")
 
 
 def run_dense(functions: Functions, probe: Probe) -> Results:
-    return several(unchanged(functions[0], *probe.args), GRADIENTS)
+    return several(unchanged(functions[0], *copy.deepcopy(probe.args)), GRADIENTS)
 
 
 def run_latent_backward(functions: Functions, probe: Probe) -> Results:
     (latent_backward,) = functions
-    return several(unchanged(latent_backward, *probe.args), ("dmu", "drho"))
+    return several(unchanged(latent_backward, *copy.deepcopy(probe.args)), ("dmu", "drho"))
 
 
 def run_loss_and_grad(functions: Functions, probe: Probe) -> Results:

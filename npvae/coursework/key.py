@@ -1,0 +1,53 @@
+"""The answer key: what should come out of an exercise, and what each known slip makes of it."""
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from npvae.coursework.exercise import Exercise, Slip
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.variants import Variant
+from npvae.types import Array
+
+
+class AnswerKey:
+    """Probes of one exercise, and what belongs to them; had once for however many answers.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    variant : Variant
+    seed : int
+        Of the probes.
+    """
+
+    def __init__(self, exercise: Exercise, variant: Variant, seed: int) -> None:
+        self.exercise, self.variant = exercise, variant
+        self.probes = exercise.probes(variant, np.random.default_rng(seed))
+
+    @cached_property
+    def right(self) -> list[dict[str, Array]]:
+        """Results that are right, for each probe."""
+        return [self.exercise.expected(self.variant, probe) for probe in self.probes]
+
+    @cached_property
+    def slips(self) -> list[tuple[Slip, list[Mapping[str, Any]]]]:
+        """Each slip, and its results for each probe."""
+        with np.errstate(all="ignore"):
+            return [
+                (slip, [slip.wrong(probe, right) for probe, right in zip(self.probes, self.right, strict=True)])
+                for slip in self.exercise.slips(self.variant)
+            ]
+
+    @property
+    def points(self) -> Mapping[str, int]:
+        """Points by part."""
+        return self.exercise.points(self.variant)
+
+
+@lru_cache(maxsize=256)
+def answer_key(name: str, variant: Variant, seed: int) -> AnswerKey:
+    """The key to an exercise, by its name."""
+    return AnswerKey(EXERCISES[name], variant, seed)
