@@ -1,0 +1,206 @@
+"""Reading what was handed in: whose it is, which attempt counts, and what of it is code worth running."""
+
+import json
+import zipfile
+
+import pytest
+
+from npvae.coursework.submissions import LARGEST, Submission, collect, read, safe_name
+
+
+def notebook(*sources, kind="code"):
+    cells = [{"cell_type": kind, "metadata": {}, "source": source} for source in sources]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def contents(text, file="a.ipynb"):
+    return read(Submission("a", file, text.encode() if isinstance(text, str) else text))
+
+
+def students(path, roster=None):
+    return {submission.student: submission.file for submission in collect(path, roster)}
+
+
+def test_a_folder_gives_a_submission_for_each_file_by_its_name(tmp_path):
+    for name in ("ada.ipynb", "bob.py", "notes.txt", ".hidden.py", "._mac.ipynb"):
+        (tmp_path / name).write_text("x = 1")
+    assert students(tmp_path) == {"ada": "ada.ipynb", "bob": "bob.py"}
+
+
+def test_the_latest_attempt_counts_and_the_others_are_named(tmp_path):
+    for name in ("ada (1).ipynb", "ada.ipynb", "ada (2).ipynb"):
+        (tmp_path / name).write_text(name)
+    (only,) = collect(tmp_path)
+    assert (only.student, only.data) == ("ada", b"ada (2).ipynb")
+    assert set(only.others) == {"ada.ipynb", "ada (1).ipynb"}
+
+
+def test_a_zip_of_moodle_and_one_of_canvas_are_understood(tmp_path):
+    moodle, canvas = tmp_path / "moodle.zip", tmp_path / "canvas.zip"
+    with zipfile.ZipFile(moodle, "w") as archive:
+        archive.writestr("Ada Lovelace_1815_assignsubmission_file/assignment.ipynb", "1")
+        archive.writestr("Bob B_7_assignsubmission_file_/my file.py", "2")
+    with zipfile.ZipFile(canvas, "w") as archive:
+        archive.writestr("lovelaceada_LATE_4711_81234_assignment-1.ipynb", "old")
+        archive.writestr("lovelaceada_4711_81299_assignment-2.ipynb", "new")
+        archive.writestr("bbob_4712_81235_assignment.ipynb", "2")
+    assert set(students(moodle)) == {"Ada Lovelace_1815", "Bob B_7"}
+    found = {submission.student: submission.data for submission in collect(canvas)}
+    assert found == {"lovelaceada": b"new", "bbob": b"2"}
+
+
+def test_a_roster_names_the_students_and_those_without_a_file(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "Müller_Jörg_hw1 final.ipynb").write_text("1")
+    (folder / "s1002-solution.py").write_text("2")
+    (folder / "stranger.py").write_text("3")
+    roster = tmp_path / "class.csv"
+    roster.write_text("student,name\ns1001,Müller Jörg\ns1002,Bob\ns1003,Eve\n", "utf-8")
+    assert students(folder, roster) == {
+        "s1001": "Müller_Jörg_hw1 final.ipynb",
+        "s1002": "s1002-solution.py",
+        "s1003": "",
+        "stranger": "stranger.py",
+    }
+
+
+def test_names_in_a_zip_lead_nowhere_and_nothing_is_unpacked(tmp_path):
+    path = tmp_path / "hostile.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../../escaped.py", "x = 1")
+        archive.writestr("/etc/absolute.py", "x = 1")
+    before = set(tmp_path.parent.iterdir())
+    found = collect(path)
+    assert set(tmp_path.parent.iterdir()) == before
+    assert list(tmp_path.iterdir()) == [path]
+    for submission in found:
+        assert "/" not in safe_name(submission.student)
+        assert not safe_name(submission.student).startswith(".")
+
+
+def test_a_zip_that_would_unpack_to_gigabytes_costs_no_more_than_the_limit(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("bomb.py", "w") as member:
+        for _ in range(200):
+            member.write(b"#" * 1_000_000)
+    (bomb,) = collect(path)
+    assert len(bomb.data) == LARGEST + 1
+    assert "more than 5,000,000 bytes" in read(bomb).notes[0]
+
+
+def test_nothing_to_grade_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no \.ipynb and no \.py file"):
+        collect(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no folder and no zip"):
+        collect(tmp_path / "missing")
+    (tmp_path / "no.zip").write_text("no zip")
+    with pytest.raises(ValueError, match="is no zip"):
+        collect(tmp_path / "no.zip")
+    (tmp_path / "a.py").write_text("x = 1")
+    (tmp_path / "class.csv").write_text("name\nAda\n")
+    with pytest.raises(ValueError, match='expected one called "student"'):
+        collect(tmp_path, tmp_path / "class.csv")
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..", "a/b\\c", "", "x" * 300, "\0", ".bashrc", "CON"])
+def test_a_students_name_never_leads_out_of_the_folder(name):
+    safe = safe_name(name)
+    assert safe
+    assert not {"/", "\\", "\0"} & set(safe)
+    assert not safe.startswith(".")
+    assert len(safe) <= 80
+
+
+def test_two_students_never_share_a_file():
+    assert safe_name("a/b", ["a_b"]) == "a_b-2"
+    assert safe_name("A_B", ["a_b", "a_b-2"]) == "A_B-3"
+
+
+def test_only_definitions_are_kept():
+    code = contents(
+        notebook(
+            "import numpy as np\n%matplotlib inline\n!pip install nothing",
+            "SIZE = 3\nlog_factorial = np.vectorize(lambda n: n)\nhistory = fit(model)",
+            "def f(x):\n    return x\n\nprint(f(2))\nfor i in range(10**9):\n    pass",
+            "plt.plot(x)",
+        )
+    ).code
+    assert "import numpy as np" in code
+    assert "SIZE = 3" in code
+    assert "log_factorial" in code
+    assert "def f(x)" in code
+    assert not any(word in code for word in ("fit", "print", "plt", "pip", "matplotlib", "10**9"))
+
+
+def test_a_cell_that_is_no_python_costs_only_itself():
+    read_back = contents(notebook("def f(x):\n    return x", "def g(x:\n  oops", "def h(x):\n    return x"))
+    assert "def f" in read_back.code
+    assert "def h" in read_back.code
+    assert read_back.notes == (
+        "code cell 2, line 1 is no Python and was left out: '(' was never closed (<unknown>, line 1)",
+    )
+
+
+def test_a_blank_that_was_left_beside_the_answer_does_not_hide_it():
+    answer = "def f(x):\n    return 42"
+    blank = "def f(x):\n    raise NotImplementedError('exercise 1: still to be written')"
+    for cells in ((answer, blank), (blank, answer)):
+        scope = {}
+        exec(contents(notebook(*cells)).code, scope)
+        assert scope["f"](0) == 42
+    assert "NotImplementedError" in contents(notebook(blank)).code
+
+
+def test_of_two_answers_the_last_counts_as_in_a_notebook():
+    scope = {}
+    exec(contents(notebook("def f():\n    return 1", "def f():\n    return 2")).code, scope)
+    assert scope["f"]() == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty"),
+        (b"  \n", "is empty"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"hello", "is no notebook"),
+        (b"[1, 2]", "is no notebook"),
+        (b'{"cells": 3}', "is no notebook"),
+        (b'{"cells": [3]}', "is no notebook"),
+        (b"[" * 100_000, "is no notebook"),
+    ],
+)
+def test_what_is_no_notebook_is_an_empty_answer_with_a_reason(data, words):
+    read_back = contents(data)
+    assert read_back.code == ""
+    assert words in read_back.notes[0]
+
+
+@pytest.mark.parametrize(
+    "source", ["(" * 10_000, "-" * 50_000 + "1", "a" + ".b" * 50_000, "x = " + "[" * 5_000 + "]" * 5_000]
+)
+def test_code_that_is_nested_beyond_reason_is_left_out(source):
+    assert contents(notebook(source, "def f():\n    return 1")).notes
+
+
+def test_a_notebook_without_metadata_and_one_of_an_old_format_are_read():
+    old = {"worksheets": [{"cells": [{"cell_type": "code", "input": ["def f():\n", "    return 1"]}]}], "nbformat": 3}
+    assert "def f" in contents(json.dumps(old)).code
+    assert "def f" in contents(json.dumps({"cells": [{"cell_type": "code", "source": "def f(): pass"}]})).code
+
+
+def test_answers_in_words_are_found_in_a_notebook_and_in_a_script():
+    cells = [
+        "**W1.** Why?",
+        "Because.\n\nReally.",
+        "**W2.** What?",
+        "*Write here, in your own words.*",
+        "# End",
+        "no",
+    ]
+    assert contents(notebook(*cells, kind="markdown")).written == {"W1": "Because.\n\nReally."}
+    script = "\n".join(["# %% [markdown]\n# **W1.** Why?\n", "# %% [markdown]\n# Because.\n", "# %%\nx = 1\n"])
+    read_back = contents(script, "a.py")
+    assert read_back.written == {"W1": "Because."}
+    assert "x = 1" in read_back.code
