@@ -242,7 +242,7 @@ def kl_backward(change):
     [
         (lambda dmu, drho: dmu, "number", "returns one thing, expected 2: dmu, drho"),
         (lambda dmu, drho: (dmu, drho, 0), "number", "returns 3 things, expected 2"),
-        (lambda dmu, drho: (dmu, drho.T), "transposed", r"has shape \(3, 1\), expected \(1, 3\): transposed"),
+        (lambda dmu, drho: (dmu, drho.T), "transposed", r"has shape \(3, 1\), expected \(1, 3\): it is transposed"),
         (lambda dmu, drho: (dmu, drho[:, :2]), "shape", r"has shape \(1, 2\), expected \(1, 3\)"),
         (lambda dmu, drho: (dmu, "drho"), "type", "is a str, expected an array of numbers"),
         (lambda dmu, drho: (dmu, None), "type", "is a NoneType"),

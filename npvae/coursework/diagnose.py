@@ -11,8 +11,10 @@ from npvae.coursework.key import AnswerKey
 from npvae.coursework.trial.calls import Failure, Probe
 from npvae.types import Array
 
-TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-6}
+TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-5}
 """By the bytes of the float that came: relative, with a floor of a hundredth of the array's largest entry."""
+EXACT = 1e-6
+"""How far a factor may be from the number that it is called."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def agree(came: Any, should: Array) -> bool:
         return False
     tolerance = TOLERANCE.get(came.dtype.itemsize, TOLERANCE[8]) if came.dtype.kind == "f" else TOLERANCE[8]
     scale = np.abs(should) + 0.01 * np.max(np.abs(should), initial=0)
-    return bool(np.all(np.abs(came - should) <= tolerance * scale + 1e-12))
+    return bool(np.all(np.abs(came - should) <= tolerance * scale + 1e-11))
 
 
 def as_numbers(value: Any) -> Array | None:
@@ -128,27 +130,29 @@ def general(key: AnswerKey, name: str, came: Sequence[Any]) -> tuple[str, str]:
         if array is None:
             return "type", f"is a {type(value).__name__}, expected an array of numbers"
         if array.shape != expected.shape:
-            if array.T.shape == expected.shape:
-                return "transposed", f"has shape {array.shape}, expected {expected.shape}: transposed"
-            return "shape", f"has shape {array.shape}, expected {expected.shape}"
+            turned = all(
+                array.ndim == 2 and agree(array.T, right) for array, right in zip(arrays, should, strict=True)
+            )
+            shapes = f"has shape {array.shape}, expected {expected.shape}"
+            return ("transposed", f"{shapes}: it is transposed") if turned else ("shape", shapes)
     wrong = [(p, a, s) for p, a, s in zip(probes, arrays, should, strict=True) if not agree(a, s)]
     for probe, array, _ in wrong:
         if not np.all(np.isfinite(array)):
-            return "not_finite", f"holds NaN or infinity ({probe.where}): something over- or underflows"
+            return "not_finite", f"holds NaN or infinity ({probe.where})"
     if all(a.ndim == 2 and a.shape[0] == a.shape[1] and agree(a.T, s) for _, a, s in wrong):
         return "transposed", "is transposed"
     ratio = common_factor([(a, s) for _, a, s in wrong])
     if ratio is not None and len(wrong) == len(probes):
-        return (
-            ("sign", "has the wrong sign")
-            if abs(ratio + 1) < 1e-4
-            else ("factor", f"is {named(ratio)} times what it should be")
-        )
-    factors = [common_factor([(a, s)]) for _, a, s in wrong]
-    if all(f is not None and abs(f * len(a) - 1) < 1e-4 for f, (_, a, _) in zip(factors, wrong, strict=True)):
-        return "averaged", "is divided by the number of examples"
-    if all(f is not None and abs(f / len(a) - 1) < 1e-4 for f, (_, a, _) in zip(factors, wrong, strict=True)):
-        return "summed", "is multiplied by the number of examples"
+        if abs(ratio + 1) < EXACT:
+            return "sign", "has the wrong sign"
+        return "factor", f"is {named(ratio)} times what it should be"
+    batches = [probe for probe in probes if examples(probe) > 1]
+    if [probe for probe, *_ in wrong] == batches:
+        shares = [(common_factor([(a, s)]) or 0.0, examples(probe)) for probe, a, s in wrong]
+        if all(abs(share * n - 1) < EXACT for share, n in shares):
+            return "averaged", "is divided by the number of examples"
+        if all(abs(share / n - 1) < EXACT for share, n in shares):
+            return "summed", "is multiplied by the number of examples"
     if upstream_ignored(key, name, wrong):
         return "upstream_ignored", "does not depend on the upstream gradient"
     if all(np.all(a == 0) for _, a, _ in wrong):
@@ -156,14 +160,17 @@ def general(key: AnswerKey, name: str, came: Sequence[Any]) -> tuple[str, str]:
     places = {probe.where for probe, *_ in wrong}
     if len(wrong) < len(probes):
         if SEVERAL in places and places <= {SEVERAL, EXTREMES}:
-            return (
-                "several_only",
-                "is right for one example and wrong for several: what belongs to one reaches the others",
-            )
+            return "several_only", "is right for one example and wrong for several"
         if places == {EXTREMES}:
-            return "extremes_only", "is right but for extreme values: something is rounded away or clipped there"
+            return "extremes_only", "is right but for extreme values"
         return "elsewhere", f"is wrong only here: {', '.join(sorted(places))}"
     return "unknown", f"differs in {share(wrong)} of its entries, and is like none of the mistakes on the list"
+
+
+def examples(probe: Probe) -> int:
+    """How many examples a probe has: the length of the upstream gradient, or of the first array."""
+    arrays = [value for value in (probe.dout, *probe.args) if isinstance(value, np.ndarray) and value.ndim]
+    return len(arrays[0]) if arrays else 1
 
 
 def common_factor(pairs: Sequence[tuple[Array, Array]]) -> float | None:
@@ -179,10 +186,10 @@ def common_factor(pairs: Sequence[tuple[Array, Array]]) -> float | None:
 def named(ratio: float) -> str:
     """A factor in words, as a fraction where it is one."""
     for denominator in range(1, 13):
-        numerator = ratio * denominator
-        if abs(numerator - round(numerator)) < 1e-4 * denominator and 0 < abs(round(numerator)) <= 12:
-            return f"{round(numerator)}" if denominator == 1 else f"{round(numerator)}/{denominator}"
-    return f"{ratio:.4g}"
+        numerator = round(ratio * denominator)
+        if numerator and abs(numerator) <= 12 and abs(ratio * denominator / numerator - 1) < EXACT:
+            return f"{numerator}" if denominator == 1 else f"{numerator}/{denominator}"
+    return f"{ratio:.7g}"
 
 
 def upstream_ignored(key: AnswerKey, name: str, wrong: Sequence[tuple[Probe, Array, Array]]) -> bool:
@@ -198,5 +205,5 @@ def upstream_ignored(key: AnswerKey, name: str, wrong: Sequence[tuple[Probe, Arr
 
 def share(wrong: Sequence[tuple[Probe, Array, Array]]) -> str:
     """How many entries are wrong, as a percentage."""
-    off = [np.abs(a - s) > 1e-6 * (np.abs(s) + 0.01 * np.max(np.abs(s))) for _, a, s in wrong]
+    off = [np.abs(a - s) > 1e-5 * (np.abs(s) + 0.01 * np.max(np.abs(s))) for _, a, s in wrong]
     return f"{100 * np.mean(np.concatenate([np.ravel(flags) for flags in off])):.0f} %"

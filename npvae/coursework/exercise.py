@@ -6,6 +6,7 @@ quadrature or by enumeration; a gradient comes from differences of that forward.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,10 @@ class Exercise:
 
 STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 """Central differences of fourth order."""
+STEP = 1e-3
 
 
-def differences(f: Callable[..., Array], args: Sequence[Any], i: int, dout: Array, step: float = 1e-3) -> Array:
+def differences(f: Callable[..., Array], args: Sequence[Any], i: int, dout: Array, step: float = STEP) -> Array:
     """Gradient of sum(dout * f(*args)) by the argument number i."""
     arg = np.asarray(args[i], np.float64)
     gradient = np.zeros(arg.shape)
@@ -74,11 +76,25 @@ def differences(f: Callable[..., Array], args: Sequence[Any], i: int, dout: Arra
     return gradient
 
 
-def truth_of(f: Callable[..., Array], names: Mapping[str, int]) -> Callable[[Probe], dict[str, Array]]:
-    """Forward and gradients that belong to f; names gives the position of each gradient's argument."""
+def truth_of(
+    f: Callable[..., Array], names: Mapping[str, int], steps: Mapping[str, float] = MappingProxyType({})
+) -> Callable[[Probe], dict[str, Array]]:
+    """Forward and gradients that belong to f.
+
+    Parameters
+    ----------
+    f : callable
+        The forward.
+    names : mapping
+        The position of each gradient's argument.
+    steps : mapping
+        Of the differences, where the usual one is not wanted.
+    """
 
     def expected(probe: Probe) -> dict[str, Array]:
-        gradients = {name: differences(f, probe.args, i, probe.dout) for name, i in names.items()}
+        gradients = {
+            name: differences(f, probe.args, i, probe.dout, steps.get(name, STEP)) for name, i in names.items()
+        }
         with np.errstate(all="ignore"):
             return {"forward": f(*probe.args), **gradients}
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from npvae import __version__
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.marks import SHORT
 from npvae.coursework.variants import Variant, variant
@@ -93,7 +94,7 @@ def write_handout(
         contents = {
             "assignment.ipynb": text,
             "assignment.py": as_script(notebook["cells"]),
-            "README.md": readme(chosen),
+            "README.md": readme(chosen, feedback, short),
         }
     folder.mkdir(parents=True, exist_ok=True)
     for name in contents:
@@ -158,7 +159,7 @@ def settled(cell: Cell, chosen: Variant, feedback: str) -> Cell:
 
 
 def as_script(cells: list[Cell]) -> str:
-    """The notebook as a plain Python file: code as it is, prose as comments, a `# %%` above each cell."""
+    """The notebook as a plain Python file: code as it is, prose as comments, a line with `# %%` above each cell."""
     parts = []
     for cell in cells:
         if cell["cell_type"] == "code":
@@ -169,29 +170,54 @@ def as_script(cells: list[Cell]) -> str:
     return "\n".join(parts)
 
 
-def readme(chosen: Variant) -> str:
+def readme(chosen: Variant, feedback: str, short: bool) -> str:
     """What stands beside the assignment."""
-    return README.format(name=chosen.name)
+    points = {name: sum(e.points(chosen).values()) for name, e in EXERCISES.items() if name in SHORT or not short}
+    bonus = [points.pop(name) for name, exercise in EXERCISES.items() if exercise.bonus and name in points]
+    more = f" A bonus exercise has {sum(bonus)} more." if bonus else ""
+    gaps = "\nThey keep the numbers of the long version, so some numbers are missing." if short else ""
+    return README.format(
+        name=chosen.name,
+        wheel=f"npvae-{__version__}-py3-none-any.whl",
+        feedback=FEEDBACK_IN_WORDS[feedback],
+        points=f"{len(points)} exercises, {sum(points.values())} points.{more}{gaps}",
+    )
 
 
+FEEDBACK_IN_WORDS = {
+    "hint": "The first check of a wrong answer says where it is wrong, the second what it violates,\n"
+    "the third what it looks like.",
+    "pass-fail": "`check` says whether an answer is right, and no more.",
+    "none": "`check` says only that your functions have come. Whether they are right, find out by other\n"
+    "means, such as central differences.",
+}
 README = """\
 # A variational autoencoder by hand: assignment {name}
 
-You write the pieces of a variational autoencoder and their gradients, and find out at once whether they are right.
+You write the pieces of a variational autoencoder and the gradient of each.
+{points}
+Four questions in words come on top and are marked by hand.
 
-Two files hold the same exercises: `assignment.ipynb` for Jupyter, `assignment.py` for any editor. Hand in one of
-them. They need Python 3.10 or later and the package npvae: the file that your lecturer gave you, or a clone of its
-repository (then write its folder in the place of `npvae.whl`).
+Two files hold the same: `assignment.ipynb` for Jupyter, `assignment.py` for any editor. Hand in
+one of them. They need Python 3.10 or later and the package npvae, in the file that came with this
+page (its name may have another number):
 
     python3 -m venv .venv
-    .venv/bin/pip install jupyterlab npvae.whl
-    .venv/bin/jupyter lab assignment.ipynb          # or: .venv/bin/python assignment.py
+    .venv/bin/python -m pip install jupyterlab {wheel}
+    .venv/bin/python -m jupyter lab assignment.ipynb
 
-On Windows write `py` for `python3` and `.venv\\Scripts\\` for `.venv/bin/`.
+Without Jupyter, leave out `jupyterlab` and run `.venv/bin/python assignment.py`. On Windows write
+`py` for `python3` and `.venv\\Scripts\\python` for `.venv/bin/python`. If you have a clone of npvae's
+repository and no such file, write the folder of the clone.
 
-Each exercise has a task, a cell to fill in, and a cell that calls `check`. Replace the line that raises
-`NotImplementedError`, run the cell, run the check. Keep the names of the functions and the order of their arguments.
-The first check of a wrong answer says where it is wrong, the second what it violates, the third what it looks like.
-Marks are given for other inputs than those that `check` uses, and for each part on its own: a wrong gradient does not
-cost the forward.
+Each exercise has a task, a cell to fill in, and a cell that calls `check`. Replace the line that
+raises `NotImplementedError`, run the cell, run the check.
+{feedback}
+
+Keep the names of the functions, the order of their arguments, and `VARIANT`. In `assignment.py`, a
+cell is what stands between two lines that begin with `# %%`, and answers in words are comments.
+
+Marks are given for other inputs than those that `check` uses, and for each part on its own: a wrong
+gradient does not cost the forward. Before you hand in, restart and run everything from top to
+bottom: it has to work in that order.
 """

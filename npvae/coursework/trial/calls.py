@@ -52,18 +52,28 @@ def attempt(call: Callable[..., Any], *args: Any) -> Any:
 
 def unchanged(call: Callable[..., Any], *args: Any) -> Any:
     """As `attempt`, and a `Failure` where the call changes what it was given."""
-    before = copy.deepcopy(args)
+    before = [arg.copy() if isinstance(arg, np.ndarray) else None for arg in args]
     value = attempt(call, *args)
     for i, (old, new) in enumerate(zip(before, args, strict=True), 1):
-        if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
+        if old is not None and not np.array_equal(old, new, equal_nan=True):
             return Failure("changes", f"changes its argument number {i}: work on a copy")
     return value
+
+
+def kept(value: Any) -> Any:
+    """A copy of what a function returned, which no later call can change."""
+    copied = attempt(copy.deepcopy, value)
+    if isinstance(copied, Failure) and not isinstance(value, Failure):
+        return Failure("type", f"is a {type(value).__name__}, expected an array of numbers")
+    return copied
 
 
 def several(value: Any, names: Sequence[str]) -> Results:
     """The named parts of what a function returned, or a `Failure` for each where their number is not right."""
     if isinstance(value, Failure):
         return dict.fromkeys(names, value)
+    if len(names) == 1 and not isinstance(value, tuple):
+        return {names[0]: value}
     parts = value if isinstance(value, tuple | list) else (value,)
     if len(parts) != len(names):
         came = f"{len(parts)} things" if isinstance(value, tuple | list) else "one thing"
@@ -77,19 +87,19 @@ def run_pair(names: Sequence[str]) -> Callable[[Functions, Probe], Results]:
     def run(functions: Functions, probe: Probe) -> Results:
         forward, *rest = functions
         returned = unchanged(forward, *copy.deepcopy(probe.args))
-        if not isinstance(returned, Failure) and not (isinstance(returned, tuple) and len(returned) == 2):
+        if not isinstance(returned, Failure) and not (isinstance(returned, tuple | list) and len(returned) == 2):
             returned = Failure("number", f"returns {type(returned).__name__}, expected two things: out, cache")
         if isinstance(returned, Failure):
             return {"forward": returned, **dict.fromkeys(names if rest else (), NEEDS_FORWARD)}
         out, cache = returned
-        results = {"forward": copy.deepcopy(out)}
+        results = {"forward": kept(out)}
         if not same(out, attempt(lambda: forward(*copy.deepcopy(probe.args))[0])):
             results["forward"] = UNSTEADY
         for backward in rest:
             attempt(forward, *(0.5 * arg if is_float(arg) else arg for arg in probe.args))  # must not touch the cache
             dout = copy.deepcopy(probe.dout)
-            first = several(copy.deepcopy(unchanged(backward, dout, cache)), names)
-            again = several(attempt(backward, dout, cache), names)
+            first = several(kept(unchanged(backward, dout, cache)), names)
+            again = several(kept(attempt(backward, dout, cache)), names)
             results |= {name: first[name] if same(first[name], again[name]) else UNSTEADY for name in names}
         return results
 

@@ -77,28 +77,22 @@ BENDS: dict[str, Callable[[Array], Array]] = {"trunk": np.arctan, "mu": np.arcsi
 
 
 trunk, trunk_backward = layer_pair(BENDS["trunk"], lambda a: 1 / (1 + a**2))
-
-
 mu_head, mu_head_backward = layer_pair(BENDS["mu"], lambda a: 1 / np.sqrt(1 + a**2))
-
-
 rho_head, rho_head_backward = layer_pair(BENDS["rho"], np.cos)
-
-
 decoder, decoder_backward = layer_pair(BENDS["decoder"], lambda a: (1 + a**2) ** -1.5)
 
 
 PIECES = SimpleNamespace(
     trunk=trunk,
     trunk_backward=lambda dh, cache: trunk_backward(dh, cache)[1],
-    mu_head=mu_head,
-    mu_head_backward=mu_head_backward,
-    rho_head=rho_head,
-    rho_head_backward=rho_head_backward,
+    mu_head=lambda h, W: mu_head(h, W),
+    mu_head_backward=lambda dmu, cache: mu_head_backward(dmu, cache),
+    rho_head=lambda h, W: rho_head(h, W),
+    rho_head_backward=lambda drho, cache: rho_head_backward(drho, cache),
     latent=latent,
     latent_backward=latent_backward,
-    decoder=decoder,
-    decoder_backward=decoder_backward,
+    decoder=lambda z, W: decoder(z, W),
+    decoder_backward=lambda doutput, cache: decoder_backward(doutput, cache),
     nll=nll,
     nll_backward=nll_backward,
 )

@@ -15,6 +15,7 @@ from npvae.coursework.trial.calls import (
     Probe,
     Results,
     attempt,
+    kept,
     run_pair,
     same,
     several,
@@ -41,7 +42,7 @@ def run_loss_and_grad(functions: Functions, probe: Probe) -> Results:
     def call() -> Results:
         x, eps, params, beta = copy.deepcopy(probe.args)
         value = unchanged(loss_and_grad, x, eps, params, beta, SimpleNamespace(**vars(PIECES)))
-        parts = several(copy.deepcopy(value), ("loss", "grads"))
+        parts = several(kept(value), ("loss", "grads"))
         if not isinstance(value, Failure) and not unharmed(params, probe.args[2]):
             parts = dict.fromkeys(parts, Failure("changes", "changes params: work on a copy"))
         return {"loss": parts["loss"], **by_key(parts["grads"])}
@@ -101,7 +102,7 @@ def take(step: Callable[..., Any], theta: Any, grad: Array, state: Any, t: int, 
     def call() -> Any:
         old = copy.deepcopy(state)
         value = unchanged(step, copy.deepcopy(theta), grad.copy(), old, t, lr)
-        parts = several(copy.deepcopy(value), ("theta", "state"))
+        parts = several(kept(value), ("theta", "state"))
         if isinstance(parts["theta"], Failure):
             return parts["theta"]
         if not all_same(old, state):
@@ -136,7 +137,7 @@ def run_inputs(functions: Functions, probe: Probe) -> Results:
     calls = {"encoder_input": (x, labels), "decoder_input": (z, labels), "dz": (dinput, z.shape[1])}
     results: Results = {}
     for function, (name, args) in zip(functions, calls.items(), strict=False):
-        first, again = (copy.deepcopy(unchanged(function, *copy.deepcopy(args))) for _ in range(2))
+        first, again = (kept(unchanged(function, *copy.deepcopy(args))) for _ in range(2))
         if isinstance(first, tuple):
             results |= several(first, (name,))
         else:
