@@ -9,6 +9,8 @@ machine writes the same bytes.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import sys
 import time
@@ -107,7 +109,8 @@ def run_plainly(path: Path, after_cell=lambda cell: None) -> None:
 
     names: dict = {"__name__": "__main__"}
     for i, cell in enumerate(code_cells(path), 1):
-        exec(compile(cell["source"], f"{path.name}, code cell {i}", "exec"), names)
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(cell["source"], f"{path.name}, code cell {i}", "exec"), names)
         after_cell(cell)
         plt.close("all")
 
