@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from npvae.coursework.diagnose import Finding, judge
+from npvae.coursework.diagnose import PLAIN, Finding, judge
 from npvae.coursework.exercise import Exercise
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import answer_key
 from npvae.coursework.variants import TEXTBOOK, variant
 
 FEEDBACK = ("hint", "pass-fail", "none")
-PLAIN = ("blank", "raises", "needs", "number", "changes", "unsteady")
-"""What is said in full at once: there is nothing to find out by oneself."""
 SEED = 0
 """Of the probes. Whoever grades uses others."""
 
@@ -113,10 +111,10 @@ def findings_of(exercise: Exercise, variant: Any, functions: tuple[Any, ...], se
 def hint(exercise: Exercise, finding: Finding, rung: int) -> str:
     """What a rung of the ladder says of a finding."""
     if finding.name in PLAIN:
-        return f"{finding.result} {finding.what}"
+        return finding.sentence
     if rung == 1:
         right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
         return f"{finding.result} is wrong here: {', '.join(finding.where)}{right}"
     if rung == 2:
         return f'{finding.result}, notes "{exercise.section}": {exercise.properties[finding.result]}'
-    return f"{finding.result} looks like: {finding.what}"
+    return finding.sentence

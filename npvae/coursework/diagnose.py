@@ -16,6 +16,26 @@ TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-5}
 EXACT = 1e-6
 """How far a factor may be from the number that it is called."""
 
+PLAIN = ("blank", "raises", "needs", "number", "changes", "unsteady", "ended")
+"""What is said in full at once: there is nothing to find out by oneself."""
+DESCRIBED = (
+    *PLAIN,
+    *(
+        "type",
+        "shape",
+        "transposed",
+        "not_finite",
+        "sign",
+        "factor",
+        "averaged",
+        "summed",
+        "upstream_ignored",
+        "zero",
+    ),
+    *("several_only", "extremes_only", "elsewhere", "unknown"),
+)
+"""General shapes of error, whose words end a sentence that begins with the result."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -31,6 +51,11 @@ class Finding:
     """Name of the mistake: of a slip of the exercise, or of one of the general shapes of error."""
     what: str
     """What it looks like, as the end of a sentence."""
+
+    @property
+    def sentence(self) -> str:
+        """All that can be said of it."""
+        return f"{self.result} {self.what}" if self.name in DESCRIBED else f"{self.result} looks like: {self.what}"
 
 
 def judge(key: AnswerKey, results: Sequence[Mapping[str, Any]]) -> list[Finding]:
