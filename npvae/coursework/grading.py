@@ -1,0 +1,225 @@
+"""Grading: each submission in a sandbox, its results compared here, one file of results a student."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from npvae.coursework import sandbox
+from npvae.coursework.diagnose import Finding, judge
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.key import answer_key
+from npvae.coursework.marks import GRADING_SEED, SHORT, marks
+from npvae.coursework.submissions import Submission, read
+from npvae.coursework.trial.calls import Failure, Results
+from npvae.coursework.variants import variant
+from npvae.files import write_text
+
+FORMAT = 1
+WRITTEN = ("W1", "W2", "W3", "W4")
+"""Questions in words, marked by hand."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What came of one submission."""
+
+    student: str
+    file: str
+    marks: Mapping[str, Mapping[str, int]]
+    """Points by exercise and part."""
+    findings: Mapping[str, Sequence[Finding]]
+    """What was wrong, by exercise."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """Why an exercise gave no results at all."""
+    notes: Sequence[str] = ()
+    """What the student should know of the file."""
+    flags: Sequence[str] = ()
+    """What a human should look at."""
+    written: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """Points without the bonus."""
+        return sum(self.points(name) for name in self.marks if not EXERCISES[name].bonus)
+
+    @property
+    def bonus(self) -> int:
+        """Points of the bonus."""
+        return sum(self.points(name) for name in self.marks if EXERCISES[name].bonus)
+
+    def points(self, exercise: str) -> int:
+        """Points of one exercise."""
+        return sum(self.marks[exercise].values())
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What was asked."""
+
+    seed: str = "textbook"
+    short: bool = False
+    probes_seed: int = GRADING_SEED
+
+    @property
+    def exercises(self) -> tuple[str, ...]:
+        """Names of its exercises."""
+        return SHORT if self.short else tuple(EXERCISES)
+
+
+def grade_one(
+    submission: Submission,
+    assignment: Assignment,
+    hide: Sequence[Path] = (),
+    limits: sandbox.Limits | None = None,
+) -> Graded:
+    """Run one submission in its sandbox and compare here.
+
+    Parameters
+    ----------
+    submission : Submission
+    assignment : Assignment
+    hide : sequence of path
+        Folders that the submission must not see.
+    limits : Limits, optional
+        Of each exercise.
+    """
+    contents = read(submission)
+    keys = {name: answer_key(name, variant(assignment.seed), assignment.probes_seed) for name in assignment.exercises}
+    outcomes = sandbox.run(
+        contents.code,
+        {name: key.probes for name, key in keys.items()},
+        {name: EXERCISES[name].functions for name in keys},
+        limits or sandbox.Limits(),
+        hide,
+    )
+    points: dict[str, Mapping[str, int]] = {}
+    findings: dict[str, Sequence[Finding]] = {}
+    failures: dict[str, str] = {}
+    flags: list[str] = []
+    for name, key in keys.items():
+        outcome = outcomes[name]
+        results = outcome.results or nothing(name, len(key.probes), outcome.failure)
+        points[name] = marks(key, results)
+        findings[name] = judge(key, results)
+        flags += outcome.flags
+        if outcome.failure:
+            failures[name] = outcome.failure
+    others = tuple(f"{other} was handed in as well and was not graded" for other in submission.others)
+    notes = (*contents.notes, *others)
+    unique = tuple(dict.fromkeys(flags))
+    return Graded(submission.student, submission.file, points, findings, failures, notes, unique, contents.written)
+
+
+def nothing(exercise: str, probes: int, why: str) -> list[Results]:
+    """Results of an exercise that gave none."""
+    key = answer_key(exercise, variant("textbook"), GRADING_SEED)
+    return [dict.fromkeys(key.right[0], Failure("ended", why or "gave no result"))] * probes
+
+
+def grade(
+    submissions: Sequence[Submission],
+    assignment: Assignment,
+    folder: Path,
+    executor: Executor,
+    hide: Sequence[Path] = (),
+    again: bool = False,
+    progress: Callable[..., Any] = lambda steps, total: steps,
+) -> dict[str, Graded]:
+    """Grade submissions in parallel and leave a file of results for each, as soon as it is there.
+
+    Parameters
+    ----------
+    submissions : sequence of Submission
+    assignment : Assignment
+    folder : path
+        Where results stand. What stands there already for the same file and assignment is not graded again.
+    executor : concurrent.futures.Executor
+        Where they run.
+    hide : sequence of path
+        Folders that no submission must see.
+    again : bool
+        Grade also what has been graded.
+    progress : callable
+        Wraps the results as they come; gets their number.
+
+    Returns
+    -------
+    graded : dict of str to Graded
+        By student.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    graded: dict[str, Graded] = {}
+    waiting = {}
+    for submission in submissions:
+        known = None if again else load(folder, submission, assignment)
+        if known:
+            graded[submission.student] = known
+        else:
+            waiting[executor.submit(grade_one, submission, assignment, hide)] = submission
+    for future in progress(as_completed(waiting), len(waiting)):
+        submission = waiting[future]
+        try:
+            result = future.result()
+        except Exception as error:  # a grader's fault must not cost the class: it stands in the report
+            result = ungraded(submission, assignment, error)
+        else:
+            save(folder, submission, assignment, result)
+        graded[submission.student] = result
+    return dict(sorted(graded.items()))
+
+
+def ungraded(submission: Submission, assignment: Assignment, error: Exception) -> Graded:
+    """What stands for a submission on which the grader itself failed; a later run tries it again."""
+    why = f"the grader failed on this file ({type(error).__name__}: {error}): grade it by hand, or run again"
+    empty = {
+        name: dict.fromkeys(EXERCISES[name].points(variant(assignment.seed)), 0) for name in assignment.exercises
+    }
+    return Graded(submission.student, submission.file, empty, {}, flags=(why,))
+
+
+# One file a student.
+
+
+def place(folder: Path, submission: Submission) -> Path:
+    """Where the results of a student stand."""
+    return folder / f"{hashlib.sha256(submission.student.encode()).hexdigest()[:16]}.json"
+
+
+def save(folder: Path, submission: Submission, assignment: Assignment, graded: Graded) -> None:
+    """Write the results of one submission."""
+    content = {
+        "format": FORMAT,
+        "assignment": asdict(assignment),
+        "digest": submission.digest,
+        "graded": asdict(graded),
+    }
+    write_text(place(folder, submission), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def load(folder: Path, submission: Submission, assignment: Assignment) -> Graded | None:
+    """The results of one submission, where they are there and belong to the same file and assignment."""
+    try:
+        content = json.loads(place(folder, submission).read_text("utf-8"))
+        same = (FORMAT, asdict(assignment), submission.digest)
+        if (content["format"], content["assignment"], content["digest"]) != same:
+            return None
+        fields = content["graded"]
+        findings = {name: [Finding(**each) for each in listed] for name, listed in fields.pop("findings").items()}
+        return Graded(findings=findings, **fields)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def mistakes_of(graded: Mapping[str, Graded]) -> Iterator[tuple[str, str, str]]:
+    """Exercise, name and words of each mistake of each student, once."""
+    for one in graded.values():
+        for exercise, findings in one.findings.items():
+            seen = set()
+            for finding in findings:
+                if finding.name not in seen and finding.name not in ("needs", "blank"):
+                    seen.add(finding.name)
+                    yield exercise, finding.name, finding.what

@@ -1,0 +1,10 @@
+import sys
+
+
+def attack():
+    return attack()
+
+
+def later():
+    sys.setrecursionlimit(10**9)
+    return [attack()]

@@ -1,0 +1,317 @@
+"""Grading a class: marks, feedback, reports, and that nobody's work gets lost."""
+
+import csv
+import inspect
+import json
+import re
+import textwrap
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+from test_coursework import BY_ITS_SHAPE, NOT_OF_THE_EXERCISE, PACKAGE
+
+import npvae.latent
+import npvae.layers
+import npvae.likelihoods
+from npvae.cli import main
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.grading import Assignment, Graded, grade, grade_one, load
+from npvae.coursework.handout import write_handout
+from npvae.coursework.marks import full
+from npvae.coursework.mistakes import MISTAKES
+from npvae.coursework.report import code_of, write_reports
+from npvae.coursework.submissions import Submission, read
+
+SEEDS = ("textbook", "3", *(pytest.param(str(seed), marks=pytest.mark.slow) for seed in (0, 1, 2, 5, 7, 11)))
+
+
+def solution(tmp_path, seed="textbook"):
+    """The lecturer's copy as a submission: all right."""
+    (path,) = write_handout(tmp_path / f"solution-{seed}", seed, solutions=True)
+    return path.read_bytes()
+
+
+def handout(tmp_path, seed="textbook"):
+    return write_handout(tmp_path / f"handout-{seed}", seed)[0].read_bytes()
+
+
+def with_change(notebook, old, new):
+    text = notebook.decode()
+    quoted = json.dumps(old)[1:-1]
+    assert text.count(quoted) >= 1, old
+    return text.replace(quoted, json.dumps(new)[1:-1]).encode()
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory):
+    return solution(tmp_path_factory.mktemp("solution"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_reference_solution_earns_a_hundred_and_the_bonus_and_the_empty_handout_nothing(seed, tmp_path):
+    assignment = Assignment(seed)
+    best = grade_one(Submission("ada", "a.ipynb", solution(tmp_path, seed)), assignment)
+    assert (best.total, best.bonus) == (100, 10)
+    assert not any(best.findings.values())
+    assert not best.failures
+    empty = grade_one(Submission("bob", "b.ipynb", handout(tmp_path, seed)), assignment)
+    assert (empty.total, empty.bonus) == (0, 0)
+
+
+def test_the_script_of_a_handout_is_graded_like_its_notebook(tmp_path):
+    path = write_handout(tmp_path / "both", "textbook")[1]
+    graded = grade_one(Submission("ada", "a.py", path.read_bytes()), Assignment())
+    assert graded.total == 0
+    assert {finding.name for findings in graded.findings.values() for finding in findings} <= {"blank", "needs"}
+
+
+def test_the_short_version_is_worth_fifty(right):
+    assert grade_one(Submission("ada", "a.ipynb", right), Assignment(short=True)).total == 50
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "exercise", "lost", "name"),
+    [
+        ("    slope = sigma / 2\n", "    slope = sigma\n", "reparameterize", {"drho"}, "dlogvar_without_the_half"),
+        (
+            "    db = np.sum(dy, axis=0)\n",
+            "    db = np.mean(dy, axis=0)\n",
+            "dense_backward",
+            {"several examples"},
+            "bias_gradient_averaged",
+        ),
+        (
+            "    return dmu_z + dmu_kl, drho_z + drho_kl\n",
+            "    return dmu_z + dmu_kl, drho_z\n",
+            "latent_backward",
+            {"drho"},
+            "kl_path_forgotten",
+        ),
+    ],
+)
+def test_a_mistake_costs_its_part_alone_and_is_named(right, old, new, exercise, lost, name):
+    graded = grade_one(Submission("ada", "a.ipynb", with_change(right, old, new)), Assignment())
+    for other in EXERCISES:
+        expected = {part: 0 if other == exercise and part in lost else points for part, points in full(other).items()}
+        if other != "latent_backward" or exercise == "latent_backward":  # that one calls the student's own pair
+            assert graded.marks[other] == expected
+    assert name in {finding.name for finding in graded.findings[exercise]}
+
+
+def as_text(exercise, mistake):
+    """A mistake of the table as what a student might have written: source, with the names of the exercise."""
+    functions = dict(zip(PACKAGE[exercise], EXERCISES[exercise].functions, strict=True))
+    modules = (npvae.layers, npvae.latent, npvae.likelihoods)
+    sources = [
+        "import math\nimport numpy as np\nfrom typing import Any\nArray = Any\nLOG_2PI = math.log(2 * math.pi)"
+    ]
+    wanted = [getattr(module, name) for module in modules for name in dir(module)]
+    sources += [inspect.getsource(f) for f in wanted if inspect.isfunction(f) and f.__module__.startswith("npvae.l")]
+    module = inspect.getmodule(next(iter(mistake.wrong.values())))
+    sources += [
+        inspect.getsource(f)
+        for f in vars(module).values()
+        if inspect.isfunction(f) and f.__module__ == module.__name__
+    ]
+    text = "\n".join(dict.fromkeys(re.sub(r"(?m)^@replaces.*\n", "", source) for source in sources))
+    for dotted, name in functions.items():
+        if dotted not in mistake.wrong:
+            text += f"\n{name} = {dotted.rpartition('.')[2]}"
+    for dotted, wrong in mistake.wrong.items():
+        body = textwrap.dedent(inspect.getsource(wrong)).replace("@staticmethod\n", "")
+        body = re.sub(r"(?m)^@replaces.*\n", "", body)
+        text += f"\n{body}\n{functions[dotted]} = {wrong.__name__}"
+    return text
+
+
+def planted():
+    for exercise, rights in PACKAGE.items():
+        for mistake in MISTAKES.values():
+            if set(mistake.wrong) <= set(rights) and mistake.name not in NOT_OF_THE_EXERCISE:
+                yield pytest.param(exercise, mistake, id=mistake.name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("exercise", "mistake"), list(planted()))
+def test_every_mistake_of_the_table_loses_marks_in_the_sandbox_and_the_others_keep_theirs(exercise, mistake, right):
+    mine = [name for name in EXERCISES if name != "latent_backward"]
+    notebook = json.loads(right)
+    cell = {"cell_type": "code", "metadata": {}, "source": as_text(exercise, mistake)}
+    notebook["cells"].append(cell)
+    graded = grade_one(Submission("ada", "a.ipynb", json.dumps(notebook).encode()), Assignment())
+    assert sum(graded.marks[exercise].values()) < sum(full(exercise).values())
+    names = {finding.name for finding in graded.findings[exercise]}
+    known = (
+        set(MISTAKES)
+        | set(BY_ITS_SHAPE.values())
+        | {slip.name for slip in EXERCISES[exercise].slips(npvae.coursework.variants.variant("textbook"))}
+    )
+    assert names & known, names
+    for other in mine:
+        if other != exercise:
+            assert graded.marks[other] == full(other), other
+
+
+# A class.
+
+
+def small_class(folder, right, blank):
+    folder.mkdir()
+    (folder / "ada.ipynb").write_bytes(right)
+    (folder / "bob.ipynb").write_bytes(blank)
+    (folder / "cyd.ipynb").write_bytes(with_change(right, "    slope = sigma / 2\n", "    slope = sigma\n"))
+    (folder / "dan.ipynb").write_bytes(b"no notebook")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graded_class(tmp_path_factory, right):
+    """A class of four, graded on the command line, and what it printed."""
+    place = tmp_path_factory.mktemp("class")
+    folder = small_class(place / "in", right, handout(place))
+    status = main(["grade", str(folder), "--out", str(place / "out"), "--variant", "textbook", "--gradescope"])
+    assert status == 0
+    return place
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def test_grades_have_a_row_a_student_and_a_column_an_exercise(graded_class):
+    rows = rows_of(graded_class / "out" / "grades.csv")
+    assert set(rows) == {"ada", "bob", "cyd", "dan"}
+    assert (rows["ada"]["total"], rows["ada"]["bonus"]) == ("100", "10")
+    assert rows["bob"]["total"] == rows["dan"]["total"] == "0"
+    assert int(rows["cyd"]["reparameterize"]) == sum(full("reparameterize").values()) - full("reparameterize")["drho"]
+    assert set(EXERCISES) <= set(rows["ada"])
+
+
+def test_feedback_names_the_mistake_and_what_could_not_be_read(graded_class):
+    feedback = graded_class / "out" / "feedback"
+    assert "100 of 100 points" in (feedback / "ada.md").read_text()
+    assert "drho looks like: dlogvar = dz eps sigma" in (feedback / "cyd.md").read_text().replace(
+        "dz sigma eps", "dz eps sigma"
+    )
+    assert "the file is no notebook" in (feedback / "dan.md").read_text()
+    assert "is still to be written" in (feedback / "bob.md").read_text()
+
+
+def test_the_summary_counts_mistakes_and_draws_them(graded_class):
+    out = graded_class / "out"
+    assert "dlogvar_without_the_half" in (out / "mistakes.csv").read_text()
+    assert "4 students, 4 submissions" in (out / "summary.md").read_text()
+    assert (out / "mistakes.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_gradescope_gets_a_result_for_each_part(graded_class):
+    results = json.loads((graded_class / "out" / "gradescope" / "cyd" / "results.json").read_text())
+    assert len(results["tests"]) == sum(len(full(name)) for name in EXERCISES)
+    assert results["score"] == sum(test["score"] for test in results["tests"])
+    assert sum(test["max_score"] for test in results["tests"]) == 100
+
+
+def test_marks_by_hand_are_merged_and_their_file_is_never_written_again(graded_class, capsys):
+    out = graded_class / "out"
+    manual = out / "manual.csv"
+    code = code_of("ada")
+    text = re.sub(rf"{code},,,,", f"{code},4,5,,2.5", manual.read_text())
+    manual.write_text(text)
+    assert main(["grade", str(graded_class / "in"), "--out", str(out), "--variant", "textbook"]) == 0
+    assert manual.read_text() == text
+    row = rows_of(out / "grades.csv")["ada"]
+    assert [row[question] for question in ("W1", "W2", "W3", "W4")] == ["4.0", "5.0", "", "2.5"]
+    assert "W4: 2.5 points" in (out / "feedback" / "ada.md").read_text()
+    manual.write_text(text.replace("2.5", "good"))
+    assert main(["grade", str(graded_class / "in"), "--out", str(out), "--variant", "textbook"]) == 1
+    assert "could not convert string to float: 'good'; expected numbers or nothing" in capsys.readouterr().err
+    manual.write_text(text)
+
+
+def test_a_second_run_grades_only_what_has_changed(graded_class, right, monkeypatch):
+    out = graded_class / "out"
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "results").iterdir()}
+    (graded_class / "in" / "dan.ipynb").write_bytes(right)
+    assert main(["grade", str(graded_class / "in"), "--out", str(out), "--variant", "textbook"]) == 0
+    after = {path.name: path.stat().st_mtime_ns for path in (out / "results").iterdir()}
+    assert sum(before[name] != after[name] for name in before) == 1
+    assert rows_of(out / "grades.csv")["dan"]["total"] == "100"
+    (graded_class / "in" / "dan.ipynb").write_bytes(b"no notebook")
+
+
+def test_one_student_is_graded_again_and_the_others_stay(graded_class, capsys):
+    out = graded_class / "out"
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "results").iterdir()}
+    arguments = ["grade", str(graded_class / "in"), "--out", str(out), "--variant", "textbook", "--only"]
+    assert main([*arguments, "cyd"]) == 0
+    after = {path.name: path.stat().st_mtime_ns for path in (out / "results").iterdir()}
+    assert sum(before[name] != after[name] for name in before) == 1
+    assert {"ada", "bob", "cyd"} <= set(rows_of(out / "grades.csv"))
+    assert main([*arguments, "zoe"]) == 1
+    assert "no submission of 'zoe', expected one of: ada, bob" in capsys.readouterr().err
+
+
+def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, right):
+    submission, folder = Submission("ada", "a.ipynb", right), tmp_path / "results"
+    with ProcessPoolExecutor(1) as executor:
+        grade([submission], Assignment(), folder, executor)
+    assert load(folder, submission, Assignment()).total == 100
+    assert load(folder, submission, Assignment("7")) is None
+    assert load(folder, Submission("ada", "a.ipynb", right + b" "), Assignment()) is None
+    (path,) = folder.iterdir()
+    path.write_text(path.read_text()[:100])
+    assert load(folder, submission, Assignment()) is None
+
+
+class Breaking:
+    """An executor whose process dies on one submission."""
+
+    def __init__(self, student):
+        self.student = student
+
+    def submit(self, call, submission, *rest):
+        from concurrent.futures import Future
+
+        future = Future()
+        if submission.student == self.student:
+            future.set_exception(BrokenProcessPool("it died"))
+        else:
+            future.set_result(call(submission, *rest))
+        return future
+
+
+def test_a_submission_on_which_the_grader_fails_stands_in_the_report_and_stops_nobody(tmp_path, right):
+    submissions = [Submission(name, f"{name}.ipynb", right) for name in ("ada", "bob")]
+    graded = grade(submissions, Assignment(), tmp_path / "results", Breaking("ada"))
+    assert (graded["ada"].total, graded["bob"].total) == (0, 100)
+    assert "the grader failed on this file" in graded["ada"].flags[0]
+    assert load(tmp_path / "results", submissions[0], Assignment()) is None
+    write_reports(tmp_path, graded, Assignment())
+    assert "ada: the grader failed" in (tmp_path / "summary.md").read_text()
+
+
+def test_written_answers_are_collected_without_names(tmp_path):
+    notebook = json.loads(handout(tmp_path))
+    for cell in notebook["cells"]:
+        if "".join(cell["source"]).startswith("*Write here"):
+            cell["source"] = "Because of the logarithm."
+    submission = Submission("ada", "a.ipynb", json.dumps(notebook).encode())
+    assert read(submission).written["W1"] == "Because of the logarithm."
+    graded = {"ada": grade_one(submission, Assignment(short=True))}
+    write_reports(tmp_path, graded, Assignment(short=True))
+    page = (tmp_path / "written" / "W1.md").read_text()
+    assert "Because of the logarithm." in page
+    assert "ada" not in page
+    assert f"{code_of('ada')},ada" in (tmp_path / "written" / "codes.csv").read_text()
+
+
+def test_a_student_called_like_a_formula_or_a_path_harms_no_table_and_no_folder(tmp_path):
+    parts = {name: dict.fromkeys(full(name), 0) for name in EXERCISES}
+    graded = {name: Graded(name, "a.py", parts, {}) for name in ("=cmd|' /C calc'!A0", "../../escaped", "a/b", "a_b")}
+    (tmp_path / "out").mkdir()
+    write_reports(tmp_path / "out", graded, Assignment())
+    assert "'=cmd" in (tmp_path / "out" / "grades.csv").read_text()
+    assert len(list((tmp_path / "out" / "feedback").iterdir())) == 4
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
