@@ -19,7 +19,7 @@ from pathlib import Path
 from npvae.files import write_text
 
 HERE = Path(__file__).parent
-TIMEOUT = 300
+TIMEOUT = 900
 """Seconds a cell may take."""
 
 
