@@ -8,9 +8,9 @@ import os
 # Before NumPy is loaded: on small matrices a second thread only waits, and on a busy machine it waits long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import matplotlib  # noqa: E402
-import pytest  # noqa: E402
-from hypothesis import HealthCheck, Phase, settings  # noqa: E402
+import matplotlib
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 matplotlib.use("agg")
 
