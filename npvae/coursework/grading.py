@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from npvae.coursework import sandbox
-from npvae.coursework.diagnose import Finding, judge
+from npvae.coursework.diagnose import DESCRIBED, Finding, judge
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import answer_key
 from npvae.coursework.marks import GRADING_SEED, SHORT, marks
@@ -222,4 +222,4 @@ def mistakes_of(graded: Mapping[str, Graded]) -> Iterator[tuple[str, str, str]]:
             for finding in findings:
                 if finding.name not in seen and finding.name not in ("needs", "blank"):
                     seen.add(finding.name)
-                    yield exercise, finding.name, finding.what
+                    yield exercise, finding.name, finding.sentence if finding.name in DESCRIBED else finding.what
