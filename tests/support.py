@@ -12,6 +12,7 @@ BAR = 1e-6
 K, N, D, H, L = 5, 4, 7, 8, 3
 seeds = st.integers(0, 2**32 - 1)
 examples = st.sampled_from([1, 4])
+activations = st.sampled_from(["tanh", "relu"])
 scales = st.sampled_from([0.1, 1.0, 1.5])
 
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
-from support import BAR, D, N, examples, seeds, small_vae
+from support import BAR, D, N, activations, examples, seeds, small_vae
 
 import npvae
 from npvae.gradcheck import redraw
@@ -17,8 +17,7 @@ def small_iwae(rng=0, n=N, k=5, **settings):
 
 
 @counts
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-@given(seed=seeds, n=examples)
+@given(activation=activations, seed=seeds, n=examples)
 def test_the_gradient_by_every_parameter_meets_finite_differences(k, activation, seed, n):
     def check(rng):
         model, x, eps = small_iwae(rng, n, k, activation=activation)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import BAR, D, H, L, N, examples, seeds, small_vae
+from support import BAR, D, H, L, N, activations, examples, seeds, small_vae
 
 import npvae
 from npvae.gradcheck import gradient_error, redraw
@@ -14,8 +14,8 @@ from npvae.selfcheck import model_errors
 likelihoods = st.sampled_from([npvae.Bernoulli(), npvae.Gaussian(0.5), npvae.Gaussian("learned")])
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
 @given(
+    activation=activations,
     seed=seeds,
     n=examples,
     likelihood=likelihoods,
