@@ -11,7 +11,7 @@ from typing import Any
 from npvae.coursework import sandbox
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
 from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.key import answer_key
+from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import GRADING_SEED, SHORT, marks
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.trial.calls import Failure, Results
@@ -102,7 +102,7 @@ def grade_one(
     flags: list[str] = []
     for name, key in keys.items():
         outcome = outcomes[name]
-        results = outcome.results or nothing(name, len(key.probes), outcome.failure)
+        results = outcome.results or nothing(key, outcome.failure)
         points[name] = marks(key, results)
         findings[name] = judge(key, results)
         flags += outcome.flags
@@ -114,10 +114,9 @@ def grade_one(
     return Graded(submission.student, submission.file, points, findings, failures, notes, unique, contents.written)
 
 
-def nothing(exercise: str, probes: int, why: str) -> list[Results]:
+def nothing(key: AnswerKey, why: str) -> list[Results]:
     """Results of an exercise that gave none."""
-    key = answer_key(exercise, variant("textbook"), GRADING_SEED)
-    return [dict.fromkeys(key.right[0], Failure("ended", why or "gave no result"))] * probes
+    return [dict.fromkeys(right, Failure("ended", why or "gave no result")) for right in key.right]
 
 
 def grade(
