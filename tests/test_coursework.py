@@ -12,7 +12,7 @@ from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import SHORT, earned, full
 from npvae.coursework.mistakes import MISTAKES
-from npvae.coursework.variants import CHOICES, Variant, variant
+from npvae.coursework.variants import CHOICES, variant
 
 TEXTBOOK = variant("textbook")
 SEEDS = range(12)
@@ -340,10 +340,6 @@ def test_check_is_told_what_it_cannot_use():
         check("kl_divergence", 1)
     with pytest.raises(ValueError, match="expected one of: hint, pass-fail, none"):
         Checker("textbook", "all")
-
-
-def test_defaults_of_a_variant_are_the_textbook():
-    assert Variant() == TEXTBOOK
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)

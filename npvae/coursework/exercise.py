@@ -5,7 +5,7 @@ quadrature or by enumeration; a gradient comes from differences of that forward.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from npvae.coursework.mistakes import MISTAKES, Mistake
 from npvae.coursework.trial.calls import Functions, Probe, Results
+from npvae.coursework.trial.runs import RUN
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -44,15 +45,16 @@ class Exercise:
     points: Callable[[Variant], Mapping[str, int]]
     """By part: the name of a result, SEVERAL or EXTREMES."""
     probes: Callable[[Variant, np.random.Generator], list[Probe]]
-    run: Callable[[Functions, Probe], Results]
-    """Calls the student's functions. It knows no right answer, so that it can run where they run."""
     expected: Callable[[Variant, Probe], dict[str, Array]]
     slips: Callable[[Variant], list[Slip]]
     properties: Mapping[str, str]
     """By result: what holds for a right one, as a sentence that ends a hint."""
-    textbook: str = ""
-    """What an answer to the textbook's question does: "it takes a log-variance"."""
-    bonus: bool = field(default=False)
+    bonus: bool = False
+
+    @property
+    def run(self) -> Callable[[Functions, Probe], Results]:
+        """Calls the student's functions. It knows no right answer, so that it can run where they run."""
+        return RUN[self.name]
 
 
 # What should come out.

@@ -13,7 +13,6 @@ import numpy as np
 from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Slip, differences, spread
 from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.trial.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
-from npvae.coursework.trial.runs import run_loss_and_grad
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -298,7 +297,6 @@ LOSS_AND_GRAD = Exercise(
     functions=("loss_and_grad",),
     points=lambda variant: {"loss": 2, "decoder": 1, "mu": 1, "rho": 1, "trunk": 2, SEVERAL: 1},
     probes=probes_of,
-    run=run_loss_and_grad,
     expected=lambda variant, probe: expected_of(probe),
     slips=slips_of,
     properties={

@@ -120,7 +120,6 @@ GRADIENT_CHECKER = Exercise(
     functions=("gradient_is_right",),
     points=lambda variant: {"accepts": 4, "rejects": 3, "subtle": 3, "arguments": 2},
     probes=probes,
-    run=run_checker,
     expected=expected,
     slips=slips,
     properties={

@@ -19,7 +19,6 @@ from npvae.coursework.exercise import (
     truth_of,
 )
 from npvae.coursework.trial.calls import Probe, Results, run_pair
-from npvae.coursework.trial.runs import run_latent_backward
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -179,7 +178,6 @@ REPARAMETERIZE = Exercise(
     functions=("reparameterize", "reparameterize_backward"),
     points=lambda variant: {"forward": 3, "dmu": 2, "drho": 4, SEVERAL: 1, EXTREMES: 2},
     probes=draw_probes,
-    run=run_pair(tuple(BY)),
     expected=lambda variant, probe: truth_of(draw(SIGMA[variant.head]), BY)(probe),
     slips=draw_slips,
     properties={
@@ -187,7 +185,6 @@ REPARAMETERIZE = Exercise(
         "dmu": "moving mu moves z by as much",
         "drho": "it agrees with central differences of z by the head, for the same eps",
     },
-    textbook="it takes a log-variance",
 )
 
 
@@ -306,7 +303,6 @@ KL_DIVERGENCE = Exercise(
     functions=("kl_divergence", "kl_divergence_backward"),
     points=lambda variant: {"forward": 4, "dmu": 2, "drho": 3, SEVERAL: 1, EXTREMES: 2},
     probes=kl_probes,
-    run=run_pair(tuple(BY)),
     expected=lambda variant, probe: truth_of(kl_of(variant), BY, {"dmu": 0.5})(probe),  # a parabola in mu: exact
     slips=kl_slips,
     properties={
@@ -314,7 +310,6 @@ KL_DIVERGENCE = Exercise(
         "dmu": "it pulls mu to the prior's mean, and agrees with central differences of the true divergence",
         "drho": "it pulls sigma to the prior's, and agrees with central differences of the true divergence",
     },
-    textbook="it takes a log-variance and the prior N(0, I)",
 )
 
 
@@ -380,12 +375,10 @@ MEETING = Exercise(
     functions=("latent_backward",),
     points=lambda variant: {"dmu": 3, "drho": 3, SEVERAL: 2},
     probes=meeting_probes,
-    run=run_latent_backward,
     expected=lambda variant, probe: meeting(variant)(probe),
     slips=meeting_slips,
     properties={
         "dmu": "mu enters the loss twice, through z and through the KL, and both gradients count",
         "drho": "the second head enters the loss twice, through z and through the KL, and both gradients count",
     },
-    textbook="it takes a log-variance and the prior N(0, I)",
 )

@@ -9,7 +9,6 @@ import numpy as np
 import npvae
 from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Slip, alike, spread, table_slips, truth_of
 from npvae.coursework.trial.calls import Probe, run_pair
-from npvae.coursework.trial.runs import run_likelihood
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -60,7 +59,6 @@ BERNOULLI = Exercise(
     functions=("bernoulli_nll", "bernoulli_nll_backward"),
     points=lambda variant: {"forward": 4, "dlogits": 3, SEVERAL: 1, EXTREMES: 2},
     probes=bernoulli_probes,
-    run=run_pair(tuple(BERNOULLI_BY)),
     expected=lambda variant, probe: truth_of(bernoulli, BERNOULLI_BY)(probe),
     slips=bernoulli_slips,
     properties={
@@ -298,7 +296,6 @@ LIKELIHOOD = Exercise(
     functions=("likelihood_nll", "likelihood_nll_backward"),
     points=likelihood_points,
     probes=likelihood_probes,
-    run=run_likelihood,
     expected=lambda variant, probe: truth_of(NLL[variant.likelihood], gradients(variant))(probe),
     slips=likelihood_slips,
     properties={
@@ -307,5 +304,4 @@ LIKELIHOOD = Exercise(
         "dscale": "its mean over x drawn from the density is zero: the right scale is where it balances",
         "dlograte": "its mean over x drawn with that rate is zero: the right rate is where it balances",
     },
-    textbook="it is the Gaussian",
 )

@@ -31,7 +31,7 @@ import numpy as np
 
 from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, spread
 from npvae.coursework.trial.calls import Probe, Results
-from npvae.coursework.trial.runs import FIRST, LATER, run_steps
+from npvae.coursework.trial.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -401,12 +401,10 @@ OPTIMIZER = Exercise(
     functions=("optimizer_step",),
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,
-    run=run_steps,
     expected=lambda variant, probe: walk(rule(variant.optimizer), probe),
     slips=slips_of,
     properties={
         FIRST: "however large the gradient is, the first step has the same size, and goes downhill",
         LATER: "a corrected moment is a mean over all gradients so far: if all are alike, so are all steps",
     },
-    textbook="it is plain Adam",
 )

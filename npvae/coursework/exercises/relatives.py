@@ -18,7 +18,6 @@ import numpy as np
 import npvae
 from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, differences, spread, table_slips, truth_of
 from npvae.coursework.trial.calls import Probe, Results, run_pair
-from npvae.coursework.trial.runs import run_inputs
 from npvae.coursework.variants import Variant
 from npvae.types import Array
 
@@ -211,7 +210,6 @@ CONDITIONAL = Exercise(
     functions=("encoder_input", "decoder_input", "decoder_input_backward"),
     points=lambda variant: {"encoder_input": 2, "decoder_input": 2, "dz": 2},
     probes=input_probes,
-    run=run_inputs,
     expected=lambda variant, probe: inputs(CODES[variant.labels.split()[0]], variant.labels.split()[1])(probe),
     slips=input_slips,
     properties={
@@ -219,7 +217,6 @@ CONDITIONAL = Exercise(
         "decoder_input": "p(x given z, y) depends on the label: each example's row holds its own, in L + C columns",
         "dz": "it has the shape of z, and agrees with central differences of decoder_input by z",
     },
-    textbook="it appends the label one-hot, behind the rest",
 )
 
 
@@ -346,7 +343,6 @@ BOUND = Exercise(
     functions=("importance_bound", "importance_bound_backward"),
     points=lambda variant: {"forward": 4, "dlog_w": 4, EXTREMES: 2},
     probes=bound_probes,
-    run=run_pair(("dlog_w",)),
     expected=lambda variant, probe: truth_of(bound, {"dlog_w": 0})(probe),
     slips=bound_slips,
     properties={
