@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,10 @@ from npvae.files import write_text
 HERE = Path(__file__).parent
 TIMEOUT = 900
 """Seconds a cell may take."""
+KERNEL_ENVIRONMENT = os.environ | {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline"
+}
+"""A kernel shows figures in the notebook, also where the shell asks for another way."""
 
 
 def main() -> int:
@@ -88,7 +93,7 @@ def execute(path: Path):
         resources=resources,
         record_timing=False,
         coalesce_streams=True,
-    ).execute()
+    ).execute(env=KERNEL_ENVIRONMENT)
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
 
