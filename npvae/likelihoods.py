@@ -16,7 +16,7 @@ from npvae.types import Array
 LOG_2PI = math.log(2 * math.pi)
 
 
-def bernoulli_nll(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array]]:
+def bernoulli_nll(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array, Array]]:
     r"""Negative log-likelihood of pixels under independent Bernoullis, from logits.
 
     Parameters
@@ -31,7 +31,7 @@ def bernoulli_nll(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array]]:
     nll : (N,) ndarray
         In nats, summed over the pixels.
     cache : tuple
-        x and logits.
+        x, logits and their softplus: log x_hat is the difference of the last two.
 
     Notes
     -----
@@ -47,10 +47,10 @@ def bernoulli_nll(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array]]:
     (2014), eq. 11.
     """
     softplus = np.maximum(logits, 0) + np.log(1 + np.exp(-np.abs(logits)))
-    return np.sum(softplus - x * logits, axis=-1), (x, logits)
+    return np.sum(softplus - x * logits, axis=-1), (x, logits, softplus)
 
 
-def bernoulli_nll_backward(dnll: Array, cache: tuple[Array, Array]) -> Array:
+def bernoulli_nll_backward(dnll: Array, cache: tuple[Array, Array, Array]) -> Array:
     r"""Gradient of `bernoulli_nll` by the logits.
 
     Parameters
@@ -66,10 +66,12 @@ def bernoulli_nll_backward(dnll: Array, cache: tuple[Array, Array]) -> Array:
 
     Notes
     -----
-    .. math:: \frac{d}{da} \left[ \mathrm{softplus}(a) - x a \right] = \mathrm{sigmoid}(a) - x = \hat x - x
+    .. math::
+        \frac{d}{da} \left[ \mathrm{softplus}(a) - x a \right] = \mathrm{sigmoid}(a) - x = \hat x - x,
+        \qquad \hat x = e^{\log \hat x} = e^{a - \mathrm{softplus}(a)}
     """
-    x, logits = cache
-    x_hat, _ = sigmoid(logits)
+    x, logits, softplus = cache
+    x_hat = np.exp(logits - softplus)
     return dnll[..., None] * (x_hat - x)
 
 

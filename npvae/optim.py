@@ -12,7 +12,12 @@ import numpy as np
 from npvae import validation
 from npvae.types import Array
 
-CHUNK = 16384
+CHUNK = 32768
+"""Entries of a chunk: few enough that its arrays stay in cache, many enough that calling NumPy costs nothing."""
+FLUSH_EVERY = 100
+"""Steps between two looks for moments that fade."""
+FADED = 1e-30
+"""Smaller moments move no parameter; left alone they would shrink on to subnormals, with which computing is slow."""
 
 
 class Optimizer:
@@ -65,6 +70,9 @@ class Optimizer:
             if self.weight_decay:
                 g = g + self.weight_decay * p
             self.update(p, g, *(self.state[name][part] for name in self.moments))
+        if self.t % FLUSH_EVERY == 0:
+            for moment in self.state.values():
+                moment[np.abs(moment) < FADED] = 0
 
     def update(self, p: Array, g: Array, *moments: Array) -> None:
         """The rule itself, on one chunk: change p and the moments in place."""
@@ -130,6 +138,9 @@ class Adam(Optimizer):
         \theta \leftarrow \theta - lr\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}
 
     Kingma and Ba (2015), algorithm 1. Their :math:`\epsilon` is `adam_eps` here: eps is always noise.
+
+    The state holds sums in place of means, :math:`m / (1 - \beta_1)` and :math:`v / (1 - \beta_2)`, so that no
+    array is multiplied by a constant that a single number can carry.
     """
 
     moments = ("m", "v")
@@ -152,12 +163,12 @@ class Adam(Optimizer):
         m, v = moments
         beta1, beta2 = self.betas
         m *= beta1
-        m += (1 - beta1) * g
+        m += g
         v *= beta2
-        v += (1 - beta2) * g * g
-        # m_hat and v_hat differ from m and v by a factor each: folded into lr and adam_eps, it costs nothing.
-        root = math.sqrt(1 - beta2**self.t)
-        p -= (self.lr * root / (1 - beta1**self.t)) * m / (np.sqrt(v) + root * self.adam_eps)
+        v += g * g
+        a = (1 - beta1) / (1 - beta1**self.t)  # m_hat = a m
+        b = math.sqrt((1 - beta2) / (1 - beta2**self.t))  # sqrt(v_hat) = b sqrt(v)
+        p -= (self.lr * a / b) * m / (np.sqrt(v) + self.adam_eps / b)
 
 
 Schedule = Callable[[int], float]

@@ -35,7 +35,7 @@ class Problem:
 def npvae(problem):
     import npvae
 
-    (_, N, D), L = problem.x.shape, problem.eps.shape[-1]
+    (_, _, D), L = problem.x.shape, problem.eps.shape[-1]
     model = npvae.VAE(D, L, problem.hidden_dims, activation=problem.activation)
     for name, values in problem.weights.items():
         model.params[name] = values

@@ -46,21 +46,25 @@ class bernoulli_averaged_over_pixels:
 def log_of_the_sigmoid(x: Array, logits: Array) -> Any:
     """log(sigmoid(a)) -> the softplus form: log of a rounded zero, 0 times infinity, NaN."""
     x_hat = sigmoid(logits)[0]
-    return -np.sum(x * np.log(x_hat) + (1 - x) * np.log(1 - x_hat), axis=-1), (x, logits)
+    return -np.sum(x * np.log(x_hat) + (1 - x) * np.log(1 - x_hat), axis=-1), (x, logits, softplus(logits))
 
 
 @replaces(BERNOULLI, number=20)
 def probability_clipped(x: Array, logits: Array) -> Any:
     """log(clip(x_hat, 1e-7, 1 - 1e-7)) -> softplus: the loss is flat where the gradient is not."""
     x_hat = np.clip(sigmoid(logits)[0], 1e-7, 1 - 1e-7)
-    return -np.sum(x * np.log(x_hat) + (1 - x) * np.log(1 - x_hat), axis=-1), (x, logits)
+    return -np.sum(x * np.log(x_hat) + (1 - x) * np.log(1 - x_hat), axis=-1), (x, logits, softplus(logits))
 
 
 @replaces(BERNOULLI, number=20)
 def logarithm_with_an_eps(x: Array, logits: Array) -> Any:
     """log(x_hat + 1e-8) -> softplus: a term in the loss that the gradient has never heard of."""
     x_hat = sigmoid(logits)[0]
-    return -np.sum(x * np.log(x_hat + 1e-8) + (1 - x) * np.log(1 - x_hat + 1e-8), axis=-1), (x, logits)
+    return -np.sum(x * np.log(x_hat + 1e-8) + (1 - x) * np.log(1 - x_hat + 1e-8), axis=-1), (
+        x,
+        logits,
+        softplus(logits),
+    )
 
 
 @replaces(BERNOULLI, BERNOULLI_BACKWARD, number=21)
@@ -99,13 +103,14 @@ def any_pixel_will_do(name: str, array: Array, support: tuple[float, float]) -> 
 @replaces(BERNOULLI)
 def softplus_overflows(x: Array, logits: Array) -> Any:
     """log(1 + e^a) -> max(a, 0) + log(1 + e^-|a|): infinite from 89 on in float32."""
-    return np.sum(np.log(1 + np.exp(logits)) - x * logits, axis=-1), (x, logits)
+    softplus = np.log(1 + np.exp(logits))
+    return np.sum(softplus - x * logits, axis=-1), (x, logits, softplus)
 
 
 @replaces(BERNOULLI)
 def bernoulli_in_float64(x: Array, logits: Array) -> Any:
     """A NumPy float64 among float32 -> Python floats: everything after it is float64 and half as fast."""
-    return np.sum(softplus(logits) - x * logits * np.ones(1), axis=-1), (x, logits)
+    return np.sum(softplus(logits) - x * logits * np.ones(1), axis=-1), (x, logits, softplus(logits))
 
 
 @replaces(BERNOULLI)
@@ -113,27 +118,27 @@ def logits_changed_in_place(x: Array, logits: Array) -> Any:
     """logits *= x -> x * logits: the caller's logits, and the cache, are something else afterwards."""
     cost = softplus(logits)
     logits *= x
-    return np.sum(cost - logits, axis=-1), (x, logits)
+    return np.sum(cost - logits, axis=-1), (x, logits, cost)
 
 
 @replaces(BERNOULLI)
 def sigmoid_taken_twice(x: Array, logits: Array) -> Any:
     """The loss from logits of what is a probability already -> of the logits: no pixel can get below 0.31 nats."""
     x_hat = sigmoid(logits)[0]
-    return np.sum(softplus(x_hat) - x * x_hat, axis=-1), (x, logits)
+    return np.sum(softplus(x_hat) - x * x_hat, axis=-1), (x, logits, softplus(logits))
 
 
 @replaces(BERNOULLI_BACKWARD)
 def dlogits_negated(dnll: Array, cache: Any) -> Array:
     """x - x_hat -> x_hat - x: learns the negative."""
-    x, logits = cache
+    x, logits, _ = cache
     return dnll[..., None] * (x - sigmoid(logits)[0])
 
 
 @replaces(BERNOULLI_BACKWARD)
 def dlogits_through_the_sigmoid_again(dnll: Array, cache: Any) -> Array:
     """(x_hat - x) x_hat (1 - x_hat) -> x_hat - x: that slope has cancelled already; confident errors never heal."""
-    x, logits = cache
+    x, logits, _ = cache
     x_hat, _ = sigmoid(logits)
     return dnll[..., None] * (x_hat - x) * x_hat * (1 - x_hat)
 
@@ -141,21 +146,21 @@ def dlogits_through_the_sigmoid_again(dnll: Array, cache: Any) -> Array:
 @replaces(BERNOULLI_BACKWARD)
 def dlogits_without_the_sigmoid(dnll: Array, cache: Any) -> Array:
     """logits - x -> sigmoid(logits) - x."""
-    x, logits = cache
+    x, logits, _ = cache
     return dnll[..., None] * (logits - x)
 
 
 @replaces(BERNOULLI_BACKWARD)
 def dlogits_divided_by_N(dnll: Array, cache: Any) -> Array:
     """(x_hat - x) / N -> dnll has that 1 / N already. Wrong only for N > 1."""
-    x, logits = cache
+    x, logits, _ = cache
     return dnll[..., None] * (sigmoid(logits)[0] - x) / len(x)
 
 
 @replaces(BERNOULLI_BACKWARD)
 def upstream_of_the_first_example(dnll: Array, cache: Any) -> Array:
     """dnll[0] for all -> each its own: a mean loss has the same for all and never shows it. Wrong only for N > 1."""
-    x, logits = cache
+    x, logits, _ = cache
     return dnll[0] * (sigmoid(logits)[0] - x)
 
 
