@@ -9,6 +9,7 @@ import numpy as np
 from npvae.files import read_arrays, write_atomically
 from npvae.models import Model
 from npvae.optim import Optimizer
+from npvae.types import Generator
 
 FORMAT = 1
 
@@ -17,7 +18,7 @@ def save_checkpoint(
     path: str | os.PathLike[str],
     model: Model,
     optimizer: Optimizer,
-    rng: np.random.Generator,
+    rng: Generator,
     rows: list[dict[str, float]],
 ) -> None:
     """Write the state after an epoch, whole or not at all.
@@ -41,7 +42,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: str | os.PathLike[str], model: Model, optimizer: Optimizer, rng: np.random.Generator
+    path: str | os.PathLike[str], model: Model, optimizer: Optimizer, rng: Generator
 ) -> list[dict[str, float]]:
     """Put model, optimizer and rng into the state of a checkpoint; returns the rows of its history.
 
@@ -79,7 +80,7 @@ def _without_beta(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name != "beta"}
 
 
-def _rng_state(rng: np.random.Generator) -> dict[str, Any]:
+def _rng_state(rng: Generator) -> dict[str, Any]:
     state = dict(rng.bit_generator.state)
     try:
         json.dumps(state)

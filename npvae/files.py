@@ -1,9 +1,10 @@
-"""Files: written beside their place and renamed into it, never left half-written; read without pickles."""
+"""Files: written beside their place and renamed into it, never left half-written; read without pickles.
+
+What only a file needs is imported where a file is written or read: `import npvae` stays quick.
+"""
 
 import os
-import tempfile
 import time
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     OSError
         Where the folder does not exist or cannot be written.
     """
+    import tempfile
+
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -61,6 +64,8 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
     ValueError
         For a file that is damaged, is not .npz, or holds Python objects: those are never unpickled.
     """
+    import zipfile
+
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:

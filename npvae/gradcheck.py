@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.types import Array, Rng
+from npvae.types import Array, Generator, Rng
 
 STEP = 1e-5
 FLOOR = 0.01
@@ -119,7 +119,7 @@ def relative_error(analytic: Array, numeric: Array) -> float:
     return float(np.max(np.nan_to_num(error, nan=np.inf, posinf=np.inf), initial=0))
 
 
-def redraw(check: Callable[[np.random.Generator], Any], rng: Rng = 0, tries: int = 100) -> tuple[Any, int]:
+def redraw(check: Callable[[Generator], Any], rng: Rng = 0, tries: int = 100) -> tuple[Any, int]:
     """Call check(rng) until no relu switches within a difference.
 
     Returns

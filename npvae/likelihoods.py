@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from npvae.layers import sigmoid
-from npvae.types import Array
+from npvae.types import Array, Generator
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -170,7 +170,7 @@ class Likelihood(Protocol):
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
         """Set the output's bias, and what the likelihood learns, to fit x (N, D) without any z."""
 
-    def sample(self, output: Array, params: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
         """A draw of x, shape of output."""
 
 
@@ -197,7 +197,7 @@ class Bernoulli:
         mean = np.clip(np.mean(x, axis=0), 1e-3, 1 - 1e-3)  # always black would ask for an infinite logit
         params["output.b"][...] = np.log(mean / (1 - mean))
 
-    def sample(self, output: Array, params: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
         draw = rng.random(output.shape, dtype=output.dtype) < self.mean(output)
         return draw.astype(output.dtype)
 
@@ -245,7 +245,7 @@ class Gaussian:
         if self.std == "learned":
             params["output.logvar"][...] = np.log(np.mean(np.var(x, axis=0)) + 1e-6)
 
-    def sample(self, output: Array, params: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
         noise = rng.standard_normal(output.shape, dtype=output.dtype)
         sigma = math.exp(0.5 * self._logvar(params))
         return output + sigma * noise

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.types import Array
+from npvae.types import Array, Generator
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -76,7 +76,7 @@ def dense_shapes(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, .
     return {f"{name}.W": (inputs, outputs), f"{name}.b": (outputs,)}
 
 
-def glorot_uniform(shape: tuple[int, int], rng: np.random.Generator) -> Array:
+def glorot_uniform(shape: tuple[int, int], rng: Generator) -> Array:
     r"""Initial weights that keep the variance of signals and gradients through linear and tanh layers.
 
     Notes
@@ -89,7 +89,7 @@ def glorot_uniform(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     return rng.uniform(-limit, limit, shape)
 
 
-def he_normal(shape: tuple[int, int], rng: np.random.Generator) -> Array:
+def he_normal(shape: tuple[int, int], rng: Generator) -> Array:
     r"""Initial weights that keep the variance of signals through relu layers, which halve it.
 
     Notes

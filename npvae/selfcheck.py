@@ -28,7 +28,7 @@ from npvae.layers import (
 )
 from npvae.likelihoods import bernoulli_nll, bernoulli_nll_backward, gaussian_nll, gaussian_nll_backward
 from npvae.models import VAE, AutoEncoder, ConditionalVAE, ImportanceWeightedVAE, Model
-from npvae.types import Array, Rng
+from npvae.types import Array, Generator, Rng
 
 BAR = 1e-6
 K, N, D, L, HIDDEN = 5, 4, 7, 3, (8, 6)
@@ -102,7 +102,7 @@ def model_errors(model: Model, x: Array, eps: Array, rng: Rng = 0, labels: Array
     return dict(zip(names, errors, strict=True))
 
 
-def spread_biases(model: Model, rng: np.random.Generator) -> None:
+def spread_biases(model: Model, rng: Generator) -> None:
     """Biases away from zero, where a wrong gradient could hide; relus mostly open and tanh not saturated.
 
     A gradient that is tiny everywhere would drown in the rounding of the loss it is compared with.
@@ -113,12 +113,12 @@ def spread_biases(model: Model, rng: np.random.Generator) -> None:
             array[...] = rng.uniform(low, high, array.shape)
 
 
-def _function_rows(rng: np.random.Generator) -> Iterator[Row]:
-    def normal(*shape: int) -> Callable[[np.random.Generator], Array]:
+def _function_rows(rng: Generator) -> Iterator[Row]:
+    def normal(*shape: int) -> Callable[[Generator], Array]:
         return lambda rng: rng.standard_normal(shape)
 
     eps, eps_k, x = rng.standard_normal((N, L)), rng.standard_normal((K, N, L)), rng.random((N, D))
-    cases: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Callable[[np.random.Generator], Array]]]] = [
+    cases: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Callable[[Generator], Array]]]] = [
         ("dense", dense, dense_backward, [normal(N, D), normal(D, L), normal(L)]),
         ("relu", relu, relu_backward, [normal(N, D)]),
         ("tanh", tanh, tanh_backward, [normal(N, D)]),
@@ -149,7 +149,7 @@ def _function_rows(rng: np.random.Generator) -> Iterator[Row]:
         pattern = (lambda h: h > 0) if name == "relu" else None
 
         def check(
-            rng: np.random.Generator,
+            rng: Generator,
             forward: Any = forward,
             backward: Any = backward,
             draws: Any = draws,
@@ -161,10 +161,10 @@ def _function_rows(rng: np.random.Generator) -> Iterator[Row]:
         yield Row(name, error, redrawn)
 
 
-def _model_rows(kind: type[Model], activation: str, likelihood: Any, rng: np.random.Generator) -> Iterator[Row]:
+def _model_rows(kind: type[Model], activation: str, likelihood: Any, rng: Generator) -> Iterator[Row]:
     beta = 1.5 if kind.weighs_kl else 1.0
 
-    def check(rng: np.random.Generator) -> dict[str, float]:
+    def check(rng: Generator) -> dict[str, float]:
         model = kind(D, L, HIDDEN, likelihood, activation, beta, dtype="float64", rng=rng)
         spread_biases(model, rng)
         labels = rng.integers(0, model.label_dim, N) if model.label_dim else None

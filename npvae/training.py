@@ -18,7 +18,7 @@ from npvae.evaluation import MeanTerms, mean_terms, progress, rows_of, sums
 from npvae.files import write_text
 from npvae.models import LossTerms, Model
 from npvae.optim import Adam, Optimizer, Schedule
-from npvae.types import Array, Rng
+from npvae.types import Array, Generator, Rng
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,7 +87,7 @@ class DivergenceError(FloatingPointError):
     history: History
 
 
-def minibatches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Array]:
+def minibatches(n: int, batch_size: int, rng: Generator) -> Iterator[Array]:
     """Index arrays that together visit each of n examples once, in random order; the last may be shorter."""
     order = rng.permutation(n)
     for start in range(0, n, batch_size):

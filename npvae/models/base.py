@@ -16,7 +16,7 @@ from npvae.files import read_arrays, write_atomically
 from npvae.likelihoods import Likelihood, make_likelihood
 from npvae.network import ACTIVATIONS, INITIALIZERS, MLP
 from npvae.parameters import Parameters, dense_shapes, glorot_uniform
-from npvae.types import Array, Rng
+from npvae.types import Array, Generator, Rng
 
 FORMAT = 1
 M = TypeVar("M", bound="Model")
@@ -80,7 +80,7 @@ class Model:
         self.params = Parameters(shapes, self.dtype)
         self._initialize(np.random.default_rng(rng))
 
-    def _initialize(self, rng: np.random.Generator) -> None:
+    def _initialize(self, rng: Generator) -> None:
         """Weights as the activation after them asks, heads and output as linear layers, biases zero."""
         hidden = {f"{layer}.W" for layer in self.encoder.layers + self.decoder.layers}
         for name, array in self.params.items():

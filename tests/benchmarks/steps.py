@@ -50,13 +50,13 @@ def main():
         print(f"{name}: {version}")
 
 
-def compare(shape, rounds, seconds):
+def compare(shape, rounds, seconds, names=tuple(CONTESTANTS)):
     """ms of each turn of each contestant, and what each runs on."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "problem.npz"
         write_problem(path, shape)
         workers, versions, losses = {}, {}, {}
-        for name in CONTESTANTS:  # one after the other: each warms up alone
+        for name in names:  # one after the other: each warms up alone
             worker = subprocess.Popen(
                 [sys.executable, Path(__file__).with_name("contestants.py"), name, path],
                 stdin=subprocess.PIPE,
@@ -70,8 +70,8 @@ def compare(shape, rounds, seconds):
         check_losses(losses)
         times = {name: [] for name in workers}
         for turn in range(rounds):
-            names = list(workers)
-            for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            order = list(workers)
+            for name in order[turn % len(order) :] + order[: turn % len(order)]:
                 time.sleep(0.1)  # until the threads of the one before are asleep
                 print(seconds, file=workers[name].stdin, flush=True)
                 times[name].append(float(workers[name].stdout.readline()))
@@ -88,8 +88,9 @@ def write_problem(path, shape):
     N = int(n)
     model = npvae.VAE(D, L, tuple(hidden_dims), activation=activation)
     (images, _), _ = npvae.load_mnist()
-    x = npvae.binarize(images[: BATCHES * N], 0).reshape(BATCHES, N, D)
-    eps = np.random.default_rng(1).standard_normal((BATCHES, N, L), dtype=np.float32)
+    batches = min(BATCHES, len(images) // N)
+    x = npvae.binarize(images[: batches * N], 0).reshape(batches, N, D)
+    eps = np.random.default_rng(1).standard_normal((batches, N, L), dtype=np.float32)
     settings = json.dumps({"hidden_dims": hidden_dims, "activation": activation})
     np.savez(path, x=x, eps=eps, settings=settings, **model.params)
 
