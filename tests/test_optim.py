@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import npvae
+from npvae import optim
 from npvae.optim import CHUNK, Optimizer
 
 
@@ -93,6 +94,27 @@ def test_entries_beyond_the_first_chunk_move_like_the_others(make):
     small = gradients(3, size=2)
     large = np.tile(small, (1, CHUNK))
     np.testing.assert_array_equal(run(make(lr=0.1), large), np.tile(run(make(lr=0.1), small), CHUNK))
+
+
+@pytest.mark.parametrize("make", [lambda: npvae.SGD(momentum=0.9), npvae.Adam])
+def test_moments_whose_gradient_has_ended_fade_to_zero_and_never_become_subnormal(make):
+    optimizer, params = make(), np.zeros(3, np.float32)
+    optimizer.step(params, np.array([1e-3, -1.0, 0.0], np.float32))
+    fading = optimizer.state[optimizer.moments[0]]
+    for _ in range(1200):
+        optimizer.step(params, np.zeros(3, np.float32))
+        assert not np.any((fading != 0) & (np.abs(fading) < np.finfo(np.float32).tiny))
+    assert not np.any(fading)
+
+
+@pytest.mark.parametrize("make", [lambda: npvae.SGD(momentum=0.9), npvae.Adam])
+def test_flushing_what_has_faded_moves_no_parameter(make, monkeypatch):
+    steps = np.zeros((1000, 4), np.float32)
+    steps[::300] = gradients(4, 4)
+    steps[:, 3] = gradients(1000, 1)[:, 0]
+    flushed = run(make(), steps, np.ones(4, np.float32))
+    monkeypatch.setattr(optim, "FADED", 0.0)
+    np.testing.assert_array_equal(flushed, run(make(), steps, np.ones(4, np.float32)))
 
 
 @pytest.mark.parametrize("make", [npvae.SGD, npvae.Adagrad, npvae.Adam])
