@@ -1,7 +1,14 @@
-"""Checkpoints: all that training needs to go on as if it had never stopped, in one .npz file without pickles."""
+"""Checkpoints: all that training needs to go on as if it had never stopped, in one .npz file without pickles.
+
+The one before stays beside the newest: a file that is damaged later on costs an epoch, not a run.
+"""
 
 import json
 import os
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +16,33 @@ import numpy as np
 from npvae.files import read_arrays, write_atomically
 from npvae.models import Model
 from npvae.optim import Optimizer
-from npvae.types import Generator
+from npvae.types import Array, Generator
 
-FORMAT = 1
+FORMAT = 2
+"""Rises when what a checkpoint holds changes its meaning."""
+THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds, read but not yet believed."""
+
+    model: dict[str, Any]
+    optimizer: str
+    steps: int
+    rng: dict[str, Any]
+    training: dict[str, Any]
+    """The settings that training has to go on with."""
+    computer: dict[str, Any]
+    rows: list[dict[str, float]]
+    vectors: dict[str, Array]
+    """params, and the optimizer's moments by their names."""
+
+
+def previous_of(path: str | os.PathLike[str]) -> Path:
+    """Where the checkpoint before the one at `path` is kept."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def save_checkpoint(
@@ -20,13 +51,16 @@ def save_checkpoint(
     optimizer: Optimizer,
     rng: Generator,
     rows: list[dict[str, float]],
+    training: Mapping[str, Any],
 ) -> None:
-    """Write the state after an epoch, whole or not at all.
+    """Write the state after an epoch, whole or not at all. What stood at `path` becomes the previous checkpoint.
 
     Raises
     ------
     ValueError
         Where rng's state is not made of whole numbers (those of `np.random.default_rng` are).
+    OSError
+        Where the file cannot be written: the one that stood there still does.
     """
     header = {
         "format": FORMAT,
@@ -34,45 +68,140 @@ def save_checkpoint(
         "optimizer": type(optimizer).__name__,
         "steps": optimizer.t,
         "rng": _rng_state(rng),
+        "training": training,
+        "computer": computer(),
         "rows": rows,
     }
-    arrays: dict[str, Any] = {"header": np.array(json.dumps(header)), "params": model.params.vector}
-    arrays |= {f"optimizer.{name}": vector for name, vector in optimizer.state.items()}
+    arrays: dict[str, Any] = {
+        "header": np.array(json.dumps(header)),
+        "params": model.params.vector,
+        **optimizer.state,
+    }
+    _keep_previous(Path(path))
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
 
 def load_checkpoint(
-    path: str | os.PathLike[str], model: Model, optimizer: Optimizer, rng: Generator
+    path: str | os.PathLike[str],
+    model: Model,
+    optimizer: Optimizer,
+    rng: Generator,
+    training: Mapping[str, Any],
+    columns: Iterable[str],
 ) -> list[dict[str, float]]:
     """Put model, optimizer and rng into the state of a checkpoint; returns the rows of its history.
+
+    Warns where it was written with another NumPy or number of threads: results then differ in their last digits.
 
     Raises
     ------
     ValueError
-        For a file that is damaged, of another format, or of another model, optimizer or generator. Nothing has
-        been changed then.
+        For a file that is damaged, of another format, or of another model, optimizer, generator or training.
+        Nothing has been changed then.
     """
-    arrays = read_arrays(path)
+    try:
+        arrays = read_arrays(path)
+    except ValueError as error:
+        raise ValueError(f"{error}{_way_out(path)}") from error
+    try:
+        found = _parse(path, arrays)
+        _check_same(path, found, model, optimizer, rng, training)
+        vectors = _checked_vectors(found, model, optimizer)
+        rows = [{column: float(row[column]) for column in columns} for row in found.rows]
+        beta, steps = float(found.model["beta"]), int(found.steps)
+        type(rng.bit_generator)().state = found.rng  # a trial: the state may be nonsense
+    except OtherTrainingError:
+        raise
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        why = str(error) if isinstance(error, ValueError) else repr(error)
+        raise ValueError(f"{path} is not a checkpoint, or it is damaged: {why}{_way_out(path)}") from error
+    if found.computer != computer():
+        warnings.warn(
+            f"{path} was written on {found.computer}, this is {computer()}: the last digits may differ", stacklevel=3
+        )
+    rng.bit_generator.state = found.rng
+    model.params.vector, model.beta = vectors.pop("params"), beta
+    optimizer.t, optimizer.state = steps, vectors
+    return rows
+
+
+class OtherTrainingError(ValueError):
+    """A whole checkpoint, of something else."""
+
+
+def _parse(path: str | os.PathLike[str], arrays: dict[str, Array]) -> Checkpoint:
+    """What the arrays of a file say, with nothing checked but its format."""
     try:
         header = json.loads(str(arrays.pop("header")))
-        params = arrays.pop("params")
-        found = header["format"], _without_beta(header["model"]), header["optimizer"], header["rng"]["bit_generator"]
-        steps, rows = int(header["steps"]), header["rows"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a checkpoint, or it is damaged: {error!r}") from error
-    expected = FORMAT, _without_beta(model.config), type(optimizer).__name__, _rng_state(rng)["bit_generator"]
-    for what, ours, theirs in zip(("format", "model", "optimizer", "generator"), expected, found, strict=True):
+        version = header.pop("format")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"it has no header ({type(error).__name__})") from error
+    if version != FORMAT:
+        raise OtherTrainingError(
+            f"{path} has format {version}, this npvae reads {FORMAT}: go on with the npvae that has written it"
+        )
+    return Checkpoint(**header, vectors=arrays)
+
+
+def computer() -> dict[str, Any]:
+    """What decides the last digits of a result: NumPy, the processor's kind, the threads of matrix products."""
+    import platform
+
+    settings = [int(value) for name in THREAD_SETTINGS if (value := os.environ.get(name, "")).isdigit()]
+    threads = settings[0] if settings else _processors()
+    return {"numpy": np.__version__, "machine": platform.machine(), "threads": threads}
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_same(
+    path: str | os.PathLike[str],
+    found: Checkpoint,
+    model: Model,
+    optimizer: Optimizer,
+    rng: Generator,
+    training: Mapping[str, Any],
+) -> None:
+    for what, ours, theirs in (
+        ("model", _without_beta(model.config), _without_beta(found.model)),
+        ("optimizer", type(optimizer).__name__, found.optimizer),
+        ("generator", _rng_state(rng)["bit_generator"], found.rng["bit_generator"]),
+        ("training", training, found.training),
+    ):
         if json.loads(json.dumps(ours)) != theirs:
-            raise ValueError(f"{path} was written with the {what} {theirs}, expected {ours}: use another file")
-    state = {name: arrays.get(f"optimizer.{name}") for name in optimizer.moments}
-    for vector in (params, *state.values()):
-        if vector is None or vector.shape != model.params.vector.shape or vector.dtype != model.dtype:
-            raise ValueError(f"{path} is damaged: its arrays do not fit its model")
-    rng.bit_generator.state = header["rng"]
-    model.params.vector = params
-    model.beta = header["model"]["beta"]
-    optimizer.t, optimizer.state = steps, state  # type: ignore[assignment]
-    return list(rows)
+            raise OtherTrainingError(
+                f"{path} was written with the {what} {theirs}, expected {ours}: use another file"
+            )
+
+
+def _checked_vectors(found: Checkpoint, model: Model, optimizer: Optimizer) -> dict[str, Array]:
+    names = {"params", *(optimizer.moments if found.steps else ())}
+    if found.vectors.keys() != names:
+        raise ValueError(f"it holds {', '.join(found.vectors)}, expected {', '.join(names)}")
+    for name, vector in found.vectors.items():
+        if vector.shape != model.params.vector.shape or vector.dtype != model.dtype or not np.isfinite(vector).all():
+            raise ValueError(f"{name} does not fit the model")
+    return found.vectors
+
+
+def _keep_previous(path: Path) -> None:
+    """A second name for the file that is about to be replaced; a copy, where the file system has no such thing."""
+    previous = previous_of(path)
+    if path.exists():
+        previous.unlink(missing_ok=True)
+        try:
+            os.link(path, previous)
+        except OSError:
+            write_atomically(previous, lambda file: file.write(path.read_bytes()))
+
+
+def _way_out(path: str | os.PathLike[str]) -> str:
+    previous = previous_of(path)
+    if not previous.exists():
+        return ""
+    return f". The one before it is {previous}: npvae train --resume RUN --previous goes on from there, or rename it"
 
 
 def _without_beta(config: dict[str, Any]) -> dict[str, Any]:

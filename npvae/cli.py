@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -25,6 +26,8 @@ examples:
   npvae train --model cvae                    told the label: then npvae sample RUN --label 3
   npvae train --model iwae --importance-samples 5
   npvae train --data fashion/train-images-idx3-ubyte.gz --out runs/fashion
+  npvae train --resume runs/fashion           goes on where it was stopped: same end, bit for bit
+  npvae train --resume RUN --epochs 20        goes on beyond its end
 """
 SAMPLE_EXAMPLES = """\
 examples:
@@ -98,25 +101,23 @@ def make_parser() -> Parser:
         help="train a model; with no options, a VAE on MNIST",
         description="Train a VAE or a relative. Leaves the model, its history and its figures in a new folder.",
         epilog=TRAIN_EXAMPLES,
+        argument_default=argparse.SUPPRESS,  # commands.TRAIN_DEFAULTS: what was given is told from what was not
     )
     train.set_defaults(run=commands.train)
     add = train.add_argument
     add(
         "--data",
-        default="mnist",
         help="mnist, digits, or a path: an IDX or .npy file of images, an .npz with x_train, or a folder of IDX "
         "files; beside an IDX file its labels and test images are found by their usual names (default: mnist)",
     )
     add(
         "--model",
         choices=tuple(commands.MODEL_NAMES),
-        default="vae",
         help="variational, plain, conditional on the label, or importance-weighted (default: vae)",
     )
     add(
         "--likelihood",
         choices=("bernoulli", "gaussian"),
-        default="bernoulli",
         help="what the decoder's output parametrises (default: bernoulli)",
     )
     add("--std", type=std, help='standard deviation of a gaussian pixel, or "learned" (default: learned)')
@@ -126,24 +127,25 @@ def make_parser() -> Parser:
         help="draw pixels as 0 or 1 anew in each epoch, cut them at one half, or leave them grey "
         "(default: stochastic for bernoulli, none for gaussian)",
     )
-    add("--latent-dim", type=whole, default=20, metavar="L", help="dimensions of the latent space (default: 20)")
+    add("--latent-dim", type=whole, metavar="L", help="dimensions of the latent space (default: 20)")
     add(
         "--hidden-dims",
         type=whole,
         nargs="*",
-        default=[400],
         metavar="H",
         help="widths of the encoder's hidden layers; the decoder has them in reverse (default: 400)",
     )
-    add("--activation", choices=("relu", "tanh"), default="relu", help="of the hidden layers (default: relu)")
-    add("--beta", type=not_negative, default=1.0, help="weight of the KL term (default: 1)")
+    add("--activation", choices=("relu", "tanh"), help="of the hidden layers (default: relu)")
+    add("--beta", type=not_negative, help="weight of the KL term (default: 1)")
     add("--beta-warmup", type=whole, metavar="E", help="let beta rise in equal steps over the first E epochs")
     add("--importance-samples", type=whole, metavar="K", help="draws of z for --model iwae (default: 5)")
     add("--epochs", type=whole, help="passes over the data (default: 10; 100 for digits)")
     add("--batch-size", type=whole, metavar="N", help="images a step (default: 128; 32 for digits)")
-    add("--lr", type=positive, default=1e-3, help="Adam's learning rate (default: 0.001)")
-    add("--seed", type=seed, default=0, help="of weights, order, binarization and noise (default: 0)")
+    add("--lr", type=positive, help="Adam's learning rate (default: 0.001)")
+    add("--seed", type=seed, help="of weights, order, binarization and noise (default: 0)")
     add("--out", metavar="DIR", help="folder to make, new or empty (default: runs/<data>-<model>-<time>)")
+    add("--resume", metavar="RUN", help="go on with a run that was stopped, as if it never had been")
+    add("--previous", action="store_true", help="with --resume: go back to the checkpoint before the newest")
 
     sample = subparsers.add_parser(
         "sample",
@@ -207,6 +209,7 @@ def make_parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
     os.environ.setdefault("MPLBACKEND", "agg")  # figures go to files: no screen is needed
+    warnings.showwarning = lambda message, *_, **__: print(f"npvae: warning: {message}", file=sys.stderr)
     arguments = make_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))

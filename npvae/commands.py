@@ -10,7 +10,7 @@ import numpy as np
 import npvae
 from npvae import evaluation, runs, validation
 from npvae.data.pixels import binarize, binarize_threshold
-from npvae.data.sources import Dataset, load_dataset
+from npvae.data.sources import SHIPPED, Dataset, load_dataset
 from npvae.likelihoods import Gaussian
 from npvae.models import VAE, AutoEncoder, ConditionalVAE, ImportanceWeightedVAE, Model
 from npvae.optim import Adam, linear_warmup
@@ -26,7 +26,26 @@ MODEL_NAMES: dict[str, type[Model]] = {
     "cvae": ConditionalVAE,
     "iwae": ImportanceWeightedVAE,
 }
-DEFAULTS = {"digits": {"epochs": 100, "batch_size": 32}}
+TRAIN_DEFAULTS: dict[str, Any] = {
+    "data": "mnist",
+    "model": "vae",
+    "likelihood": "bernoulli",
+    "std": None,
+    "binarize": None,
+    "latent_dim": 20,
+    "hidden_dims": [400],
+    "activation": "relu",
+    "beta": 1.0,
+    "beta_warmup": None,
+    "importance_samples": None,
+    "epochs": None,
+    "batch_size": None,
+    "lr": 1e-3,
+    "seed": 0,
+    "out": None,
+}
+SCHEDULES = {"digits": {"epochs": 100, "batch_size": 32}}
+"""Epochs and batch size, where data asks for others than 10 and 128."""
 
 
 class UsageError(Exception):
@@ -34,23 +53,54 @@ class UsageError(Exception):
 
 
 def train(options: Namespace) -> int:
-    """Train a model and leave everything about it in a folder."""
-    gaussian = options.likelihood == "gaussian"
+    """Train a model and leave everything about it in a folder, a new one or that of a run to go on with."""
+    given = {name: value for name, value in vars(options).items() if name != "run"}
+    if "resume" in given:
+        return _resume(Path(given.pop("resume")), given)
+    if "previous" in given:
+        raise UsageError("--previous belongs to --resume RUN")
+    options = Namespace(**TRAIN_DEFAULTS | given)
     _refuse_options_of_others(options)
-    binarization = options.binarize or ("none" if gaussian else "stochastic")
-    dataset = load_dataset(options.data, _support(binarization, gaussian))
+    schedule = {"epochs": 10, "batch_size": 128} | SCHEDULES.get(options.data, {})
+    options.epochs = options.epochs or schedule["epochs"]
+    options.batch_size = options.batch_size or schedule["batch_size"]
+    dataset = _load(options)
+    options.data = options.data if options.data in SHIPPED else str(Path(options.data).resolve())
+    model = _make_model(options, dataset)
+    folder = runs.new_folder(options.out, dataset.name, options.model)
+    with runs.held(folder):
+        runs.write_config(folder, model, dataset, _training(options), vars(options))
+        return _train(folder, options, dataset, model)
+
+
+def _resume(folder: Path, given: dict[str, Any]) -> int:
+    """Go on with a run from its newest checkpoint, or the one before, and up to more epochs where asked."""
+    previous = given.pop("previous", False)
+    if unchangeable := given.keys() - {"epochs"}:
+        names = ", ".join("--" + name.replace("_", "-") for name in sorted(unchangeable))
+        raise UsageError(
+            f"{names} cannot change within a run: with --resume only --epochs and --previous may be given"
+        )
+    stored, crc32 = runs.read_options(folder)
+    options = Namespace(**TRAIN_DEFAULTS | stored | given)
+    dataset = _load(options)
+    if runs.crc32(dataset.x_train) != crc32:
+        raise ValueError(f"{options.data} is not what {folder} was trained on: its images have changed since")
+    model = _make_model(options, dataset)
+    with runs.held(folder):
+        if previous:
+            runs.go_back(folder)
+        runs.write_config(folder, model, dataset, _training(options), vars(options))
+        return _train(folder, options, dataset, model)
+
+
+def _train(folder: Path, options: Namespace, dataset: Dataset, model: Model) -> int:
+    """The training itself, from wherever the folder's checkpoint is, and what is written at its end."""
+    binarization = _binarization(options)
     x_train = binarize_threshold(dataset.x_train) if binarization == "threshold" else dataset.x_train
     x_test = _held_out(dataset, binarization)
-    defaults = {"epochs": 10, "batch_size": 128} | DEFAULTS.get(options.data, {})
-    epochs = options.epochs or defaults["epochs"]
-    batch_size = options.batch_size or defaults["batch_size"]
-    model = _make_model(options, dataset)
     model.init_output(x_train)
     labels, test_labels = _labels_for(model, dataset)
-
-    folder = runs.new_folder(options.out, dataset.name, options.model)
-    settings = {"epochs": epochs, "batch_size": batch_size, "lr": options.lr, "seed": options.seed}
-    runs.write_config(folder, model, options.data, dataset.image_shape, {**settings, "binarize": binarization})
     print(_introduction(dataset, binarization, model), flush=True)
     failure = None
     try:
@@ -60,15 +110,18 @@ def train(options: Namespace) -> int:
             x_test,
             labels=labels,
             test_labels=test_labels,
-            epochs=epochs,
-            batch_size=batch_size,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
             optimizer=Adam(options.lr),
             binarize=binarization == "stochastic",
             beta_schedule=linear_warmup(options.beta, options.beta_warmup) if options.beta_warmup else None,
             rng=options.seed,
+            checkpoint=folder / runs.CHECKPOINT,
         )
     except DivergenceError as error:
         failure, history = error, error.history
+    if history.interrupted:
+        print(f"npvae train --resume {folder} goes on with epoch {len(history) + 1}")
     written = runs.write_results(folder, model, history, dataset, options.seed)
     print(f"\nwrote {folder}{os.sep}")
     for name, what in written.items():
@@ -78,6 +131,20 @@ def train(options: Namespace) -> int:
     if failure:
         raise failure
     return 0
+
+
+def _load(options: Namespace) -> Dataset:
+    return load_dataset(options.data, _support(_binarization(options), options.likelihood == "gaussian"))
+
+
+def _binarization(options: Namespace) -> str:
+    return options.binarize or ("none" if options.likelihood == "gaussian" else "stochastic")
+
+
+def _training(options: Namespace) -> dict[str, Any]:
+    """What config.json says for people and for `npvae evaluate`."""
+    settings = {name: getattr(options, name) for name in ("epochs", "batch_size", "lr", "seed")}
+    return {**settings, "binarize": _binarization(options)}
 
 
 def sample(options: Namespace) -> int:

@@ -3,6 +3,7 @@
 What only a file needs is imported where a file is written or read: `import npvae` stays quick.
 """
 
+import contextlib
 import os
 import time
 import zlib
@@ -19,34 +20,46 @@ PATIENCE = 10
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], Any]) -> None:
-    """Let `write` fill a temporary file in the same folder, then rename it to `path`.
+    """Put what `write` writes into a temporary file in the same folder, then rename it to `path`.
 
     Parameters
     ----------
     path : path-like
         Where the file will stand. A file that stands there is replaced whole, or not at all.
     write : callable
-        Takes the open binary file.
+        Takes a binary file. It lies in memory: whatever fails on the disk fails here, and is named.
 
     Raises
     ------
     OSError
-        Where the folder does not exist or cannot be written.
+        Where the folder does not exist or cannot be written, or the disk is full.
     """
+    import io
     import tempfile
 
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    path, content = Path(path), io.BytesIO()
+    write(content)
     try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        _replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            _replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the folder may have gone, the error to tell is the first
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from error
+
+
+def remove_strays(folder: Path) -> None:
+    """Remove what killed processes have left of files they had not finished."""
+    for stray in folder.glob(".*.*.????????"):
+        stray.unlink()
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -1,23 +1,28 @@
 """A training run on disk: a folder with the model, its configuration, its history and its figures."""
 
+import contextlib
 import json
+import sys
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 import npvae
+from npvae.checkpoints import previous_of
 from npvae.data.pixels import to_float
-from npvae.data.sources import SHIPPED, Dataset
+from npvae.data.sources import Dataset
 from npvae.evaluation import codes
-from npvae.files import write_atomically, write_text
+from npvae.files import remove_strays, write_atomically, write_text
 from npvae.models import VAE, AutoEncoder, ConditionalVAE, Model, load_model
 from npvae.training import History
 from npvae.types import Array
 
 DPI = 100
+CHECKPOINT, LOCK = "checkpoint.npz", ".lock"
 
 
 def new_folder(out: str | None, data: str, model: str) -> Path:
@@ -51,19 +56,92 @@ def new_folder(out: str | None, data: str, model: str) -> Path:
     raise FileExistsError(f"runs/{name} and 999 more exist")
 
 
-def write_config(
-    folder: Path, model: Model, data: str, image_shape: tuple[int, int], training: Mapping[str, Any]
-) -> None:
-    """Write config.json: all that is needed to make the run again."""
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in this folder. However this one ends, the system lets go of it.
+
+    Raises
+    ------
+    FileExistsError
+        Where another process is at it.
+    """
+    with open(folder / LOCK, "a") as file:
+        try:
+            _lock(file)
+        except (BlockingIOError, PermissionError) as error:
+            raise FileExistsError(f"{folder} is in use: another npvae train is writing into it") from error
+        except OSError:
+            pass  # a network drive may have no locks
+        remove_strays(folder)
+        yield
+
+
+def _lock(file: IO[str]) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def write_config(folder: Path, model: Model, dataset: Dataset, training: Mapping[str, Any], options: Any) -> None:
+    """Write config.json: all that is needed to make the run again, or to go on with it."""
     config = {
         "npvae": npvae.__version__,
         "numpy": np.__version__,
-        "data": data if data in SHIPPED else str(Path(data).resolve()),
-        "image_shape": image_shape,
+        "data": options["data"],
+        "image_shape": dataset.image_shape,
         "model": model.config,
         "training": training,
+        "options": options,
+        "crc32": crc32(dataset.x_train),
     }
     write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
+
+
+def read_options(folder: Path) -> tuple[dict[str, Any], int]:
+    """The options a run was started with, and the checksum of its training images.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the folder is not one of a run.
+    ValueError
+        Where its configuration is damaged, or from before runs could be resumed.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} cannot be resumed: there is no config.json in it; start the run again")
+    try:
+        config = json.loads(path.read_text("utf-8"))
+        return dict(config["options"]), int(config["crc32"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged or says too little to go on from: {error!r}; start again") from error
+
+
+def crc32(x: Array) -> int:
+    """Checksum of a data set."""
+    return zlib.crc32(np.ascontiguousarray(x).data)
+
+
+def go_back(folder: Path) -> None:
+    """Put the previous checkpoint in the place of the newest, which is kept as checkpoint.damaged.npz.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no previous one.
+    """
+    newest = folder / CHECKPOINT
+    previous = previous_of(newest)
+    if not previous.exists():
+        raise FileNotFoundError(f"{previous}: there is no checkpoint before the newest to go back to")
+    if newest.exists():
+        newest.replace(newest.with_suffix(".damaged.npz"))
+    write_atomically(newest, lambda file: file.write(previous.read_bytes()))
 
 
 def open_run(folder: str) -> tuple[Model, dict[str, Any]]:
@@ -94,6 +172,8 @@ def write_results(folder: Path, model: Model, history: History, dataset: Dataset
     written["config.json"] = "how it was made"
     history.to_csv(folder / "history.csv")
     written["history.csv"] = "losses of each epoch, nats per example"
+    written[CHECKPOINT] = "from where npvae train --resume goes on"
+    written[previous_of(CHECKPOINT).name] = "the checkpoint before that"
     return written | _write_figures(folder, model, history, dataset, seed)
 
 

@@ -139,8 +139,8 @@ def fit(
         Draws order, binarization and noise. The same seed gives the same parameters, bit for bit, on the
         same machine, versions and number of threads.
     checkpoint : path-like, optional
-        File that the state is written to after each epoch. Where it exists, training goes on from it and ends
-        with the same bits as if it had never stopped.
+        File that the state is written to before the first epoch and after each, the one before kept beside it.
+        Where it exists, training goes on from it and ends with the same bits as if it had never stopped.
     verbose : bool
         Print a line an epoch and, on a terminal, show a progress bar.
 
@@ -175,8 +175,14 @@ def fit(
     rng = np.random.default_rng(rng)
 
     history = History()
-    if checkpoint is not None and os.path.exists(checkpoint):
-        history.rows = load_checkpoint(checkpoint, model, optimizer, rng)
+    if checkpoint is not None:
+        settings = {"examples": len(x_train), "batch_size": batch_size, "binarize": binarize, "draws": draws}
+        if os.path.exists(checkpoint):
+            history.rows = load_checkpoint(checkpoint, model, optimizer, rng, settings, COLUMNS)
+            if verbose:
+                print(f"goes on after epoch {len(history)}", flush=True)
+        else:
+            save_checkpoint(checkpoint, model, optimizer, rng, history.rows, settings)
     good, grad = model.params.vector.copy(), np.empty_like(model.params.vector)
     epoch = len(history)
     try:
@@ -205,7 +211,7 @@ def fit(
             train = MeanTerms(*(total / len(x_train)).tolist())
             history.rows.append(_row(epoch, train, test, time.perf_counter() - started))
             if checkpoint is not None:
-                save_checkpoint(checkpoint, model, optimizer, rng, history.rows)
+                save_checkpoint(checkpoint, model, optimizer, rng, history.rows, settings)
             if verbose:
                 print(epoch_line(history.rows[-1], epochs, model.beta), flush=True)
     except DivergenceError as error:
