@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from npvae import validation
 from npvae.files import read_arrays, write_atomically
 from npvae.models import Model
 from npvae.optim import Optimizer
@@ -108,7 +109,8 @@ def load_checkpoint(
         _check_same(path, found, model, optimizer, rng, training)
         vectors = _checked_vectors(found, model, optimizer)
         rows = [{column: float(row[column]) for column in columns} for row in found.rows]
-        beta, steps = float(found.model["beta"]), int(found.steps)
+        beta = validation.finite_number("beta", found.model["beta"], above=0)
+        steps = int(validation.finite_number("steps", found.steps, above=0))
         type(rng.bit_generator)().state = found.rng  # a trial: the state may be nonsense
     except OtherTrainingError:
         raise

@@ -1,8 +1,13 @@
+import json
+import os
+import warnings
+
 import numpy as np
 import pytest
 from support import D, H, L
 
 import npvae
+from npvae.checkpoints import previous_of
 
 
 def data(seed=0, n=50):
@@ -100,3 +105,106 @@ def test_a_damaged_checkpoint_is_refused_named_and_left_alone(tmp_path, damage):
         fit(path, model=model)
     assert path.read_bytes() == before
     np.testing.assert_array_equal(model.params.vector, parameters)
+
+
+def test_there_is_a_checkpoint_before_the_first_epoch(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    whole, history = fit()
+
+    class Adam(npvae.Adam):
+        def step(self, params, grad):
+            raise KeyboardInterrupt
+
+    fit(path, optimizer=Adam())
+    resumed, resumed_history = fit(path, model=npvae.VAE(D, L, (H,), rng=77), rng=99)
+    np.testing.assert_array_equal(resumed.params.vector, whole.params.vector)
+    assert same_rows(history, resumed_history)
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_the_checkpoint_before_is_kept_and_leads_to_the_same_end(tmp_path, monkeypatch, linked):
+    def refused(*_):
+        raise OSError("a file system without links")
+
+    if not linked:
+        monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "checkpoint.npz"
+    whole, history = fit(path)
+    assert sorted(os.listdir(tmp_path)) == ["checkpoint.npz", "checkpoint.previous.npz"]
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"damaged.*checkpoint\.previous\.npz"):
+        fit(path)
+    os.replace(previous_of(path), path)
+    resumed, resumed_history = fit(path)
+    np.testing.assert_array_equal(resumed.params.vector, whole.params.vector)
+    assert same_rows(history, resumed_history)
+
+
+def rewrite(path, change=lambda header: None, **arrays):
+    """The checkpoint again, as someone else might have written it."""
+    with np.load(path) as archive:
+        contents = dict(archive)
+    header = json.loads(str(contents["header"]))
+    header = change(header) or header
+    np.savez(path, **{**contents, "header": json.dumps(header), **arrays})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda header: header.update(format=99), "has format 99, this npvae reads"),
+        (lambda header: header.update(format=1), "has format 1, this npvae reads"),
+        (lambda header: header["training"].update(batch_size=17), "written with the training"),
+        (lambda header: [header], "damaged: it has no header"),
+        (lambda header: header.pop("format") and None, "damaged: it has no header"),
+        (lambda header: header.pop("rows") and None, "damaged"),
+        (lambda header: header.update(more=1), "damaged"),
+        (lambda header: header.update(rows=[{"epoch": 1}]), "damaged"),
+        (lambda header: header.update(rows=3), "damaged"),
+        (lambda header: header.update(steps="many"), "damaged"),
+        (lambda header: header.update(steps=-1), "damaged"),
+        (lambda header: header["rng"].update(state=None), "damaged"),
+        (lambda header: header["rng"]["state"].update(state=2**200), "damaged"),
+        (lambda header: header["rng"].pop("bit_generator") and None, "damaged"),
+        (lambda header: header["model"].update(beta=None), "damaged"),
+        (lambda header: header["model"].update(beta=float("nan")), "damaged"),
+    ],
+)
+def test_a_crafted_header_is_refused_and_changes_nothing(tmp_path, change, message):
+    path = tmp_path / "checkpoint.npz"
+    fit(path, epochs=1)
+    rewrite(path, change)
+    model, optimizer, rng = npvae.VAE(D, L, (H,)), npvae.Adam(), np.random.default_rng(5)
+    before, state = model.params.vector.copy(), rng.bit_generator.state
+    with pytest.raises(ValueError, match=message):
+        fit(path, model=model, optimizer=optimizer, rng=rng)
+    np.testing.assert_array_equal(model.params.vector, before)
+    assert (rng.bit_generator.state, optimizer.t, optimizer.state) == (state, 0, {})
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"params": np.zeros(3, np.float32)},
+        {"params": np.full(npvae.VAE(D, L, (H,)).params.vector.shape, np.nan, np.float32)},
+        {"m": np.zeros(npvae.VAE(D, L, (H,)).params.vector.shape)},
+        {"extra": np.zeros(1)},
+    ],
+)
+def test_crafted_vectors_are_refused(tmp_path, arrays):
+    path = tmp_path / "checkpoint.npz"
+    fit(path, epochs=1)
+    rewrite(path, **arrays)
+    with pytest.raises(ValueError, match="damaged"):
+        fit(path)
+
+
+def test_another_number_of_threads_is_told_and_the_same_is_not(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    fit(path, epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(path, epochs=2)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "63")
+    with pytest.warns(UserWarning, match="'threads': 63.*last digits may differ"):
+        fit(path, epochs=3)
