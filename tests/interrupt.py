@@ -20,7 +20,10 @@ import numpy as np
 import npvae
 
 TRAIN = [sys.executable, "-m", "npvae", "train"]
-OPTIONS = ["--data", "digits", "--hidden-dims", "200", "--latent-dim", "5", "--epochs", "40"]
+EPOCHS = 40
+OPTIONS = ["--data", "digits", "--hidden-dims", "200", "--latent-dim", "5", "--epochs", str(EPOCHS)]
+LINES = 2 + EPOCHS
+"""What a run prints before it writes its results: what it is, and a line an epoch."""
 
 
 def main():
@@ -30,37 +33,42 @@ def main():
     args = parser.parse_args()
     moments = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as place:
-        start = time.perf_counter()
         run(*OPTIONS, "--out", f"{place}/whole")
-        seconds = time.perf_counter() - start
         expected = result(f"{place}/whole")
         same = 0
         for trial in range(args.times):
-            after = moments.uniform(0, seconds)
-            epochs = interrupted(f"{place}/{trial}", after)
+            lines = moments.randint(0, LINES)
+            delay = moments.uniform(0, 1 if lines in (0, LINES) else 0.1)  # starting and ending take longer
+            how = interrupted(f"{place}/{trial}", lines, delay)
             as_if_never = result(f"{place}/{trial}") == expected
             same += as_if_never
-            verdict = "same" if as_if_never else "DIFFERENT"
-            print(f"killed after {after:5.2f} of {seconds:.2f} s, {epochs:>9}: {verdict}", flush=True)
+            print(f"killed {how}: {'same' if as_if_never else 'DIFFERENT'}", flush=True)
     print(f"{same} of {args.times} the same as the run that was never interrupted")
     return 0 if same == args.times else 1
 
 
-def interrupted(folder, after):
-    """Start a run, kill it, and bring it to its end; what it had done when it was killed."""
+def interrupted(folder, lines, delay):
+    """Start a run, kill it so long after so many lines, bring it to its end; says when it was killed."""
     process = subprocess.Popen([*TRAIN, *OPTIONS, "--out", folder], stdout=subprocess.PIPE, text=True)
-    try:
-        out, _ = process.communicate(timeout=after)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, _ = process.communicate()
-    if not Path(folder, "config.json").exists():  # killed before there was anything to resume
+    for _ in range(lines):
+        process.stdout.readline()
+    time.sleep(delay)
+    ended = process.poll() is not None
+    process.kill()
+    process.communicate()
+    how = (
+        f"{1e3 * delay:4.0f} ms after "
+        + (f"epoch {lines - 2:2d}" if lines > 2 else "the start")
+        + ", it had ended" * ended
+    )
+    if Path(folder, "config.json").exists():
+        run("--resume", folder)
+    else:  # killed before there was anything to resume
         if os.path.exists(folder):
             os.rename(folder, f"{folder}.unborn")
         run(*OPTIONS, "--out", folder)
-        return "not begun"
-    run("--resume", folder)
-    return f"{out.count('epoch ')} epochs"
+        how += ", nothing written yet"
+    return how
 
 
 def run(*options):
