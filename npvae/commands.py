@@ -82,11 +82,14 @@ def _resume(folder: Path, given: dict[str, Any]) -> int:
             f"{names} cannot change within a run: with --resume only --epochs and --previous may be given"
         )
     stored, crc32 = runs.read_options(folder)
-    options = Namespace(**TRAIN_DEFAULTS | stored | given)
-    dataset = _load(options)
+    try:
+        options = Namespace(**TRAIN_DEFAULTS | stored | given)
+        dataset = _load(options)
+        model = _make_model(options, dataset)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder} cannot be resumed, its config.json is damaged: {error!r}") from error
     if runs.crc32(dataset.x_train) != crc32:
         raise ValueError(f"{options.data} is not what {folder} was trained on: its images have changed since")
-    model = _make_model(options, dataset)
     with runs.held(folder):
         if previous:
             runs.go_back(folder)
@@ -125,7 +128,7 @@ def _train(folder: Path, options: Namespace, dataset: Dataset, model: Model) -> 
     written = runs.write_results(folder, model, history, dataset, options.seed)
     print(f"\nwrote {folder}{os.sep}")
     for name, what in written.items():
-        print(f"  {name:20s} {what}")
+        print(f"  {name:24s} {what}")
     print(f"\non {len(x_test)} test images{_words(binarization)}:")
     print(evaluation.evaluate(model, x_test, test_labels, TEST_SEED))
     if failure:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -340,3 +341,56 @@ def test_evaluate_estimates_the_likelihood_where_asked(capsys):
     numbers = {line.split()[0]: line.replace("log p", "log").split()[1] for line in out.splitlines()[1:]}
     log_p, elbo = float(numbers["log"]), float(numbers["elbo"])
     assert elbo < log_p < elbo + 3
+
+
+def test_a_resumed_run_ends_as_if_it_had_never_stopped(capsys):
+    assert main([*QUICK, "--epochs", "3", "--out", "whole"]) == 0
+    assert main([*QUICK, "--epochs", "1", "--out", "parts"]) == 0
+    capsys.readouterr()
+    assert main(["train", "--resume", "parts", "--epochs", "3"]) == 0
+    assert "goes on after epoch 1\nepoch 2/3" in capsys.readouterr().out
+    whole, parts = (npvae.load_model(f"{name}/model.npz").params.vector for name in ("whole", "parts"))
+    np.testing.assert_array_equal(whole, parts)
+    assert json.loads(Path("parts/config.json").read_text("utf-8"))["training"]["epochs"] == 3
+
+
+def test_a_run_goes_back_to_its_previous_checkpoint_where_told_and_keeps_the_damaged_one(capsys):
+    assert main([*QUICK, "--epochs", "3", "--out", "run"]) == 0
+    trained = npvae.load_model("run/model.npz").params.vector
+    Path("run/checkpoint.npz").write_bytes(b"damaged")
+    status, message = fails(capsys, "train", "--resume", "run")
+    assert (status, "checkpoint.previous.npz: npvae train --resume RUN --previous" in message) == (1, True)
+    assert main(["train", "--resume", "run", "--previous"]) == 0
+    assert "goes on after epoch 2" in capsys.readouterr().out
+    np.testing.assert_array_equal(npvae.load_model("run/model.npz").params.vector, trained)
+    assert Path("run/checkpoint.damaged.npz").read_bytes() == b"damaged"
+
+
+def test_what_cannot_be_resumed_says_why(tmp_path, capsys):
+    images = np.random.default_rng(0).integers(0, 256, (40, 16), np.uint8)
+    np.save("images.npy", images)
+    assert main([*QUICK, "--data", "images.npy", "--out", "run"]) == 0
+    for argv, expected in [
+        (["--resume", "none"], "none cannot be resumed: there is no config.json in it; start the run again"),
+        (["--resume", "run", "--beta", "1", "--latent-dim", "3"], "--beta, --latent-dim cannot change within a run"),
+        (["--previous"], "--previous belongs to --resume RUN"),
+    ]:
+        assert expected in fails(capsys, "train", *argv)[1]
+    np.save("images.npy", 255 - images)
+    assert "its images have changed since" in fails(capsys, "train", "--resume", "run")[1]
+    np.save("images.npy", images)
+    os.remove("run/checkpoint.npz")
+    os.remove("run/checkpoint.previous.npz")
+    assert "no checkpoint before the newest" in fails(capsys, "train", "--resume", "run", "--previous")[1]
+
+
+def test_a_crafted_configuration_is_refused_when_resuming(capsys):
+    assert main([*QUICK, "--out", "run"]) == 0
+    capsys.readouterr()
+    path = Path("run/config.json")
+    config = json.loads(path.read_text("utf-8"))
+    for damage in [{"data": 3}, {"model": "no"}, {"seed": "x"}, {"hidden_dims": 3}, {"epochs": "x"}, {"lr": None}]:
+        path.write_text(json.dumps({**config, "options": {**config["options"], **damage}}), "utf-8")
+        assert fails(capsys, "train", "--resume", "run")[0] == 1, damage
+    path.write_text("[" * 100_000, "utf-8")
+    assert "run/config.json is damaged" in fails(capsys, "train", "--resume", "run")[1]
