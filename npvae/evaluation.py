@@ -84,6 +84,8 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) 
 
     Burda, Grosse and Salakhutdinov (2016).
     """
+    x = validation.dataset("x", x, model.input_dim, model.likelihood.support)
+    labels = model.check_labels(labels, len(x))
     terms = mean_terms(model, x, labels, rng)
     elbo = -(terms.nll + terms.kl) if isinstance(model, VAE) else math.nan
     return Evaluation(
@@ -121,7 +123,6 @@ class MeanTerms:
 
 def mean_terms(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) -> MeanTerms:
     """Mean loss, nll and kl over a data set, z drawn from q(z given x); arguments as in `evaluate`."""
-    x = validation.dataset("x", x, model.input_dim, model.likelihood.support)
     rng = np.random.default_rng(rng)
     total = np.zeros(3)
     for part in slices(len(x), BATCH):
@@ -170,6 +171,7 @@ def log_likelihood(
     if not isinstance(model, VAE):
         raise ValueError(f"{type(model).__name__} has no log-likelihood: it defines no distribution of x; use a VAE")
     x = validation.dataset("x", x, model.input_dim, model.likelihood.support)
+    labels = model.check_labels(labels, len(x))
     k = validation.positive_int("n_samples", n_samples)
     rng = np.random.default_rng(rng)
     log_p = np.empty(len(x))

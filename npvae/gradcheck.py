@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from npvae import validation
 from npvae.types import Array, Generator, Rng
 
 STEP = 1e-5
@@ -45,7 +46,8 @@ def gradient_error(
     Raises
     ------
     ValueError
-        Where backward returns the wrong number of gradients, or one of the wrong shape.
+        For an arg that is not all finite numbers, and where backward returns the wrong number of gradients, or one
+        of the wrong shape.
     KinkError
         See `pattern`; `redraw` draws until it does not happen.
 
@@ -71,7 +73,7 @@ def gradient_errors(
     pattern: Callable[[Any], Array] | None = None,
 ) -> list[float]:
     """The error of each gradient, in the order of the args; see `gradient_error`."""
-    args = [np.array(arg, dtype=np.float64) for arg in args]
+    args = [np.array(validation.finite(f"args[{i}]", arg, np.float64)) for i, arg in enumerate(args)]
     out, cache = forward(*args)
     dout = np.random.default_rng(rng).standard_normal(np.shape(out))
     gradients = backward(dout, cache)
@@ -115,7 +117,7 @@ def relative_error(analytic: Array, numeric: Array) -> float:
     """Largest difference by entry, relative to the entry and, so that zeros count too, a hundredth of the largest."""
     difference = np.abs(analytic - numeric)
     scale = np.abs(numeric) + FLOOR * np.max(np.abs(numeric), initial=0)
-    error = np.divide(difference, scale, out=np.where(difference > 0, np.inf, 0.0), where=scale > 0)
+    error = np.divide(difference, scale, out=np.where(difference == 0, 0.0, np.inf), where=scale > 0)
     return float(np.max(np.nan_to_num(error, nan=np.inf, posinf=np.inf), initial=0))
 
 

@@ -48,13 +48,20 @@ class Optimizer:
         ----------
         params : (P,) ndarray
         grad : (P,) ndarray
-            Gradient of the loss by params; unchanged.
+            Gradient of the loss by params; unchanged. Whether it is finite is not looked at here: `fit` does.
 
         Raises
         ------
         ValueError
-            Where the two differ in shape, or differ from the vector this optimiser has been used for.
+            Where the two differ in shape, or differ from the vector this optimiser has been used for, share memory,
+            or params are not floats that can be written to. Nothing has changed then.
         """
+        validation.target("params", params)
+        grad = validation.real("grad", grad)
+        if params.dtype.kind != "f":
+            raise ValueError(f"params has dtype {params.dtype}, expected floats: convert with .astype(np.float32)")
+        if np.may_share_memory(params, grad):
+            raise ValueError("grad is memory of params, expected an array of its own: pass grad.copy()")
         if not self.state:
             self.state = {name: np.zeros_like(params) for name in self.moments}
         shapes = {params.shape, grad.shape, *(moment.shape for moment in self.state.values())}
@@ -153,7 +160,7 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(lr, weight_decay)
-        if not all(0 <= beta < 1 for beta in betas):
+        if np.shape(betas) != (2,) or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas is {betas}, expected two numbers from 0 to below 1")
         self.betas = betas
         self.adam_eps = validation.finite_number("adam_eps", adam_eps, above=0)
@@ -177,9 +184,11 @@ Schedule = Callable[[int], float]
 
 def cosine_decay(start: float, epochs: int) -> Schedule:
     """Learning rate that falls from start to nearly zero in the last epoch along half a cosine."""
+    start, epochs = validation.finite_number("start", start, above=0), validation.positive_int("epochs", epochs)
     return lambda epoch: 0.5 * start * (1 + math.cos(math.pi * (epoch - 1) / epochs))
 
 
 def linear_warmup(end: float, epochs: int) -> Schedule:
     """A value (of beta, say) that rises in equal steps to end, reached in the given epoch, and stays."""
+    end, epochs = validation.finite_number("end", end, above=0), validation.positive_int("epochs", epochs)
     return lambda epoch: end * min(1.0, epoch / epochs)

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 import npvae
+from npvae import validation
 from npvae.checkpoints import previous_of
 from npvae.data.pixels import to_float
 from npvae.data.sources import Dataset
@@ -159,10 +160,18 @@ def open_run(folder: str) -> tuple[Model, dict[str, Any]]:
         raise FileNotFoundError(f"{folder} is not the folder of a run: there is no model.npz in it")
     try:
         config = json.loads((place / "config.json").read_text("utf-8"))
-        config["data"], config["image_shape"], config["training"]["binarize"]
-    except (ValueError, KeyError, TypeError) as error:
+        height, width = (validation.positive_int("image_shape", side) for side in config["image_shape"])
+        data, binarize = config["data"], config["training"]["binarize"]
+        if not isinstance(data, str) or binarize not in ("stochastic", "threshold", "none"):
+            raise ValueError(f"data is {data!r} and binarize {binarize!r}, expected what npvae train has written")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{place / 'config.json'} is damaged: {error!r}") from error
-    return load_model(place / "model.npz"), config
+    model = load_model(place / "model.npz")
+    if height * width != model.input_dim:
+        raise ValueError(
+            f"{folder} has images of {height} x {width} and a model of {model.input_dim} pixels: damaged"
+        )
+    return model, config
 
 
 def write_results(folder: Path, model: Model, history: History, dataset: Dataset, seed: int) -> dict[str, str]:

@@ -62,16 +62,16 @@ class History:
         Raises
         ------
         ValueError
-            For other columns, or entries that are not numbers.
+            For a file that is not CSV in UTF-8, other columns, or entries that are not numbers.
         """
-        reader = csv.DictReader(io.StringIO(Path(path).read_text("utf-8")))
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} has the columns {reader.fieldnames}, expected {','.join(COLUMNS)}")
         history = cls()
         try:
+            reader = csv.DictReader(io.StringIO(Path(path).read_text("utf-8")))
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise ValueError(f"its columns are {reader.fieldnames}, expected {','.join(COLUMNS)}")
             history.rows = [{column: float(row[column]) for column in COLUMNS} for row in reader]
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} has a row that is not all numbers: {error}") from error
+        except (TypeError, ValueError, csv.Error) as error:
+            raise ValueError(f"{path} has no history of numbers in it: {error}") from error
         return history
 
     def plot(self) -> "Figure":

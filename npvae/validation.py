@@ -12,26 +12,78 @@ from numpy.typing import DTypeLike
 from npvae.types import Array
 
 
-def positive_int(name: str, value: Any) -> int:
-    """The value as an int of 1 or more, or a ValueError."""
+def whole_number(name: str, value: Any, least: int) -> int:
+    """The value as an int of `least` or more, or a ValueError."""
     try:
         number = operator.index(value)
     except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        raise ValueError(f"{name} is {value!r}, expected a whole number, 1 or more")
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}, expected a whole number, {least} or more")
     return number
+
+
+def positive_int(name: str, value: Any) -> int:
+    """The value as an int of 1 or more, or a ValueError."""
+    return whole_number(name, value, 1)
 
 
 def finite_number(name: str, value: Any, above: float) -> float:
     """The value as a finite float of `above` or more, or a ValueError."""
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = float(value) if np.ndim(value) == 0 and np.isrealobj(value) else np.nan
+    except (TypeError, ValueError, OverflowError):
         number = np.nan
     if not above <= number < np.inf:
         raise ValueError(f"{name} is {value!r}, expected a finite number, {above:g} or more")
     return number
+
+
+def plain(name: str, values: Any) -> Array:
+    """The values as an array that is nothing but an array, or a ValueError."""
+    if type(values) is not np.ndarray and np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries, expected an array without: fill them in, {name}.filled(0), say")
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is no array, expected one, or lists of equal length: {error}") from error
+
+
+def real(name: str, values: Any) -> Array:
+    """The values as an array of real numbers, of any shape, or a ValueError."""
+    array = plain(name, values)
+    if array.dtype.kind not in "fbiu":
+        raise ValueError(f"{name} has dtype {array.dtype}, expected real numbers: convert with .astype(np.float32)")
+    return array
+
+
+def cast(name: str, array: Array, dtype: DTypeLike) -> Array:
+    """The array in the dtype, or a ValueError where a number is too large for it."""
+    if array.dtype == dtype:
+        return array
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(dtype)
+    except FloatingPointError as error:
+        largest = np.finfo(np.dtype(dtype)).max
+        raise ValueError(
+            f"{name} has entries too large for {np.dtype(dtype)}, expected up to {largest:.2g}: rescale it"
+        ) from error
+
+
+def finite(name: str, values: Any, dtype: DTypeLike) -> Array:
+    """The values as an array of the dtype, of any shape, every entry finite, or a ValueError."""
+    array = cast(name, real(name, values), dtype)
+    within(name, array, (-np.inf, np.inf))
+    return array
+
+
+def target(name: str, array: Any) -> None:
+    """A ValueError unless the array itself, not a copy of it, can be written into."""
+    if type(array) is not np.ndarray:
+        raise ValueError(f"{name} is a {type(array).__name__}, expected an ndarray, for it is changed in place")
+    if not array.flags.writeable:
+        raise ValueError(f"{name} is read-only, expected an array to change in place: pass {name}.copy()")
 
 
 def rows(name: str, array: Array, width: int, width_name: str) -> None:
@@ -47,41 +99,43 @@ def rows(name: str, array: Array, width: int, width_name: str) -> None:
         raise ValueError(f"{expected} and N 1 or more: there is no example in it")
 
 
-def matrix(name: str, values: Any, width: int, width_name: str, dtype: DTypeLike) -> Array:
-    """The values as an (N, width) array of the model's dtype, N of 1 or more, or a ValueError."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "fbiu":
-        raise ValueError(f"{name} has dtype {array.dtype}, expected real numbers")
-    rows(name, array, width, width_name)
-    return array.astype(dtype, copy=False)
+def latents(name: str, values: Any, width: int, dtype: DTypeLike) -> Array:
+    """Codes or noise, finite, as an (N, width) array of the model's dtype, or a ValueError."""
+    array = real(name, values)
+    rows(name, array, width, "latent_dim")
+    return finite(name, array, dtype)
 
 
 def images(name: str, values: Any, width: int, support: tuple[float, float], dtype: DTypeLike) -> Array:
     """A batch of images, floats in the interval, as an (N, width) array of the model's dtype, or a ValueError."""
-    array = np.asarray(values)
+    array = plain(name, values)
     if array.dtype.kind not in "fb":
         raise ValueError(
             f"{name} has dtype {array.dtype}, expected floats: "
             "divide grey levels by 255, or convert with .astype(np.float32)"
         )
-    array = matrix(name, array, width, "input_dim", dtype)
+    rows(name, array, width, "input_dim")
+    array = cast(name, array, dtype)
     within(name, array, support)
     return array
 
 
 def pixels(name: str, values: Any) -> Array:
-    """The values as an array of uint8 grey levels or of floats, or a ValueError."""
-    array = np.asarray(values)
+    """The values as an array of uint8 grey levels, of floats or of bools, or a ValueError."""
+    array = plain(name, values)
     if array.dtype != np.uint8 and array.dtype.kind not in "fb":
         raise ValueError(
             f"{name} has dtype {array.dtype}, expected uint8 grey levels 0..255, or floats: "
             "convert with .astype(np.uint8) or .astype(np.float32)"
         )
-    return array if array.dtype.kind != "b" else array.astype(np.float32)
+    return array
 
 
 def dataset(name: str, values: Any, width: int, support: tuple[float, float]) -> Array:
-    """A whole data set, (N, width), uint8 or float; every float is looked at once, before work begins."""
+    """A whole data set, (N, width), uint8, float or bool; every float is looked at once, before work begins.
+
+    It is not copied, however large: whoever takes a batch of it converts the batch.
+    """
     array = pixels(name, values)
     rows(name, array, width, "input_dim")
     if array.dtype != np.uint8:
@@ -91,11 +145,15 @@ def dataset(name: str, values: Any, width: int, support: tuple[float, float]) ->
 
 def within(name: str, array: Array, support: tuple[float, float]) -> None:
     """A ValueError unless every pixel is finite and lies in the closed interval."""
+    if array.size == 0:
+        return
     low, high = support
     smallest, largest = array.min(), array.max()
-    if not (np.isfinite(smallest) and np.isfinite(largest)):
+    if not (smallest > -np.inf and largest < np.inf):  # NaN is neither
         bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
-        raise ValueError(f"{name} has {bad} entries that are NaN or infinite, expected finite numbers")
+        raise ValueError(
+            f"{name} has {bad} entries that are NaN or infinite, expected finite numbers: np.isfinite finds them"
+        )
     if smallest < low or largest > high:
         raise ValueError(
             f"{name} runs from {smallest:g} to {largest:g}, expected values in [{low:g}, {high:g}]: "
@@ -105,7 +163,7 @@ def within(name: str, array: Array, support: tuple[float, float]) -> None:
 
 def class_labels(values: Any, n: int, classes: int) -> Array:
     """The values as (n,) whole numbers from 0 to below `classes`, or a ValueError; one number stands for all."""
-    labels = np.asarray(values)
+    labels = plain("labels", values)
     if labels.dtype.kind not in "iu":
         raise ValueError(f"labels have dtype {labels.dtype}, expected whole numbers, 0 to {classes - 1}")
     if labels.ndim == 0:

@@ -178,7 +178,9 @@ def test_what_is_no_notebook_is_an_empty_answer_with_a_reason(data, words):
 
 
 @pytest.mark.parametrize(
-    "source", ["(" * 10_000, "-" * 50_000 + "1", "a" + ".b" * 50_000, "x = " + "[" * 5_000 + "]" * 5_000]
+    "source",
+    ["(" * 10_000, "-" * 50_000 + "1", "x = a" + ".b" * 50_000, "x = " + "[" * 5_000 + "]" * 5_000],
+    ids=["brackets", "signs", "attributes", "lists"],
 )
 def test_code_that_is_nested_beyond_reason_is_left_out(source):
     assert contents(notebook(source, "def f():\n    return 1")).notes

@@ -10,13 +10,21 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from npvae.files import DAMAGED, unpacked_limit, unzip
 
 LARGEST = 5_000_000
 """Bytes a submission may have. An assignment with its figures has less than one million."""
+LARGEST_CODE = 500_000
+"""Characters of code that are read: parsing takes some 500 bytes for each. An assignment has less than 100,000."""
+LONGEST_NAME = 255
+"""Characters a file's name may have. A zip can claim longer ones; no disk has them."""
 MOST = 20_000
 """Files that are looked at."""
 SUFFIXES = (".ipynb", ".py")
-MAGIC = re.compile(r"^\s*[%!?].*$", re.MULTILINE)
+UNREADABLE = (*DAMAGED, zipfile.BadZipFile)
+MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
 PLACEHOLDER = "*Write here"
 
 
@@ -48,6 +56,16 @@ class Contents:
     """Answers in words, by W1, W2, ..."""
     notes: tuple[str, ...] = ()
     """What could not be read, for the student."""
+
+
+class Definition(NamedTuple):
+    """A statement of a submission that is kept."""
+
+    function: str
+    """The function it defines, if any."""
+    blank: bool
+    """Whether that only says that it is still to be written."""
+    source: str
 
 
 # Finding.
@@ -98,39 +116,53 @@ def in_folder(path: Path) -> Iterator[tuple[str, float, bytes]]:
     )
     for _, file in zip(range(MOST), files, strict=False):
         with file.open("rb") as opened:
-            yield file.relative_to(path).as_posix(), file.stat().st_mtime, opened.read(LARGEST + 1)
+            yield writable(file.relative_to(path).as_posix()), file.stat().st_mtime, opened.read(LARGEST + 1)
 
 
 def in_zip(path: Path) -> Iterator[tuple[str, float, bytes]]:
     """The same for a zip. Nothing is unpacked: whatever its names and sizes say, only so many bytes are read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist()[:MOST]:
-                if wanted(PurePosixPath(member.filename).name) and not member.is_dir():
-                    try:
-                        with archive.open(member) as opened:
-                            data = opened.read(LARGEST + 1)
-                    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
-                        data = f"# {error}".encode()  # damaged, encrypted: an empty answer, with its reason
-                    year, month, day, hour, minute, second = member.date_time
-                    order = ((((year * 12 + month) * 31 + day) * 24 + hour) * 60 + minute) * 60 + second
-                    yield member.filename, float(order), data
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path} is no zip, expected a folder or a zip of submissions: {error}") from error
+    unpacked = 0
+    with path.open("rb") as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except UNREADABLE as error:
+            raise ValueError(f"{path} is no zip, expected a folder or a zip of submissions: {error}") from error
+        for member in archive.infolist()[:MOST]:
+            if wanted(PurePosixPath(member.filename).name) and not member.is_dir():
+                try:
+                    data = bytes(unzip(archive, member, LARGEST + 1))
+                except UNREADABLE as error:
+                    data = f"# {error}".encode()  # damaged, encrypted: an empty answer, with its reason
+                unpacked += len(data)
+                if unpacked > unpacked_limit(path.stat().st_size):
+                    raise ValueError(
+                        f"{path} unpacks to more than {unpacked:,} bytes: give the folder you unpack it to"
+                    )
+                year, month, day, hour, minute, second = member.date_time
+                order = ((((year * 12 + month) * 31 + day) * 24 + hour) * 60 + minute) * 60 + second
+                yield member.filename, float(order), data
 
 
 def wanted(name: str) -> bool:
     """Whether a file is a notebook or a script, and not what an editor or a system left behind."""
-    return name.lower().endswith(SUFFIXES) and not name.startswith(("._", ".", "~"))
+    return name.lower().endswith(SUFFIXES) and not name.startswith(("._", ".", "~")) and len(name) <= LONGEST_NAME
+
+
+def writable(text: str) -> str:
+    """The text without what UTF-8 cannot write: half of a surrogate pair, a byte of another encoding in a name."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_roster(path: Path) -> dict[str, tuple[str, ...]]:
     """By student: all that may stand for them in a file's name."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if "student" not in (reader.fieldnames or ()):
-            raise ValueError(f'{path} has the columns {reader.fieldnames}, expected one called "student"')
-        rows = [row for row in reader if row["student"]]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if "student" not in (reader.fieldnames or ()):
+                raise ValueError(f'its columns are {reader.fieldnames}, expected one called "student"')
+            rows = [row for row in reader if row["student"]]
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is no roster, expected CSV in UTF-8: {error}") from error
     return {row["student"]: tuple(plain(value) for key, value in row.items() if key and value) for row in rows}
 
 
@@ -174,8 +206,9 @@ def attempt_of(name: str) -> float:
 def safe_name(student: str, taken: Iterable[str] = ()) -> str:
     """A file name for a student: nothing in it leads anywhere else, and no two students share one."""
     base = re.sub(r"[^\w@.+ -]", "_", student).strip(". ")[:80] or "unnamed"
+    lowered = {other.lower() for other in taken}
     name, i = base, 1
-    while name.lower() in {other.lower() for other in taken}:
+    while name.lower() in lowered:
         i += 1
         name = f"{base}-{i}"
     return name
@@ -199,7 +232,7 @@ def read(submission: Submission) -> Contents:
     try:
         notebook = submission.file.lower().endswith(".ipynb")
         cells = list(cells_of_notebook(text) if notebook else cells_of_script(text))
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         return Contents("", notes=(f"the file is no notebook: {' '.join(str(error).split())[:100]}",))
     notes: list[str] = []
     code = definitions([source for kind, source in cells if kind == "code"], notes)
@@ -212,7 +245,7 @@ def cells_of_notebook(text: str) -> Iterator[tuple[str, str]]:
     cells = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]
     for cell in cells:
         source = cell.get("source", cell.get("input", ""))
-        yield str(cell.get("cell_type")), source if isinstance(source, str) else "".join(map(str, source))
+        yield str(cell.get("cell_type")), writable(source if isinstance(source, str) else "".join(map(str, source)))
 
 
 def cells_of_script(text: str) -> Iterator[tuple[str, str]]:
@@ -231,20 +264,27 @@ def definitions(cells: list[str], notes: list[str]) -> str:
     A cell that does not parse is noted and left out. A blank that stands beside an answer of the same name counts for
     nothing.
     """
-    kept: list[ast.stmt] = []
+    kept: list[Definition] = []
+    left = LARGEST_CODE
     for i, cell in enumerate(cells, 1):
+        if len(cell) > left:
+            notes.append(f"code cell {i} was left out: there are more than {LARGEST_CODE:,} characters of code")
+            continue
+        left -= len(cell)
         try:
-            kept += [node for node in ast.parse(MAGIC.sub("", cell)).body if defines(node)]
+            kept += [definition(node) for node in ast.parse(MAGIC.sub("", cell)).body if defines(node)]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             notes.append(f"code cell {i}{line} is no Python and was left out: {str(error)[:100]}")
-    answered = {node.name for node in kept if isinstance(node, ast.FunctionDef) and not is_blank(node)}
-    kept = [n for n in kept if not (isinstance(n, ast.FunctionDef) and is_blank(n) and n.name in answered)]
-    try:
-        return "\n\n".join(ast.unparse(node) for node in kept)
-    except RecursionError:
-        notes.append("an expression is nested too deeply, and nothing could be read")
-        return ""
+    answered = {each.function for each in kept if not each.blank}
+    return "\n\n".join(each.source for each in kept if not (each.blank and each.function in answered))
+
+
+def definition(node: ast.stmt) -> Definition:
+    """What is kept of a statement."""
+    if not isinstance(node, ast.FunctionDef):
+        return Definition("", False, ast.unparse(node))
+    return Definition(node.name, is_blank(node), ast.unparse(node))
 
 
 def defines(node: ast.stmt) -> bool:

@@ -9,11 +9,11 @@ from io import BufferedReader
 
 import numpy as np
 
+from npvae.files import read_up_to, refuse_bomb, unpacked_limit
 from npvae.types import Array
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
-CHUNK = 1 << 20
 Stream = gzip.GzipFile | BufferedReader
 
 
@@ -36,7 +36,8 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
         Where there is no such file.
     ValueError
         For a file that is not IDX, is truncated, or holds less or more than its header promises. Memory is
-        bounded by what the file really holds, whatever the header promises.
+        bounded by what the file really holds, whatever the header promises, and for a gzipped one by
+        `npvae.files.unpacked_limit`.
 
     Notes
     -----
@@ -47,12 +48,12 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
         zipped = raw.read(2) == GZIP_MAGIC
         raw.seek(0)
         try:
-            return _parse(gzip.open(raw) if zipped else raw, path)
+            return _parse(gzip.open(raw) if zipped else raw, path, os.fstat(raw.fileno()).st_size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(f"{path} is a damaged gzip file: {error}") from error
 
 
-def _parse(file: Stream, path: str | os.PathLike[str]) -> Array:
+def _parse(file: Stream, path: str | os.PathLike[str], size: int) -> Array:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:
         raise ValueError(f"{path} is not an IDX file: it begins with the bytes {magic.hex(' ') or '(none)'}")
@@ -62,16 +63,12 @@ def _parse(file: Stream, path: str | os.PathLike[str]) -> Array:
         raise ValueError(f"{path} ends inside its header, which promises {dimensions} dimensions")
     shape = struct.unpack(f">{dimensions}I", header)
     promised = math.prod(shape) * dtype.itemsize
-    content = _read_up_to(file, promised + 1)
-    if len(content) != promised:
-        held = f"only {len(content)}" if len(content) < promised else "more"
-        raise ValueError(f"{path} holds {held}, its header {shape} promises {promised} bytes")
-    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
-
-
-def _read_up_to(file: Stream, size: int) -> bytearray:
-    """At most size bytes; a chunk at a time, since read(size) would reserve memory for all of it at once."""
-    content = bytearray()
-    while len(content) < size and (chunk := file.read(min(CHUNK, size - len(content)))):
-        content += chunk
-    return content
+    content = read_up_to(file, min(promised, unpacked_limit(size)) + 1)
+    try:
+        refuse_bomb(len(content), size)
+        if len(content) != promised:
+            held = f"only {len(content)}" if len(content) < promised else "more"
+            raise ValueError(f"it holds {held}, its header {shape} promises {promised} bytes")
+        return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error

@@ -19,10 +19,18 @@ def to_float(x: Array, dtype: DTypeLike = np.float32) -> Array:
     Returns
     -------
     x : ndarray of dtype, same shape
+
+    Raises
+    ------
+    ValueError
+        For another dtype, of x or of the result.
     """
+    x = validation.pixels("x", x)
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"dtype is {np.dtype(dtype)}, expected a type of floats, float32 or float64, say")
     if x.dtype == np.uint8:
         return np.divide(x, 255, dtype=dtype)
-    return x.astype(dtype, copy=False)
+    return validation.cast("x", x, dtype)
 
 
 def binarize(x: Array, rng: Rng = None) -> Array:
@@ -74,7 +82,7 @@ def binarize_threshold(x: Array, threshold: float = 0.5) -> Array:
     ValueError
         For another dtype, or floats outside [0, 1].
     """
-    x = _unit_interval(x)
+    x, threshold = _unit_interval(x), validation.finite_number("threshold", threshold, above=0)
     if x.dtype == np.uint8:
         return (x > 255 * threshold).astype(np.float32)
     return (x > threshold).astype(x.dtype)
@@ -82,6 +90,6 @@ def binarize_threshold(x: Array, threshold: float = 0.5) -> Array:
 
 def _unit_interval(x: Array) -> Array:
     x = validation.pixels("x", x)
-    if x.dtype != np.uint8 and x.size:
+    if x.dtype != np.uint8:
         validation.within("x", x, (0.0, 1.0))
-    return x
+    return x.astype(np.float32) if x.dtype.kind == "b" else x

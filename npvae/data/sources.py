@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from npvae import validation
 from npvae.data.idx import read_idx
 from npvae.data.shipped import load_digits, load_mnist
-from npvae.files import read_arrays
+from npvae.files import read_array, read_arrays
 from npvae.types import Array
 
 SHIPPED = {"mnist": (load_mnist, 28), "digits": (load_digits, 8)}
@@ -81,19 +79,9 @@ def _read_npz(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def _read_npy(path: Path) -> Array:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not an .npy file of a plain array, or it is damaged: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{path} is an archive, expected one array: call it .npz")
-    return array
-
-
 def _read_with_siblings(path: Path) -> dict[str, Array]:
     """The images, and what stands beside them by the names MNIST and its relatives use."""
-    read = _read_npy if path.suffix == ".npy" else read_idx
+    read = read_array if path.suffix == ".npy" else read_idx
     arrays = {"x_train": read(path)}
     candidates = {
         "y_train": [_labels_of(path)],
@@ -147,4 +135,6 @@ def _square(pixels: int) -> tuple[int, int]:
 def _labels(path: Path, y: Array | None, n: int) -> Array | None:
     if y is not None and y.shape != (n,):
         raise ValueError(f"{path}: there are {n} images, but labels of shape {y.shape}")
+    if y is not None and y.dtype.kind not in "biuf":
+        raise ValueError(f"{path} has labels of dtype {y.dtype}, expected whole numbers: number the classes from 0")
     return y

@@ -41,9 +41,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     FileNotFoundError
         Where there is no such file.
     ValueError
-        For a file that is damaged or that no model of this package has written.
+        For a file that is damaged or that no model of this package has written, or with parameters that are NaN or
+        infinite.
     """
     config, arrays = read_model_file(path)
-    if config["class"] not in MODELS:
+    if str(config["class"]) not in MODELS:
         raise ValueError(f"{path} holds a {config['class']}, expected one of: {', '.join(MODELS)}")
     return MODELS[config["class"]].from_file(path, config, arrays)

@@ -5,6 +5,7 @@ The mathematics of each model, its forward and its backward, stands in the model
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from npvae.data.pixels import to_float
 from npvae.files import read_arrays, write_atomically
 from npvae.likelihoods import Likelihood, make_likelihood
 from npvae.network import ACTIVATIONS, INITIALIZERS, MLP
-from npvae.parameters import Parameters, dense_shapes, glorot_uniform
+from npvae.parameters import Parameters, Shapes, dense_shapes, glorot_uniform
 from npvae.types import Array, Generator, Rng
 
 FORMAT = 1
@@ -33,7 +34,8 @@ class LossTerms(NamedTuple):
 class Model:
     """Sizes, parameters and the public door. Subclasses add `heads`, `forward` and `backward`.
 
-    See `npvae.VAE` for the arguments.
+    See `npvae.VAE` for the arguments. `arrays`, which only `from_file` gives, are the parameters in place of drawn
+    ones: no memory is taken before they fit, whatever sizes a file claims.
     """
 
     heads: tuple[str, ...]
@@ -53,6 +55,8 @@ class Model:
         beta: float = 1.0,
         dtype: DTypeLike = "float32",
         rng: Rng = 0,
+        *,
+        arrays: Mapping[str, Array] | None = None,
     ) -> None:
         self.input_dim = validation.positive_int("input_dim", input_dim)
         self.latent_dim = validation.positive_int("latent_dim", latent_dim)
@@ -77,8 +81,11 @@ class Model:
         shapes |= self.decoder.param_shapes
         shapes |= dense_shapes("output", self.decoder.sizes[-1], D)
         shapes |= self.likelihood.param_shapes
-        self.params = Parameters(shapes, self.dtype)
-        self._initialize(np.random.default_rng(rng))
+        if arrays is None:
+            self.params = Parameters(shapes, self.dtype)
+            self._initialize(np.random.default_rng(rng))
+        else:
+            self.params = self._from_arrays(shapes, arrays)
 
     def _initialize(self, rng: Generator) -> None:
         """Weights as the activation after them asks, heads and output as linear layers, biases zero."""
@@ -87,6 +94,17 @@ class Model:
             if array.ndim == 2:
                 draw = INITIALIZERS[self.activation] if name in hidden else glorot_uniform
                 array[...] = draw(array.shape, rng)
+
+    def _from_arrays(self, shapes: Shapes, arrays: Mapping[str, Array]) -> Parameters:
+        found = {name: (array.shape, array.dtype.newbyteorder("=")) for name, array in arrays.items()}
+        if found != {name: (shape, self.dtype) for name, shape in shapes.items()}:
+            raise ValueError("its arrays do not fit its configuration")
+        params = Parameters(shapes, self.dtype)
+        for name, array in arrays.items():
+            params[name] = array
+        if not np.all(np.isfinite(params.vector)):
+            raise ValueError("it has parameters that are NaN or infinite: train again, with a smaller learning rate")
+        return params
 
     def init_output(self, x: Array) -> None:
         """Start the decoder at what it can say without z, so that training need not find it first.
@@ -131,7 +149,7 @@ class Model:
         eps : (N, L) ndarray
             Noise from N(0, I), see `draw_eps`.
         out : (P,) ndarray, optional
-            Buffer that the gradient is written into.
+            Buffer that the gradient is written into, memory of its own.
         labels : (N,) ndarray of int
             Only for a `ConditionalVAE`.
 
@@ -158,13 +176,9 @@ class Model:
         self, x: Array, eps: Array, out: Array | None = None, labels: Array | None = None
     ) -> tuple[LossTerms, Array]:
         """Loss terms of each example, (N,), and the gradient of their mean; see `loss_and_grad`."""
-        grad = np.empty_like(self.params.vector) if out is None else out
-        if grad.shape != self.params.vector.shape or grad.dtype != self.dtype:
-            raise ValueError(
-                f"out has shape {grad.shape} and dtype {grad.dtype}, "
-                f"expected {self.params.vector.shape} and {self.dtype}: use np.empty_like(model.params.vector)"
-            )
-        terms, cache = self.forward(*self._checked(x, eps, labels))
+        x, eps, labels = self._checked(x, eps, labels)
+        grad = np.empty_like(self.params.vector) if out is None else self._buffer(out, x, eps)
+        terms, cache = self.forward(x, eps, labels)
         N = len(terms.loss)
         dloss = np.full(N, 1 / N, self.dtype)  # the mean over the batch: the only division by N there is
         self.backward(dloss, cache, self.params.like(grad))
@@ -177,13 +191,17 @@ class Model:
 
     def draw_eps(self, n: int, rng: Rng = None) -> Any:
         """Draw the noise for n examples: (n, L), from N(0, I)."""
+        n = validation.positive_int("n", n)
         return np.random.default_rng(rng).standard_normal((n, self.latent_dim), dtype=self.dtype.name)
 
     def _images(self, x: Array) -> Array:
         return validation.images("x", x, self.input_dim, self.likelihood.support, self.dtype)
 
-    def _latents(self, name: str, z: Array) -> Array:
-        return validation.matrix(name, z, self.latent_dim, "latent_dim", self.dtype)
+    def _latents(self, name: str, z: Array, n: int | None = None) -> Array:
+        z = validation.latents(name, z, self.latent_dim, self.dtype)
+        if n is not None and len(z) != n:
+            raise ValueError(f"{name} has {len(z)} rows, expected {n}, one for each row of x")
+        return z
 
     def check_labels(self, labels: Any, n: int) -> Array | None:
         """The labels of n examples as the model takes them (None, unless it is conditional), or a ValueError."""
@@ -192,14 +210,26 @@ class Model:
         return None
 
     def _noise(self, eps: Array, n: int) -> Any:
-        eps = self._latents("eps", eps)
-        if len(eps) != n:
-            raise ValueError(f"eps has {len(eps)} rows, expected {n}, one for each row of x")
-        return eps
+        return self._latents("eps", eps, n)
 
     def _checked(self, x: Array, eps: Array, labels: Array | None) -> tuple[Array, Any, Array | None]:
         x = self._images(x)
         return x, self._noise(eps, len(x)), self.check_labels(labels, len(x))
+
+    def _buffer(self, out: Array, *inputs: Array) -> Array:
+        vector = self.params.vector
+        validation.target("out", out)
+        if out.shape != vector.shape or out.dtype != self.dtype:
+            raise ValueError(
+                f"out has shape {out.shape} and dtype {out.dtype}, "
+                f"expected {vector.shape} and {self.dtype}: use np.empty_like(model.params.vector)"
+            )
+        if any(np.may_share_memory(out, array) for array in (vector, *inputs)):
+            raise ValueError(
+                "out is memory of the parameters, x or eps, expected a buffer of its own: "
+                "use np.empty_like(model.params.vector)"
+            )
+        return out
 
     # Files.
 
@@ -236,15 +266,11 @@ class Model:
         """The model that a file's configuration and arrays describe, or a ValueError."""
         arguments = {key: value for key, value in config.items() if key not in ("class", "format")}
         try:
-            model = cls(**arguments)
-        except TypeError as error:
+            return cls(**arguments, arrays=arrays)
+        except (TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a {cls.__name__} of this version: {error}") from error
-        found = {name: array.shape for name, array in arrays.items()}
-        if found != model.params.shapes:
-            raise ValueError(f"{path} is damaged: its arrays do not fit its configuration")
-        for name, array in arrays.items():
-            model.params[name][...] = array
-        return model
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -253,7 +279,7 @@ def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[
     try:
         config = json.loads(str(arrays.pop("config")))
         version, _ = config["format"], config["class"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is not a saved model: it has no configuration ({error!r})") from error
     if version != FORMAT:
         raise ValueError(f"{path} has format {version}, expected {FORMAT}: it is from another version of npvae")

@@ -81,16 +81,15 @@ class ImportanceWeightedVAE(VAE):
 
     def draw_eps(self, n: int, rng: Rng = None) -> Any:
         """Draw the noise for n examples: (k, n, L), from N(0, I)."""
-        shape = (self.importance_samples, n, self.latent_dim)
+        shape = (self.importance_samples, validation.positive_int("n", n), self.latent_dim)
         return np.random.default_rng(rng).standard_normal(shape, dtype=self.dtype.name)
 
     def _noise(self, eps: Array, n: int) -> Array:
         expected = (self.importance_samples, n, self.latent_dim)
-        if np.shape(eps) != expected:
-            raise ValueError(
-                f"eps has shape {np.shape(eps)}, expected (importance_samples, N, latent_dim), {expected}"
-            )
-        return np.asarray(eps, self.dtype)
+        eps = validation.real("eps", eps)
+        if eps.shape != expected:
+            raise ValueError(f"eps has shape {eps.shape}, expected (importance_samples, N, latent_dim), {expected}")
+        return validation.finite("eps", eps, self.dtype)
 
     @property
     def config(self) -> dict[str, Any]:

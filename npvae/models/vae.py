@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from npvae import validation
 from npvae.latent import (
     kl_divergence,
     kl_divergence_backward,
@@ -163,7 +164,7 @@ class VAE(Model):
         -------
         x : (n, D) ndarray
         """
-        rng = np.random.default_rng(rng)
+        n, rng = validation.whole_number("n", n, 0), np.random.default_rng(rng)
         z = rng.standard_normal((n, self.latent_dim), dtype=self.dtype.name)
         output = self._decoder_output(z, self.check_labels(labels, n))
         return self.likelihood.sample(output, self.params, rng) if output_noise else self.likelihood.mean(output)
@@ -190,5 +191,5 @@ class VAE(Model):
             Mean of p(x given z).
         """
         mu, logvar = self.encode(x, labels)
-        z = mu if eps is None else reparameterize(mu, logvar, self._latents("eps", eps))[0]
+        z = mu if eps is None else reparameterize(mu, logvar, self._latents("eps", eps, len(mu)))[0]
         return self.decode(z, labels)
