@@ -93,7 +93,7 @@ def read_array(path: str | os.PathLike[str]) -> Array:
     """
     with open(path, "rb") as file:
         try:
-            return _array(read_up_to(file, sys.maxsize))
+            return _array("the array", read_up_to(file, os.fstat(file.fileno()).st_size))
         except ValueError as error:
             raise ValueError(f"{path} is not an .npy file of a plain array, or it is damaged: {error}") from error
 
@@ -113,6 +113,8 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     with open(path, "rb") as file:
         try:
+            if file.read(2) != b"PK":
+                raise ValueError("it does not begin as a zip does")
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
                 refuse_bomb(sum(member.file_size for member in members), os.fstat(file.fileno()).st_size)
@@ -156,37 +158,35 @@ def unzip(archive: "ZipFile", member: "ZipInfo", size: int) -> bytearray:
 
 
 def _named_array(archive: "ZipFile", member: "ZipInfo") -> tuple[str, Array]:
-    if archive.getinfo(member.filename) is not member:
-        raise ValueError(f"it holds two arrays of the name {member.filename}")
-    return member.filename.removesuffix(".npy"), _array(unzip(archive, member, member.file_size))
+    name = member.filename
+    if archive.getinfo(name) is not member:
+        raise ValueError(f"it holds two arrays of the name {name}")
+    return name.removesuffix(".npy"), _array(name, unzip(archive, member, member.file_size))
 
 
-def _array(content: bytearray) -> Array:
+def _array(name: str, content: bytearray) -> Array:
     """The array that the bytes of an .npy file describe, sharing their memory."""
     if content.startswith(b"PK"):
-        raise ValueError("it is an archive, expected one array: call it .npz")
+        raise ValueError(f"{name} is an archive, expected one array: call it .npz")
     file = io.BytesIO(content[:LARGEST_HEADER])
     try:
         shape, is_fortran, dtype = NPY_HEADERS[np.lib.format.read_magic(file)](file)
     except Exception as error:  # a header is a Python literal: there is hardly an error that reading one cannot raise
-        raise ValueError(f"its header cannot be read: {error}") from error
+        raise ValueError(f"the header of {name} cannot be read: {error}") from error
     if dtype.hasobject:
         raise ValueError(
-            "it holds Python objects, which are stored as a pickle, and reading a pickle can run any code: "
+            f"{name} holds Python objects, which are stored as a pickle, and reading a pickle can run any code: "
             "save it as a plain array of numbers"
         )
     if dtype.kind == "V":
-        raise ValueError(
-            f"it holds records of {dtype}, expected a plain array of numbers: save each column by itself"
-        )
+        raise ValueError(f"{name} holds records, expected plain numbers: save each field as an array of its own")
     held, promised = len(content) - file.tell(), math.prod(shape) * dtype.itemsize
     if held != promised:
-        raise ValueError(f"it holds {held} bytes, its header {shape} of {dtype} promises {promised}")
+        raise ValueError(f"{name} holds {held} bytes, its header {shape} of {dtype} promises {promised}")
     array = np.frombuffer(content, dtype, offset=file.tell())
+    # Of code points that Unicode does not have NumPy would make strings that bring Python down.
     if dtype.kind == "U" and np.any(array.view(f"{dtype.byteorder}u4") > sys.maxunicode):
-        raise ValueError(
-            "it holds text that is not Unicode"
-        )  # NumPy would make strings of it that Python cannot bear
+        raise ValueError(f"{name} holds text that is not Unicode")
     return array.reshape(shape, order="F" if is_fortran else "C")
 
 

@@ -4,13 +4,18 @@
 """
 
 import os
+import signal
 
 # Before NumPy is loaded: on small matrices a second thread only waits, and on a busy machine it waits long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import matplotlib
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+# Where a shell runs the tests in the background, they ignore Ctrl-C, and what they start would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 matplotlib.use("agg")
 
@@ -20,6 +25,10 @@ settings.register_profile("thorough", max_examples=1000, **calm)
 few = {"max_examples": 10, "derandomize": True, "database": None, "phases": [Phase.explicit, Phase.generate]}
 settings.register_profile("mutation", **few, **calm)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_report_header():
+    return f"NumPy {np.__version__}, matplotlib {matplotlib.__version__}"
 
 
 @pytest.fixture(autouse=True)
