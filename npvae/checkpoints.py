@@ -114,7 +114,7 @@ def load_checkpoint(
         type(rng.bit_generator)().state = found.rng  # a trial: the state may be nonsense
     except OtherTrainingError:
         raise
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         why = str(error) if isinstance(error, ValueError) else repr(error)
         raise ValueError(f"{path} is not a checkpoint, or it is damaged: {why}{_way_out(path)}") from error
     if found.computer != computer():

@@ -227,5 +227,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"npvae: error: {' '.join(message.split())}", file=sys.stderr)
+    line = "".join(
+        c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split())
+    )  # files may name things
+    print(f"npvae: error: {line}", file=sys.stderr)
     return status

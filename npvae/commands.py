@@ -84,6 +84,7 @@ def _resume(folder: Path, given: dict[str, Any]) -> int:
     stored, crc32 = runs.read_options(folder)
     try:
         options = Namespace(**TRAIN_DEFAULTS | stored | given)
+        _words(_binarization(options))
         dataset = _load(options)
         model = _make_model(options, dataset)
     except (KeyError, TypeError, AttributeError) as error:
@@ -233,6 +234,11 @@ def _make_model(options: Namespace, dataset: Dataset) -> Model:
         if dataset.y_train is None:
             raise ValueError(f"{dataset.name} has no labels, --model cvae needs them: choose another model or data")
         settings["label_dim"] = int(dataset.y_train.max()) + 1
+        if settings["label_dim"] > len(dataset.y_train):
+            raise ValueError(
+                f"{dataset.name} has labels up to {dataset.y_train.max()} for {len(dataset.y_train)} images: number "
+                "the classes from 0"
+            )
     return MODEL_NAMES[options.model](
         input_dim=dataset.x_train.shape[1],
         latent_dim=options.latent_dim,

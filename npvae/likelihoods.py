@@ -5,6 +5,8 @@ likelihood learns and how it starts, and how to turn the decoder's output into a
 """
 
 import math
+import numbers
+import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -216,9 +218,9 @@ class Gaussian:
 
     def __init__(self, std: float | str = 1.0) -> None:
         learned = std == "learned"
-        if not learned and not (isinstance(std, (int, float)) and 0 < std < math.inf):
+        if not learned and not (isinstance(std, numbers.Real) and 0 < std <= sys.float_info.max):
             raise ValueError(f'std is {std!r}, expected a positive number or "learned"')
-        self.std = std
+        self.std = "learned" if learned else float(std)
         self.param_shapes: dict[str, tuple[int, ...]] = {"output.logvar": ()} if learned else {}
 
     @property

@@ -119,7 +119,7 @@ def read_options(folder: Path) -> tuple[dict[str, Any], int]:
     try:
         config = json.loads(path.read_text("utf-8"))
         return dict(config["options"]), int(config["crc32"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or says too little to go on from: {error!r}; start again") from error
 
 

@@ -161,6 +161,7 @@ def rewrite(path, change=lambda header: None, **arrays):
         (lambda header: header.update(more=1), "damaged"),
         (lambda header: header.update(rows=[{"epoch": 1}]), "damaged"),
         (lambda header: header.update(rows=3), "damaged"),
+        (lambda header: header.update(model=[1]), "damaged"),
         (lambda header: header.update(steps="many"), "damaged"),
         (lambda header: header.update(steps=-1), "damaged"),
         (lambda header: header["rng"].update(state=None), "damaged"),

@@ -325,6 +325,18 @@ def test_labels_are_asked_for_where_a_model_needs_them_and_the_data_has_none(tmp
     assert not (tmp_path / "runs").exists()
 
 
+def test_labels_that_would_make_more_classes_than_there_are_images_are_refused(capsys):
+    rng = np.random.default_rng(0)
+    np.savez("data.npz", x_train=rng.integers(0, 256, (40, 16), np.uint8), y_train=np.full(40, 10**9))
+    status, message = fails(capsys, *QUICK, "--data", "data.npz", "--model", "cvae")
+    assert (status, "labels up to 1000000000 for 36 images: number the classes from 0" in message) == (1, True)
+
+
+def test_what_a_file_calls_things_cannot_write_on_the_terminal_as_it_likes(capsys):
+    np.savez("data.npz", **{"\x1b[2J": np.zeros(1)})
+    assert "\\x1b[2J" in fails(capsys, *QUICK, "--data", "data.npz")[1]
+
+
 def test_beta_warmup_rises_to_beta_over_its_epochs(capsys):
     assert main([*QUICK, "--beta", "4", "--beta-warmup", "2", "--out", "run"]) == 0
     history = npvae.History.from_csv("run/history.csv")
@@ -384,12 +396,30 @@ def test_what_cannot_be_resumed_says_why(tmp_path, capsys):
     assert "no checkpoint before the newest" in fails(capsys, "train", "--resume", "run", "--previous")[1]
 
 
+WRONG = [{"binarize": "no"}, {"binarize": [1]}, {"activation": []}, {"std": {}, "likelihood": "gaussian"}]
+WRONG += [
+    {"beta": 10**400},
+    {"beta_warmup": "x"},
+    {"latent_dim": 0},
+    {"batch_size": {}},
+    {"model": "iwae", "importance_samples": "x"},
+]
+
+
 def test_a_crafted_configuration_is_refused_when_resuming(capsys):
     assert main([*QUICK, "--out", "run"]) == 0
     capsys.readouterr()
     path = Path("run/config.json")
     config = json.loads(path.read_text("utf-8"))
-    for damage in [{"data": 3}, {"model": "no"}, {"seed": "x"}, {"hidden_dims": 3}, {"epochs": "x"}, {"lr": None}]:
+    for damage in [
+        {"data": 3},
+        {"model": "no"},
+        {"seed": "x"},
+        {"hidden_dims": 3},
+        {"epochs": "x"},
+        {"lr": None},
+        *WRONG,
+    ]:
         path.write_text(json.dumps({**config, "options": {**config["options"], **damage}}), "utf-8")
         assert fails(capsys, "train", "--resume", "run")[0] == 1, damage
     path.write_text("[" * 100_000, "utf-8")

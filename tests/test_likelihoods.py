@@ -172,7 +172,7 @@ def test_a_configuration_makes_the_likelihood_again():
         assert make_likelihood(likelihood.config).config == likelihood.config
 
 
-@pytest.mark.parametrize("std", [0, -1.0, math.nan, math.inf, float("inf"), "learn", None])
+@pytest.mark.parametrize("std", [0, -1.0, math.nan, math.inf, 10**400, "learn", None])
 def test_a_std_that_is_not_positive_is_refused(std):
     with pytest.raises(ValueError, match=r"std is .* expected a positive number"):
         npvae.Gaussian(std)

@@ -161,11 +161,14 @@ def manual_marks(path: Path, graded: Mapping[str, Graded]) -> dict[str, dict[str
     """Marks by hand, by code and question; the file is never written to once it is there."""
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"code", *WRITTEN} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{path} has the columns {reader.fieldnames}, expected code,{','.join(WRITTEN)}")
-        rows = list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if not {"code", *WRITTEN} <= set(reader.fieldnames or ()):
+                raise ValueError(f"its columns are {reader.fieldnames}, expected code,{','.join(WRITTEN)}")
+            rows = list(reader)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is no table of marks, expected CSV in UTF-8: {error}") from error
     marks: dict[str, dict[str, float]] = {}
     for line, row in enumerate(rows, 2):
         try:
