@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="POSI
 OPTIONS = ["train", "--data", "digits", "--hidden-dims", "100", "--latent-dim", "2"]
 ENDLESS = [*OPTIONS, "--epochs", "100000"]
 NOBODY = """\
-import os, sys, tempfile, zipfile
+import fcntl, os, platform, sys, tempfile, zipfile
+import numpy.random
 import npvae.cli
 if os.getuid() == 0:  # everything is imported by now: nobody may not be allowed to read it
     os.setgid(65534)
@@ -42,9 +43,23 @@ sys.exit(npvae.cli.main(sys.argv[1:]))
 """
 
 
+STARTED = []
+
+
 def start(*argv, program=("-m", "npvae")):
     command = [sys.executable, *program, *map(str, argv)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    STARTED.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    return STARTED[-1]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_on_after_a_test():
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def finish(process):
@@ -67,9 +82,10 @@ def wait_for(process, word):
 
 @pytest.fixture
 def open_place():
-    """A folder in which nobody may write, below folders that everyone may enter."""
+    """A folder in which nobody may write, below folders that everyone may enter, and images to train on."""
     place = Path(tempfile.mkdtemp(prefix="npvae-faults-"))
     place.chmod(0o777)
+    np.save(place / "images.npy", np.random.default_rng(0).integers(0, 256, (500, 64), np.uint8))
     yield place
     shutil.rmtree(place)
 
@@ -145,7 +161,9 @@ def test_a_folder_removed_while_training_is_named(tmp_path):
 
 
 def test_permission_lost_while_training_is_named_and_the_checkpoint_stays(open_place):
-    process = start(*ENDLESS, "--out", open_place / "run", program=("-c", NOBODY))
+    process = start(
+        *ENDLESS, "--data", open_place / "images.npy", "--out", open_place / "run", program=("-c", NOBODY)
+    )
     wait_for(process, "epoch")
     (open_place / "run").chmod(0o555)
     assert finish(process) == (1, f"npvae: error: {open_place}/run/checkpoint.previous.npz: Permission denied")
@@ -154,7 +172,9 @@ def test_permission_lost_while_training_is_named_and_the_checkpoint_stays(open_p
 
 def test_a_folder_that_may_not_be_written_is_named_before_training_begins(open_place):
     open_place.chmod(0o755 if os.getuid() == 0 else 0o555)
-    process = start(*ENDLESS, "--out", open_place / "run", program=("-c", NOBODY))
+    process = start(
+        *ENDLESS, "--data", open_place / "images.npy", "--out", open_place / "run", program=("-c", NOBODY)
+    )
     assert finish(process) == (1, f"npvae: error: {open_place}/run: Permission denied")
     open_place.chmod(0o755)
 
