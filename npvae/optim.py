@@ -1,7 +1,7 @@
 """Optimisers on a flat vector: SGD with momentum, Adagrad and Adam; and schedules for their rate.
 
-Each works through the vector in chunks that fit the processor's cache, so that the formula can be written
-as it stands in the paper and its temporaries still cost nothing.
+Each works through the vector in chunks that fit the processor's cache, so that a formula can be taken one
+operation at a time, as NumPy does, without going to memory for each.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from npvae import validation
+from npvae.parameters import aligned_zeros
 from npvae.types import Array
 
 CHUNK = 32768
@@ -40,6 +41,7 @@ class Optimizer:
         self.weight_decay = validation.finite_number("weight_decay", weight_decay, above=0)
         self.t = 0
         self.state: dict[str, Array] = {}
+        self.scratch = np.empty((2, 0))  # two rows as long as a chunk, from the first step on
 
     def step(self, params: Array, grad: Array) -> None:
         """Move params, in place.
@@ -62,14 +64,16 @@ class Optimizer:
             raise ValueError(f"params has dtype {params.dtype}, expected floats: convert with .astype(np.float32)")
         if np.may_share_memory(params, grad):
             raise ValueError("grad is memory of params, expected an array of its own: pass grad.copy()")
-        if not self.state:
-            self.state = {name: np.zeros_like(params) for name in self.moments}
         shapes = {params.shape, grad.shape, *(moment.shape for moment in self.state.values())}
         if len(shapes) > 1 or params.ndim != 1:
             raise ValueError(
                 f"params has shape {params.shape} and grad {grad.shape}, expected (P,) for both and the same P "
                 "at every step: make a new optimizer for another model"
             )
+        if not self.state:
+            self.state = {name: aligned_zeros(params.size, params.dtype) for name in self.moments}
+        if not self.scratch.size:
+            self.scratch = aligned_zeros(2 * CHUNK, params.dtype).reshape(2, CHUNK)
         self.t += 1
         for start in range(0, params.size, CHUNK):
             part = slice(start, start + CHUNK)
@@ -166,16 +170,21 @@ class Adam(Optimizer):
         self.adam_eps = validation.finite_number("adam_eps", adam_eps, above=0)
 
     def update(self, p: Array, g: Array, *moments: Array) -> None:
-        """One chunk of a step."""
+        """One chunk of a step; what lies in between stays in two buffers, and thus in cache."""
         m, v = moments
         beta1, beta2 = self.betas
+        a = (1 - beta1) / (1 - beta1**self.t)  # m_hat = a m
+        b = math.sqrt((1 - beta2) / (1 - beta2**self.t))  # sqrt(v_hat) = b sqrt(v)
+        change, denominator = self.scratch[:, : p.size]
         m *= beta1
         m += g
         v *= beta2
-        v += g * g
-        a = (1 - beta1) / (1 - beta1**self.t)  # m_hat = a m
-        b = math.sqrt((1 - beta2) / (1 - beta2**self.t))  # sqrt(v_hat) = b sqrt(v)
-        p -= (self.lr * a / b) * m / (np.sqrt(v) + self.adam_eps / b)
+        v += np.multiply(g, g, out=change)
+        np.sqrt(v, out=denominator)
+        denominator += self.adam_eps / b
+        np.multiply(self.lr * a / b, m, out=change)
+        change /= denominator
+        p -= change
 
 
 Schedule = Callable[[int], float]

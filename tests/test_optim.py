@@ -96,6 +96,15 @@ def test_entries_beyond_the_first_chunk_move_like_the_others(make):
     np.testing.assert_array_equal(run(make(lr=0.1), large), np.tile(run(make(lr=0.1), small), CHUNK))
 
 
+@pytest.mark.parametrize("make", [npvae.SGD, npvae.Adagrad, npvae.Adam])
+def test_an_optimizer_that_has_refused_a_vector_takes_the_next(make):
+    optimizer, grad = make(), gradients(1)
+    for wrong in (np.zeros((1, 5)), np.zeros(6)):
+        with pytest.raises(ValueError, match="expected"):
+            optimizer.step(wrong, grad[0])
+    np.testing.assert_array_equal(run(optimizer, grad), run(make(), grad))
+
+
 @pytest.mark.parametrize("make", [lambda: npvae.SGD(momentum=0.9), npvae.Adam])
 def test_moments_whose_gradient_has_ended_fade_to_zero_and_never_become_subnormal(make):
     optimizer, params = make(), np.zeros(3, np.float32)

@@ -39,7 +39,7 @@ def npvae(problem):
     model = npvae.VAE(D, L, problem.hidden_dims, activation=problem.activation)
     for name, values in problem.weights.items():
         model.params[name] = values
-    optimizer, grad = npvae.Adam(LR), np.empty_like(model.params.vector)
+    optimizer, grad = npvae.Adam(LR), npvae.parameters.aligned_zeros(model.params.vector.size, np.float32)
 
     def step(i):
         loss, _ = model.loss_and_grad(problem.x[i], problem.eps[i], out=grad)
