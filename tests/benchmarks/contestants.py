@@ -34,12 +34,13 @@ class Problem:
 
 def npvae(problem):
     import npvae
+    from npvae.parameters import aligned_zeros
 
     (_, _, D), L = problem.x.shape, problem.eps.shape[-1]
     model = npvae.VAE(D, L, problem.hidden_dims, activation=problem.activation)
     for name, values in problem.weights.items():
         model.params[name] = values
-    optimizer, grad = npvae.Adam(LR), npvae.parameters.aligned_zeros(model.params.vector.size, np.float32)
+    optimizer, grad = npvae.Adam(LR), aligned_zeros(model.params.vector.size, np.float32)
 
     def step(i):
         loss, _ = model.loss_and_grad(problem.x[i], problem.eps[i], out=grad)
@@ -51,21 +52,40 @@ def npvae(problem):
 
 def products(problem):
     """The bare matrix products of a step: their time is the floor of any NumPy version."""
-    N = problem.x.shape[1]
-    rng = np.random.default_rng(0)
-    calls = []
-    for name, W in problem.weights.items():
-        if name.endswith(".W"):
-            x, dy = (rng.standard_normal((N, width), dtype=np.float32) for width in W.shape)
-            calls += [(x, W, np.empty_like(dy)), (x.T, dy, np.empty_like(W))]
-            if name != "encoder.0.W":
-                calls.append((dy, W.T, np.empty_like(x)))
+    calls = list(operands(problem))
 
     def step(i):
         for a, b, out in calls:
             np.matmul(a, b, out=out)
 
     return f"NumPy {np.__version__}", step
+
+
+def torch_products(problem):
+    """The same products by PyTorch: how much of a difference is the library under them."""
+    import torch
+
+    torch.set_num_threads(2)
+    calls = [tuple(map(torch.from_numpy, arrays)) for arrays in operands(problem)]
+
+    def step(i):
+        for a, b, out in calls:
+            torch.mm(a, b, out=out)
+
+    return f"PyTorch {torch.__version__}", step
+
+
+def operands(problem):
+    """Left, right and a place for the result, of every matrix product in a step."""
+    N = problem.x.shape[1]
+    rng = np.random.default_rng(0)
+    for name, W in problem.weights.items():
+        if name.endswith(".W"):
+            x, dy = (rng.standard_normal((N, width), dtype=np.float32) for width in W.shape)
+            yield x, W, np.empty_like(dy)
+            yield x.T, dy, np.empty_like(W)
+            if name != "encoder.0.W":
+                yield dy, W.T, np.empty_like(x)
 
 
 def torch(problem, fused=False, compiled=False):
@@ -170,6 +190,7 @@ def jax(problem):
 CONTESTANTS = {
     "npvae": npvae,
     "products": products,
+    "torch_products": torch_products,
     "torch": torch,
     "torch_fused": torch_fused,
     "torch_compiled": torch_compiled,

@@ -108,7 +108,7 @@ def cell(medians, name):
     if name not in medians:
         return "absent"
     share = "" if name == "npvae" else f" ({medians['npvae'] / medians[name]:.2f})"
-    if name == "products":
+    if name.endswith("products"):
         share = f" ({medians[name] / medians['npvae']:.0%} of npvae)"
     return f"{medians[name]:.3f}{share}"
 

@@ -17,6 +17,7 @@ import numpy as np
 
 import npvae
 from npvae.data.pixels import to_float
+from npvae.parameters import aligned_zeros
 from npvae.training import minibatches
 
 ROUNDS = 5
@@ -65,7 +66,7 @@ def epoch():
     rng = np.random.default_rng(0)
     parts = {"gather the batch": 0.0, "binarize it": 0.0, "draw the noise": 0.0, "gradient": 0.0, "Adam": 0.0}
     model, adam = npvae.VAE(), npvae.Adam()
-    grad = np.empty_like(model.params.vector)
+    grad = aligned_zeros(model.params.vector.size, model.dtype)
     for index in minibatches(len(images), 128, rng):
         marks = [time.perf_counter()]
         x = images[index]
