@@ -17,6 +17,7 @@ from npvae import validation
 from npvae.files import read_arrays, write_atomically
 from npvae.models import Model
 from npvae.optim import Optimizer
+from npvae.parameters import aligned
 from npvae.types import Array, Generator
 
 FORMAT = 2
@@ -123,7 +124,7 @@ def load_checkpoint(
         )
     rng.bit_generator.state = found.rng
     model.params.vector, model.beta = vectors.pop("params"), beta
-    optimizer.t, optimizer.state = steps, vectors
+    optimizer.t, optimizer.state = steps, {name: aligned(vector) for name, vector in vectors.items()}
     return rows
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from npvae import validation
-from npvae.parameters import aligned_zeros
+from npvae.parameters import aligned
 from npvae.types import Array
 
 CHUNK = 32768
@@ -71,9 +71,9 @@ class Optimizer:
                 "at every step: make a new optimizer for another model"
             )
         if not self.state:
-            self.state = {name: aligned_zeros(params.size, params.dtype) for name in self.moments}
+            self.state = {name: aligned(np.zeros_like(params)) for name in self.moments}
         if not self.scratch.size:
-            self.scratch = aligned_zeros(2 * CHUNK, params.dtype).reshape(2, CHUNK)
+            self.scratch = aligned(np.zeros(2 * CHUNK, params.dtype)).reshape(2, CHUNK)
         self.t += 1
         for start in range(0, params.size, CHUNK):
             part = slice(start, start + CHUNK)

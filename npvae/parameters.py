@@ -16,16 +16,17 @@ CACHE_LINE = 64
 """Bytes that the processor reads and writes at once, on nearly all of today's."""
 
 
-def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
-    """A vector of zeros that starts at a cache line, so that a store of a whole line need not touch two.
+def aligned(vector: Array) -> Array:
+    """A copy that starts at a cache line, so that a store of a whole line need not touch two.
 
     NumPy starts its own arrays anywhere; on long vectors its loops then take up to twice as long.
     """
-    nbytes = size * np.dtype(dtype).itemsize
-    memory = np.zeros(nbytes + CACHE_LINE, np.uint8)
+    memory = np.empty(vector.nbytes + CACHE_LINE, np.uint8)
     address, _ = memory.__array_interface__["data"]
     start = -address % CACHE_LINE
-    return memory[start : start + nbytes].view(dtype)
+    copy: Array = memory[start : start + vector.nbytes].view(vector.dtype)
+    copy[...] = vector
+    return copy
 
 
 class Parameters(Mapping[str, Array]):
@@ -44,7 +45,7 @@ class Parameters(Mapping[str, Array]):
     def __init__(self, shapes: Shapes, dtype: DTypeLike = np.float64, vector: Array | None = None) -> None:
         self.shapes = dict(shapes)
         size = sum(math.prod(shape) for shape in self.shapes.values())
-        self._vector = aligned_zeros(size, dtype) if vector is None else vector
+        self._vector = aligned(np.zeros(size, dtype)) if vector is None else vector
         self._views: dict[str, Array] = {}
         start = 0
         for name, shape in self.shapes.items():

@@ -18,7 +18,7 @@ from npvae.evaluation import MeanTerms, mean_terms, progress, rows_of, sums
 from npvae.files import write_text
 from npvae.models import LossTerms, Model
 from npvae.optim import Adam, Optimizer, Schedule
-from npvae.parameters import aligned_zeros
+from npvae.parameters import aligned
 from npvae.types import Array, Generator, Rng
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def fit(
                 print(f"goes on after epoch {len(history)}", flush=True)
         else:
             save_checkpoint(checkpoint, model, optimizer, rng, history.rows, settings)
-    good, grad = model.params.vector.copy(), aligned_zeros(model.params.vector.size, model.dtype)
+    good, grad = aligned(model.params.vector), aligned(model.params.vector)
     epoch = len(history)
     try:
         for epoch in range(len(history) + 1, epochs + 1):

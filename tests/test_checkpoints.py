@@ -35,6 +35,19 @@ def test_training_in_two_parts_ends_with_the_same_bits_as_in_one(tmp_path, make)
     assert same_rows(history, resumed_history)
 
 
+def test_all_that_a_step_walks_through_starts_at_a_cache_line_and_does_so_again_when_resumed(tmp_path):
+    starts = []
+
+    class Watched(npvae.Adam):
+        def step(self, params, grad):
+            super().step(params, grad)
+            starts.extend(a.ctypes.data % 64 for a in (params, grad, self.scratch, *self.state.values()))
+
+    for epochs in (1, 2, 3):  # resumed twice: by chance alone a vector starts there one time in four
+        fit(tmp_path / "checkpoint.npz", epochs, optimizer=type("Adam", (Watched,), {})())
+    assert starts == [0] * 3 * 4 * 5  # epochs, steps, vectors
+
+
 def test_an_interrupted_epoch_is_trained_again_from_its_beginning(tmp_path):
     path = tmp_path / "checkpoint.npz"
     whole, history = fit()

@@ -34,13 +34,13 @@ class Problem:
 
 def npvae(problem):
     import npvae
-    from npvae.parameters import aligned_zeros
+    from npvae.parameters import aligned
 
     (_, _, D), L = problem.x.shape, problem.eps.shape[-1]
     model = npvae.VAE(D, L, problem.hidden_dims, activation=problem.activation)
     for name, values in problem.weights.items():
         model.params[name] = values
-    optimizer, grad = npvae.Adam(LR), aligned_zeros(model.params.vector.size, np.float32)
+    optimizer, grad = npvae.Adam(LR), aligned(model.params.vector)
 
     def step(i):
         loss, _ = model.loss_and_grad(problem.x[i], problem.eps[i], out=grad)

@@ -17,7 +17,7 @@ import numpy as np
 
 import npvae
 from npvae.data.pixels import to_float
-from npvae.parameters import aligned_zeros
+from npvae.parameters import aligned
 from npvae.training import minibatches
 
 ROUNDS = 5
@@ -66,7 +66,7 @@ def epoch():
     rng = np.random.default_rng(0)
     parts = {"gather the batch": 0.0, "binarize it": 0.0, "draw the noise": 0.0, "gradient": 0.0, "Adam": 0.0}
     model, adam = npvae.VAE(), npvae.Adam()
-    grad = aligned_zeros(model.params.vector.size, model.dtype)
+    grad = aligned(model.params.vector)
     for index in minibatches(len(images), 128, rng):
         marks = [time.perf_counter()]
         x = images[index]
