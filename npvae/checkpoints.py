@@ -22,7 +22,6 @@ from npvae.types import Array, Generator
 
 FORMAT = 2
 """Rises when what a checkpoint holds changes its meaning."""
-THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ def save_checkpoint(
     rng: Generator,
     rows: list[dict[str, float]],
     training: Mapping[str, Any],
+    threads: int,
 ) -> None:
     """Write the state after an epoch, whole or not at all. What stood at `path` becomes the previous checkpoint.
 
@@ -71,7 +71,7 @@ def save_checkpoint(
         "steps": optimizer.t,
         "rng": _rng_state(rng),
         "training": training,
-        "computer": computer(),
+        "computer": {**computer(), "threads": threads},
         "rows": rows,
     }
     arrays: dict[str, Any] = {
@@ -90,10 +90,17 @@ def load_checkpoint(
     rng: Generator,
     training: Mapping[str, Any],
     columns: Iterable[str],
-) -> list[dict[str, float]]:
-    """Put model, optimizer and rng into the state of a checkpoint; returns the rows of its history.
+) -> tuple[list[dict[str, float]], int]:
+    """Put model, optimizer and rng into the state of a checkpoint.
 
-    Warns where it was written with another NumPy or number of threads: results then differ in their last digits.
+    Warns where it was written with another NumPy or on another kind of processor: the last digits may then differ.
+
+    Returns
+    -------
+    rows : list of dict
+        Of its history.
+    threads : int
+        On which the matrix products ran: with others the last digits would differ.
 
     Raises
     ------
@@ -112,6 +119,7 @@ def load_checkpoint(
         rows = [{column: float(row[column]) for column in columns} for row in found.rows]
         beta = validation.finite_number("beta", found.model["beta"], above=0)
         steps = int(validation.finite_number("steps", found.steps, above=0))
+        threads = validation.positive_int("threads", found.computer.pop("threads"))
         type(rng.bit_generator)().state = found.rng  # a trial: the state may be nonsense
     except OtherTrainingError:
         raise
@@ -125,7 +133,7 @@ def load_checkpoint(
     rng.bit_generator.state = found.rng
     model.params.vector, model.beta = vectors.pop("params"), beta
     optimizer.t, optimizer.state = steps, {name: aligned(vector) for name, vector in vectors.items()}
-    return rows
+    return rows, threads
 
 
 class OtherTrainingError(ValueError):
@@ -147,16 +155,10 @@ def _parse(path: str | os.PathLike[str], arrays: dict[str, Array]) -> Checkpoint
 
 
 def computer() -> dict[str, Any]:
-    """What decides the last digits of a result: NumPy, the processor's kind, the threads of matrix products."""
+    """What decides the last digits of a result, besides the number of threads: NumPy and the processor's kind."""
     import platform
 
-    settings = [int(value) for name in THREAD_SETTINGS if (value := os.environ.get(name, "")).isdigit()]
-    threads = settings[0] if settings else _processors()
-    return {"numpy": np.__version__, "machine": platform.machine(), "threads": threads}
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"numpy": np.__version__, "machine": platform.machine()}
 
 
 def _check_same(

@@ -12,6 +12,7 @@ import npvae
 from npvae import commands
 from npvae.coursework.commands import add_parsers
 from npvae.recipes import RECIPES
+from npvae.threads import available_cores, limited_threads
 
 TRAIN_EXAMPLES = """\
 examples:
@@ -85,6 +86,11 @@ positive = _number(float, lambda value: 0 < value < math.inf, "a finite number a
 not_negative = _number(float, lambda value: 0 <= value < math.inf, "a finite number, 0 or more")
 
 
+def threads(text: str) -> int:
+    """A number of threads, or "auto" for as many as there are cores to use."""
+    return available_cores() if text == "auto" else int(whole(text))
+
+
 def std(text: str) -> float | str:
     """A finite float above 0, or "learned"."""
     return text if text == "learned" else float(positive(text))
@@ -143,6 +149,7 @@ def make_parser() -> Parser:
     add("--batch-size", type=whole, metavar="N", help="images a step (default: 128; 32 for digits)")
     add("--lr", type=positive, help="Adam's learning rate (default: 0.001)")
     add("--seed", type=seed, help="of weights, order, binarization and noise (default: 0)")
+    add_threads(train)
     add("--out", metavar="DIR", help="folder to make, new or empty (default: runs/<data>-<model>-<time>)")
     add("--resume", metavar="RUN", help="go on with a run that was stopped, as if it never had been")
     add("--previous", action="store_true", help="with --resume: go back to the checkpoint before the newest")
@@ -178,6 +185,7 @@ def make_parser() -> Parser:
         help="estimate log p(x) as well, with K importance samples an image: with 5000 as in the literature, MNIST "
         "takes a quarter of an hour or more",
     )
+    add_threads(evaluate, default=1)
 
     reproduce = subparsers.add_parser(
         "reproduce",
@@ -192,6 +200,7 @@ def make_parser() -> Parser:
         "--scale", type=positive, default=1.0, help="first share of the schedule; a larger one goes on"
     )
     reproduce.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
+    add_threads(reproduce, default=1)
     reproduce.add_argument("--out", metavar="DIR", help="folder (default: runs/<name>-seed-<seed>)")
 
     gradcheck = subparsers.add_parser(
@@ -206,13 +215,20 @@ def make_parser() -> Parser:
     return parser
 
 
+def add_threads(parser: argparse.ArgumentParser, **settings: Any) -> None:
+    """Let a command say how many threads its matrix products use."""
+    what = "of the matrix products, or auto: as many as there are cores to use (default: 1)"
+    parser.add_argument("--threads", type=threads, metavar="N", help=what, **settings)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
     os.environ.setdefault("MPLBACKEND", "agg")  # figures go to files: no screen is needed
     warnings.showwarning = lambda message, *_, **__: print(f"npvae: warning: {message}", file=sys.stderr)
     arguments = make_parser().parse_args(argv)
     try:
-        return int(arguments.run(arguments))
+        with limited_threads(getattr(arguments, "threads", 1)):
+            return int(arguments.run(arguments))
     except commands.UsageError as error:
         return _fail(str(error), 2)
     except BrokenPipeError:

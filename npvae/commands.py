@@ -17,6 +17,7 @@ from npvae.optim import Adam, linear_warmup
 from npvae.recipes import RECIPES
 from npvae.reproduce import reproduce as run_recipe
 from npvae.selfcheck import BAR, gradient_table
+from npvae.threads import count_of
 from npvae.training import TEST_SEED, DivergenceError, fit
 from npvae.types import Array
 
@@ -42,6 +43,7 @@ TRAIN_DEFAULTS: dict[str, Any] = {
     "batch_size": None,
     "lr": 1e-3,
     "seed": 0,
+    "threads": 1,
     "out": None,
 }
 SCHEDULES = {"digits": {"epochs": 100, "batch_size": 32}}
@@ -106,6 +108,8 @@ def _train(folder: Path, options: Namespace, dataset: Dataset, model: Model) -> 
     model.init_output(x_train)
     labels, test_labels = _labels_for(model, dataset)
     print(_introduction(dataset, binarization, model), flush=True)
+    if not (folder / runs.CHECKPOINT).exists():  # else fit says it, and goes on with the count of the checkpoint
+        print(f"run    seed {options.seed}, {count_of(options.threads)}", flush=True)
     failure = None
     try:
         history = fit(
@@ -121,6 +125,7 @@ def _train(folder: Path, options: Namespace, dataset: Dataset, model: Model) -> 
             beta_schedule=linear_warmup(options.beta, options.beta_warmup) if options.beta_warmup else None,
             rng=options.seed,
             checkpoint=folder / runs.CHECKPOINT,
+            threads=options.threads,
         )
     except DivergenceError as error:
         failure, history = error, error.history
@@ -131,7 +136,7 @@ def _train(folder: Path, options: Namespace, dataset: Dataset, model: Model) -> 
     for name, what in written.items():
         print(f"  {name:24s} {what}")
     print(f"\non {len(x_test)} test images{_words(binarization)}:")
-    print(evaluation.evaluate(model, x_test, test_labels, TEST_SEED))
+    print(evaluation.evaluate(model, x_test, test_labels, TEST_SEED, options.threads))
     if failure:
         raise failure
     return 0
@@ -184,9 +189,9 @@ def evaluate(options: Namespace) -> int:
     x_test = _held_out(dataset, binarization)
     _, labels = _labels_for(model, dataset)
     print(f"{options.folder} on {len(x_test)} test images{_words(binarization)}:")
-    print(evaluation.evaluate(model, x_test, labels, TEST_SEED))
+    print(evaluation.evaluate(model, x_test, labels, TEST_SEED, options.threads))
     if options.samples:
-        log_p = evaluation.log_likelihood(model, x_test, labels, options.samples, TEST_SEED)
+        log_p = evaluation.log_likelihood(model, x_test, labels, options.samples, TEST_SEED, threads=options.threads)
         error = np.std(log_p) / np.sqrt(len(log_p))
         print(f"log p {np.mean(log_p):10.3f} nats per image, +- {error:.2f}, {options.samples} importance samples")
     return 0
@@ -197,7 +202,7 @@ def reproduce(options: Namespace) -> int:
     if not 0 < options.scale <= 1:
         raise UsageError(f"--scale is {options.scale:g}, expected a number above 0, at most 1")
     folder = Path(options.out) if options.out else None
-    run_recipe(RECIPES[options.recipe], options.arms, options.scale, folder, options.seed)
+    run_recipe(RECIPES[options.recipe], options.arms, options.scale, folder, options.seed, options.threads)
     return 0
 
 

@@ -11,6 +11,7 @@ from npvae import validation
 from npvae.data.pixels import to_float
 from npvae.latent import log_mean_exp
 from npvae.models import VAE, AutoEncoder, LossTerms, Model
+from npvae.threads import limited_threads
 from npvae.types import Array, Rng
 
 BATCH = 500
@@ -54,7 +55,7 @@ class Evaluation:
         return "\n".join(lines)
 
 
-def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) -> Evaluation:
+def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0, threads: int = 1) -> Evaluation:
     r"""Mean loss terms over a data set, with z drawn from q(z given x), and the active units.
 
     Parameters
@@ -66,6 +67,8 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) 
         Only for a `ConditionalVAE`.
     rng : numpy.random.Generator, int or None
         Draws the noise. The default gives the same draws at every call.
+    threads : int
+        Of the matrix products, see `fit`.
 
     Returns
     -------
@@ -86,7 +89,9 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) 
     """
     x = validation.dataset("x", x, model.input_dim, model.likelihood.support)
     labels = model.check_labels(labels, len(x))
-    terms = mean_terms(model, x, labels, rng)
+    with limited_threads(threads):
+        terms = mean_terms(model, x, labels, rng)
+        active_units = int(np.sum(np.var(codes(model, x, labels), axis=0) > ACTIVE))
     elbo = -(terms.nll + terms.kl) if isinstance(model, VAE) else math.nan
     return Evaluation(
         loss=terms.loss,
@@ -94,7 +99,7 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) 
         kl=terms.kl,
         elbo=elbo,
         bits_per_pixel=-elbo / (model.input_dim * math.log(2)),
-        active_units=int(np.sum(np.var(codes(model, x, labels), axis=0) > ACTIVE)),
+        active_units=active_units,
         latent_dim=model.latent_dim,
         examples=len(x),
     )
@@ -133,7 +138,13 @@ def mean_terms(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0
 
 
 def log_likelihood(
-    model: Model, x: Array, labels: Array | None = None, n_samples: int = 5000, rng: Rng = 0, verbose: bool = True
+    model: Model,
+    x: Array,
+    labels: Array | None = None,
+    n_samples: int = 5000,
+    rng: Rng = 0,
+    verbose: bool = True,
+    threads: int = 1,
 ) -> Array:
     r"""Importance-weighted estimate of log p(x) of each image; its mean is a bound that tightens with n_samples.
 
@@ -150,6 +161,8 @@ def log_likelihood(
         Draws the noise.
     verbose : bool
         Show a progress bar, where there is a terminal.
+    threads : int
+        Of the matrix products, see `fit`.
 
     Returns
     -------
@@ -176,15 +189,16 @@ def log_likelihood(
     rng = np.random.default_rng(rng)
     log_p = np.empty(len(x))
     images = max(1, ROWS // k)
-    for part in progress(slices(len(x), images), "log-likelihood", verbose):
-        batch, y = to_float(x[part], model.dtype), rows_of(labels, part)
-        mu, logvar = model.encode(batch, y)
-        log_sum = np.full(len(batch), -np.inf)
-        for draws in slices(k, ROWS // images):
-            eps = rng.standard_normal((draws.stop - draws.start, *mu.shape), dtype=model.dtype.name)
-            log_w = model.log_weights(batch, mu, logvar, eps, y).astype(np.float64)
-            log_sum = np.logaddexp(log_sum, log_mean_exp(log_w)[0] + math.log(len(eps)))
-        log_p[part] = log_sum - math.log(k)
+    with limited_threads(threads):
+        for part in progress(slices(len(x), images), "log-likelihood", verbose):
+            batch, y = to_float(x[part], model.dtype), rows_of(labels, part)
+            mu, logvar = model.encode(batch, y)
+            log_sum = np.full(len(batch), -np.inf)
+            for draws in slices(k, ROWS // images):
+                eps = rng.standard_normal((draws.stop - draws.start, *mu.shape), dtype=model.dtype.name)
+                log_w = model.log_weights(batch, mu, logvar, eps, y).astype(np.float64)
+                log_sum = np.logaddexp(log_sum, log_mean_exp(log_w)[0] + math.log(len(eps)))
+            log_p[part] = log_sum - math.log(k)
     return log_p
 
 

@@ -13,6 +13,7 @@ from npvae.evaluation import evaluate, log_likelihood
 from npvae.files import write_text
 from npvae.models import Model
 from npvae.recipes import Arm, Recipe
+from npvae.threads import count_of
 from npvae.training import TEST_SEED, History, fit
 from npvae.types import Array
 
@@ -31,7 +32,9 @@ def make_model(arm: Arm, recipe: Recipe, x_train: Array, seed: int) -> Model:
     return model
 
 
-def run_arm(recipe: Recipe, arm: Arm, scale: float, folder: Path, seed: int, verbose: bool) -> tuple[Model, History]:
+def run_arm(
+    recipe: Recipe, arm: Arm, scale: float, folder: Path, seed: int, threads: int, verbose: bool
+) -> tuple[Model, History]:
     """Train one arm, from where an earlier run has stopped."""
     (x_train, _), (x_test, _) = load_mnist()
     model = make_model(arm, recipe, x_train, seed)
@@ -47,6 +50,7 @@ def run_arm(recipe: Recipe, arm: Arm, scale: float, folder: Path, seed: int, ver
         lr_schedule=arm.lr_schedule(),
         rng=seed,
         checkpoint=folder / f"{arm.name}.checkpoint.npz",
+        threads=threads,
         verbose=verbose,
     )
     model.save(folder / f"{arm.name}.npz")
@@ -54,11 +58,13 @@ def run_arm(recipe: Recipe, arm: Arm, scale: float, folder: Path, seed: int, ver
     return model, history
 
 
-def measure(recipe: Recipe, arm: Arm, model: Model, epochs: int, folder: Path, verbose: bool) -> dict[str, Any]:
+def measure(
+    recipe: Recipe, arm: Arm, model: Model, epochs: int, folder: Path, threads: int, verbose: bool
+) -> dict[str, Any]:
     """The published quantity on the whole test set, and what else a reader asks."""
     _, (x_test, _) = load_mnist()
     x = binarize(x_test, TEST_SEED) if recipe.binarize else x_test
-    result = evaluate(model, x, rng=TEST_SEED)
+    result = evaluate(model, x, rng=TEST_SEED, threads=threads)
     measured = {"test loss": result.loss, "active units": result.active_units}
     if recipe.measure != "nll":
         return measured
@@ -66,7 +72,7 @@ def measure(recipe: Recipe, arm: Arm, model: Model, epochs: int, folder: Path, v
     done: list[list[float]] = json.loads(path.read_text("utf-8")) if path.exists() else []
     for block in range(len(done), math.ceil(len(x) / BLOCK)):
         part = x[block * BLOCK : (block + 1) * BLOCK]
-        log_p = log_likelihood(model, part, n_samples=NLL_SAMPLES, rng=block, verbose=False)
+        log_p = log_likelihood(model, part, n_samples=NLL_SAMPLES, rng=block, verbose=False, threads=threads)
         done.append(log_p.tolist())
         write_text(path, json.dumps(done))
         if verbose:
@@ -81,6 +87,7 @@ def reproduce(
     scale: float = 1.0,
     folder: Path | None = None,
     seed: int = 0,
+    threads: int = 1,
     say: Callable[[str], Any] = print,
 ) -> dict[str, dict[str, Any]]:
     """Run a recipe, or some of its arms, and write results.json into its folder.
@@ -96,7 +103,7 @@ def reproduce(
     folder : Path, optional
         Where checkpoints and results stand; a run that finds its checkpoints there goes on from them.
         Default: runs/<recipe>-seed-<seed>.
-    seed : int
+    seed, threads : int
     say : callable
         Gets each line of the report.
 
@@ -115,7 +122,7 @@ def reproduce(
     known = {arm.name: arm for arm in recipe.arms}
     if unknown := set(arms or ()) - set(known):
         raise ValueError(f"{recipe.name} has no arm {', '.join(unknown)}, expected some of: {', '.join(known)}")
-    say(f"{recipe.name}: {recipe.source}")
+    say(f"{recipe.name}: {recipe.source}; seed {seed}, {count_of(threads)}")
     say("MNIST, " + ("pixels drawn as 0 or 1 anew in each epoch" if recipe.binarize else "grey levels"))
     if scale != 1:
         say(f"SHORTENED: the first {scale:g} of the published schedule; the numbers are not those of the full one")
@@ -123,11 +130,11 @@ def reproduce(
     for name in arms or known:
         arm = known[name]
         say(f"\n{name}: {arm.scaled_epochs(scale)} epochs, published {arm.epochs}")
-        model, history = run_arm(recipe, arm, scale, folder, seed, verbose=True)
+        model, history = run_arm(recipe, arm, scale, folder, seed, threads, verbose=True)
         if history.interrupted:
             say(f"stopped; the same command goes on from {folder}")
             break
-        results[name] = measure(recipe, arm, model, len(history), folder, verbose=True) | {
+        results[name] = measure(recipe, arm, model, len(history), folder, threads, verbose=True) | {
             "epochs": len(history),
             "training seconds": float(np.sum(history["seconds"])),
             "published": arm.published,

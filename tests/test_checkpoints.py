@@ -213,12 +213,21 @@ def test_crafted_vectors_are_refused(tmp_path, arrays):
         fit(path)
 
 
-def test_another_number_of_threads_is_told_and_the_same_is_not(tmp_path, monkeypatch):
+def test_another_numpy_is_told_and_the_same_is_not(tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.npz"
     fit(path, epochs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(path, epochs=2)
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "63")
-    with pytest.warns(UserWarning, match="'threads': 63.*last digits may differ"):
+    monkeypatch.setattr(np, "__version__", "9.9")
+    with pytest.warns(UserWarning, match="'numpy': '9.9'.*last digits may differ"):
         fit(path, epochs=3)
+
+
+@pytest.mark.parametrize("threads", [0, -1, "two", None, 1.5])
+def test_a_checkpoint_with_a_crafted_number_of_threads_is_refused(tmp_path, threads):
+    path = tmp_path / "checkpoint.npz"
+    fit(path, epochs=1)
+    rewrite(path, lambda header: header["computer"].update(threads=threads))
+    with pytest.raises(ValueError, match="damaged: threads is"):
+        fit(path)

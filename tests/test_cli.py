@@ -360,7 +360,7 @@ def test_a_resumed_run_ends_as_if_it_had_never_stopped(capsys):
     assert main([*QUICK, "--epochs", "1", "--out", "parts"]) == 0
     capsys.readouterr()
     assert main(["train", "--resume", "parts", "--epochs", "3"]) == 0
-    assert "goes on after epoch 1\nepoch 2/3" in capsys.readouterr().out
+    assert "resuming after epoch 1, on 1 thread\nepoch 2/3" in capsys.readouterr().out
     whole, parts = (npvae.load_model(f"{name}/model.npz").params.vector for name in ("whole", "parts"))
     np.testing.assert_array_equal(whole, parts)
     assert json.loads(Path("parts/config.json").read_text("utf-8"))["training"]["epochs"] == 3
@@ -373,7 +373,7 @@ def test_a_run_goes_back_to_its_previous_checkpoint_where_told_and_keeps_the_dam
     status, message = fails(capsys, "train", "--resume", "run")
     assert (status, "checkpoint.previous.npz: npvae train --resume RUN --previous" in message) == (1, True)
     assert main(["train", "--resume", "run", "--previous"]) == 0
-    assert "goes on after epoch 2" in capsys.readouterr().out
+    assert "resuming after epoch 2" in capsys.readouterr().out
     np.testing.assert_array_equal(npvae.load_model("run/model.npz").params.vector, trained)
     assert Path("run/checkpoint.damaged.npz").read_bytes() == b"damaged"
 

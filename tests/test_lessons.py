@@ -46,7 +46,7 @@ def test_nothing_else_is_left_out():
 
 def test_lesson_figures_have_80_dots_an_inch_and_lines_that_differ_in_style_as_in_colour():
     with plt.rc_context():
-        lessons.use_lesson_style()
+        lessons.start_lesson()
         assert plt.rcParams["figure.dpi"] == 80
         cycle = plt.rcParams["axes.prop_cycle"].by_key()
     assert len(set(cycle["color"])) == len(set(cycle["linestyle"])) == 4
