@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from npvae.files import write_text
+from npvae.internals.files import write_text
 
 HERE = Path(__file__).parent
 TIMEOUT = 900

@@ -1,18 +1,28 @@
-"""npvae: a variational autoencoder and every gradient of it, by hand, in NumPy."""
+"""npvae: a variational autoencoder and every gradient of it, by hand, in NumPy.
+
+The sections of the lecture notes, and where each stands:
+
+    Variational AutoEncoders: two outputs      VAE.encode                          npvae/models/vae.py
+    Why Log-Variance instead of Variance?      reparameterize, kl_divergence       npvae/latent.py
+    Reparameterization Trick                   reparameterize                      npvae/latent.py
+    Decoder: Bernoulli or Gaussian             Bernoulli, Gaussian                 npvae/likelihoods.py
+    Decoder: two sources of randomness         VAE.sample, VAE.draw_output         npvae/models/vae.py
+    Loss                                       VAE.forward and VAE.backward        npvae/models/vae.py
+    Reconstruction Loss                        bernoulli_nll, gaussian_nll         npvae/likelihoods.py
+    KL Divergence                              kl_divergence                       npvae/latent.py
+    See Also: autoencoders                     AutoEncoder                         npvae/models/autoencoder.py
+    See Also: conditional VAEs                 ConditionalVAE                      npvae/models/conditional.py
+
+Each function `f` has its gradient, `f_backward`, directly under it. What they stand on: layers.py, network.py,
+parameters.py. How they are trained and judged: optim.py, training.py, evaluation.py, gradcheck.py. Beyond the notes,
+the importance-weighted bound: models/importance.py.
+"""
 
 from npvae.data import binarize, binarize_threshold, load_digits, load_mnist, read_idx, to_float
 from npvae.evaluation import Evaluation, evaluate, log_likelihood
 from npvae.gradcheck import KinkError, gradient_error
-from npvae.latent import (
-    kl_divergence,
-    kl_divergence_backward,
-    log_mean_exp,
-    log_mean_exp_backward,
-    log_prior_ratio,
-    log_prior_ratio_backward,
-    reparameterize,
-    reparameterize_backward,
-)
+from npvae.history import History
+from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
 from npvae.layers import (
     dense,
     dense_backward,
@@ -24,22 +34,39 @@ from npvae.layers import (
     tanh_backward,
 )
 from npvae.likelihoods import (
+    LIKELIHOODS,
     Bernoulli,
     Gaussian,
+    Likelihood,
     bernoulli_nll,
     bernoulli_nll_backward,
     gaussian_nll,
     gaussian_nll_backward,
 )
-from npvae.models import VAE, AutoEncoder, ConditionalVAE, ImportanceWeightedVAE, LossTerms, load_model
+from npvae.models import (
+    MODELS,
+    VAE,
+    AutoEncoder,
+    ConditionalVAE,
+    ImportanceWeightedVAE,
+    LossTerms,
+    Model,
+    load_model,
+)
+from npvae.models.importance import log_mean_exp, log_mean_exp_backward, log_prior_ratio, log_prior_ratio_backward
+from npvae.network import ACTIVATIONS, Activation
 from npvae.optim import SGD, Adagrad, Adam, cosine_decay, linear_warmup
-from npvae.training import DivergenceError, History, fit
+from npvae.training import DivergenceError, fit, train_epoch
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ACTIVATIONS",
+    "LIKELIHOODS",
+    "MODELS",
     "SGD",
     "VAE",
+    "Activation",
     "Adagrad",
     "Adam",
     "AutoEncoder",
@@ -51,7 +78,9 @@ __all__ = [
     "History",
     "ImportanceWeightedVAE",
     "KinkError",
+    "Likelihood",
     "LossTerms",
+    "Model",
     "bernoulli_nll",
     "bernoulli_nll_backward",
     "binarize",
@@ -85,4 +114,5 @@ __all__ = [
     "tanh",
     "tanh_backward",
     "to_float",
+    "train_epoch",
 ]

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from npvae import validation
-from npvae.files import read_arrays, write_atomically
+from npvae.internals import validation
+from npvae.internals.files import read_arrays, write_atomically
+from npvae.internals.memory import aligned
+from npvae.internals.types import Array, Generator
 from npvae.models import Model
 from npvae.optim import Optimizer
-from npvae.parameters import aligned
-from npvae.types import Array, Generator
 
 FORMAT = 2
 """Rises when what a checkpoint holds changes its meaning."""

@@ -1,18 +1,22 @@
-"""How good a model is: its loss and its bound on held-out data, and how much of its latent space it uses."""
+"""How good a model is: its loss and its bound on held-out data, and how much of its latent space it uses.
+
+Tests: tests/mathematics/test_evaluation.py and test_anchors.py.
+"""
 
 import math
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from npvae import validation
 from npvae.data.pixels import to_float
-from npvae.latent import log_mean_exp
-from npvae.models import VAE, AutoEncoder, LossTerms, Model
-from npvae.threads import limited_threads
-from npvae.types import Array, Rng
+from npvae.internals import validation
+from npvae.internals.progress import progress
+from npvae.internals.threads import limited_threads
+from npvae.internals.types import Array, Rng
+from npvae.latent import reparameterize
+from npvae.models import LossTerms, Model
+from npvae.models.importance import log_mean_exp, log_prior_ratio
 
 BATCH = 500
 ROWS = 1000
@@ -27,7 +31,7 @@ class Evaluation:
     loss: float
     """nll + beta * kl, nats per image."""
     nll: float
-    """Reconstruction term, one draw of z an image, nats per image."""
+    """Reconstruction term, one draw of z per image, nats per image."""
     kl: float
     """KL term, nats per image."""
     elbo: float
@@ -60,7 +64,7 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0, 
 
     Parameters
     ----------
-    model : VAE, ConditionalVAE, ImportanceWeightedVAE or AutoEncoder
+    model : Model
     x : (N, D) ndarray
         uint8 grey levels, divided by 255 here, or floats. Binarize first where the model was trained so.
     labels : (N,) ndarray of int
@@ -92,7 +96,7 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0, 
     with limited_threads(threads):
         terms = mean_terms(model, x, labels, rng)
         active_units = int(np.sum(np.var(codes(model, x, labels), axis=0) > ACTIVE))
-    elbo = -(terms.nll + terms.kl) if isinstance(model, VAE) else math.nan
+    elbo = -(terms.nll + terms.kl) if model.has_prior else math.nan
     return Evaluation(
         loss=terms.loss,
         nll=terms.nll,
@@ -107,14 +111,8 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0, 
 
 def codes(model: Model, x: Array, labels: Array | None = None) -> Array:
     """Mean of q(z given x), or an autoencoder's code, of every image: (N, L)."""
-    means = []
-    for part in slices(len(x), BATCH):
-        batch = to_float(x[part], model.dtype)
-        if isinstance(model, VAE):
-            means.append(model.encode(batch, rows_of(labels, part))[0])
-        elif isinstance(model, AutoEncoder):
-            means.append(model.encode(batch))
-    return np.concatenate(means)
+    parts = slices(len(x), BATCH)
+    return np.concatenate([model.codes(to_float(x[part], model.dtype), rows_of(labels, part)) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ class MeanTerms:
 
 def mean_terms(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) -> MeanTerms:
     """Mean loss, nll and kl over a data set, z drawn from q(z given x); arguments as in `evaluate`."""
-    rng = np.random.default_rng(rng)
+    rng = validation.generator("rng", rng)
     total = np.zeros(3)
     for part in slices(len(x), BATCH):
         batch = to_float(x[part], model.dtype)
@@ -137,8 +135,18 @@ def mean_terms(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0
     return MeanTerms(*(total / len(x)).tolist())
 
 
+def log_weights(model: Any, x: Array, mu: Array, logvar: Array, eps: Array, labels: Array | None = None) -> Array:
+    """Importance weights log p(x, z) - log q(z given x) of z = mu + sigma eps: eps (k, N, L) gives (k, N)."""
+    k, N, L = eps.shape
+    z, _ = reparameterize(mu, logvar, eps)
+    output = model.decoder_output(z.reshape(k * N, L), None if labels is None else np.tile(labels, k))
+    nll, _ = model.likelihood.nll(x, output.reshape(k, N, -1), model.params)
+    log_ratio, _ = log_prior_ratio(z, logvar, eps)
+    return log_ratio - nll
+
+
 def log_likelihood(
-    model: Model,
+    model: Any,
     x: Array,
     labels: Array | None = None,
     n_samples: int = 5000,
@@ -146,7 +154,7 @@ def log_likelihood(
     verbose: bool = True,
     threads: int = 1,
 ) -> Array:
-    r"""Importance-weighted estimate of log p(x) of each image; its mean is a bound that tightens with n_samples.
+    r"""Importance-weighted estimate of log p(x) of each image; in expectation a bound that rises with n_samples.
 
     Parameters
     ----------
@@ -181,12 +189,12 @@ def log_likelihood(
 
     with the largest term taken out of the sum. Burda, Grosse and Salakhutdinov (2016), eq. 8.
     """
-    if not isinstance(model, VAE):
+    if not model.has_prior:
         raise ValueError(f"{type(model).__name__} has no log-likelihood: it defines no distribution of x; use a VAE")
     x = validation.dataset("x", x, model.input_dim, model.likelihood.support)
     labels = model.check_labels(labels, len(x))
     k = validation.positive_int("n_samples", n_samples)
-    rng = np.random.default_rng(rng)
+    rng = validation.generator("rng", rng)
     log_p = np.empty(len(x))
     images = max(1, ROWS // k)
     with limited_threads(threads):
@@ -196,7 +204,7 @@ def log_likelihood(
             log_sum = np.full(len(batch), -np.inf)
             for draws in slices(k, ROWS // images):
                 eps = rng.standard_normal((draws.stop - draws.start, *mu.shape), dtype=model.dtype.name)
-                log_w = model.log_weights(batch, mu, logvar, eps, y).astype(np.float64)
+                log_w = log_weights(model, batch, mu, logvar, eps, y).astype(np.float64)
                 log_sum = np.logaddexp(log_sum, log_mean_exp(log_w)[0] + math.log(len(eps)))
             log_p[part] = log_sum - math.log(k)
     return log_p
@@ -215,12 +223,3 @@ def rows_of(labels: Array | None, part: slice | Array) -> Array | None:
 def slices(n: int, size: int) -> list[slice]:
     """Cover n rows with slices of at most the given size."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
-
-
-def progress(steps: Any, what: str, verbose: bool, total: int | None = None) -> Any:
-    """The steps behind a progress bar, where one is wanted and there is a terminal to show it."""
-    if not (verbose and sys.stderr.isatty()):
-        return steps
-    from tqdm import tqdm
-
-    return tqdm(steps, what, total, leave=False)

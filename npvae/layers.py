@@ -1,14 +1,17 @@
 """A dense layer and three activations, each with its vector-Jacobian product directly under it.
 
-Every function returns its output and a cache: exactly what its backward needs, and nothing else.
-Every backward takes the gradient of the loss by the output and returns the gradient by the inputs.
+Everywhere in this package `f(...)` returns its output and a cache, which is exactly what its gradient needs, and
+`f_backward(dout, cache)` takes the gradient of the loss with respect to that output (same shape) and returns the
+gradients with respect to f's arguments, in their order. `dv` is the gradient of the loss with respect to `v`.
+
+Values, gradients and their tests: tests/mathematics/test_layers.py and test_pairs.py.
 """
 
 from typing import Any
 
 import numpy as np
 
-from npvae.types import Array
+from npvae.internals.types import Array
 
 
 def dense(x: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -17,7 +20,7 @@ def dense(x: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
     Parameters
     ----------
     x : (N, I) ndarray
-        One example a row.
+        One example per row.
     W : (I, O) ndarray
         Weights.
     b : (O,) ndarray
@@ -26,8 +29,6 @@ def dense(x: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
     Returns
     -------
     y : (N, O) ndarray
-    cache : tuple
-        x, for the gradient by W, and W, for the gradient by x.
 
     Notes
     -----
@@ -39,31 +40,12 @@ def dense(x: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
 def dense_backward(
     dy: Array, cache: tuple[Array, Array], out: tuple[Array, Array] | None = None, need_dx: bool = True
 ) -> tuple[Any, Array, Array]:
-    r"""Gradients of `dense`.
+    r"""Give dx (N, I), dW (I, O) and db (O,); all rows share W and b, so their gradients are sums over the rows.
 
-    Parameters
-    ----------
-    dy : (N, O) ndarray
-        Gradient of the loss by y.
-    cache : tuple
-        From `dense`.
-    out : ((I, O) ndarray, (O,) ndarray), optional
-        Buffers that dW and db are written into.
-    need_dx : bool
-        False spares the first layer a product: nobody asks for the gradient by the data.
+    `out`, a pair of buffers, receives dW and db; without `need_dx`, dx is None: the data needs no gradient.
 
-    Returns
-    -------
-    dx : (N, I) ndarray, or None where it was not needed
-    dW : (I, O) ndarray
-    db : (O,) ndarray
-        W and b serve all N rows, so their gradients are sums over the rows.
-
-    Notes
-    -----
-    From :math:`y_{no} = \sum_i x_{ni} W_{io} + b_o`,
-
-    .. math:: dx = dy\, W^T, \qquad dW = x^T dy, \qquad db = \sum_n dy_n
+    .. math:: y_{no} = \sum_i x_{ni} W_{io} + b_o \quad\Rightarrow\quad
+        dx = dy\, W^T, \qquad dW = x^T dy, \qquad db = \sum_n dy_n
     """
     x, W = cache
     dW_out, db_out = out or (None, None)
@@ -74,20 +56,8 @@ def dense_backward(
 
 
 def relu(a: Array) -> tuple[Array, Array]:
-    r"""Rectified linear unit, entry by entry.
+    r"""Rectified linear unit of an array of any shape, entry by entry.
 
-    Parameters
-    ----------
-    a : ndarray, any shape
-
-    Returns
-    -------
-    h : ndarray, shape of a
-    cache : ndarray
-        h itself: it is positive exactly where a is.
-
-    Notes
-    -----
     .. math:: h = \max(a, 0)
     """
     h = np.maximum(a, 0)
@@ -95,55 +65,20 @@ def relu(a: Array) -> tuple[Array, Array]:
 
 
 def relu_backward(dh: Array, cache: Array) -> Array:
-    r"""Gradient of `relu`: passes where a > 0, stops elsewhere. At the kink a = 0 it is 0 by convention.
-
-    Parameters
-    ----------
-    dh : ndarray, shape of a
-    cache : ndarray
-        From `relu`.
-
-    Returns
-    -------
-    da : ndarray, shape of a
-    """
+    r"""Give da: dh where a > 0, which is where h > 0, and 0 elsewhere; at the kink a = 0 it is 0 by convention."""
     h = cache
     return dh * (h > 0)
 
 
 def tanh(a: Array) -> tuple[Array, Array]:
-    """Hyperbolic tangent, entry by entry.
-
-    Parameters
-    ----------
-    a : ndarray, any shape
-
-    Returns
-    -------
-    h : ndarray, shape of a
-        In [-1, 1].
-    cache : ndarray
-        h itself: the derivative is a function of the output.
-    """
+    """Hyperbolic tangent of an array of any shape, entry by entry; in [-1, 1]."""
     h = np.tanh(a)
     return h, h
 
 
 def tanh_backward(dh: Array, cache: Array) -> Array:
-    r"""Gradient of `tanh`.
+    r"""Give da; the derivative is a function of the output.
 
-    Parameters
-    ----------
-    dh : ndarray, shape of a
-    cache : ndarray
-        From `tanh`.
-
-    Returns
-    -------
-    da : ndarray, shape of a
-
-    Notes
-    -----
     .. math:: \tanh'(a) = 1 - \tanh^2(a) = 1 - h^2
     """
     h = cache
@@ -151,24 +86,11 @@ def tanh_backward(dh: Array, cache: Array) -> Array:
 
 
 def sigmoid(a: Array) -> tuple[Array, Array]:
-    r"""Logistic function, entry by entry.
+    r"""Logistic function of an array of any shape, entry by entry; in [0, 1].
 
-    Parameters
-    ----------
-    a : ndarray, any shape
-
-    Returns
-    -------
-    h : ndarray, shape of a
-        In [0, 1].
-    cache : ndarray
-        h itself: the derivative is a function of the output.
-
-    Notes
-    -----
     .. math:: h = \frac{1}{1 + e^{-a}} = \frac{e^a}{e^a + 1}
 
-    The left form overflows for large negative a, the right one for large positive a. Both are
+    The left form overflows for large negative a, the right one for large positive a. Both equal
     :math:`e^{\min(a, 0)} / (1 + e^{-|a|})`, where no exponent is ever positive.
     """
     h = np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))
@@ -176,20 +98,8 @@ def sigmoid(a: Array) -> tuple[Array, Array]:
 
 
 def sigmoid_backward(dh: Array, cache: Array) -> Array:
-    r"""Gradient of `sigmoid`.
+    r"""Give da; the derivative is a function of the output.
 
-    Parameters
-    ----------
-    dh : ndarray, shape of a
-    cache : ndarray
-        From `sigmoid`.
-
-    Returns
-    -------
-    da : ndarray, shape of a
-
-    Notes
-    -----
     .. math:: \frac{dh}{da} = \frac{e^{-a}}{(1 + e^{-a})^2} = h (1 - h)
     """
     h = cache

@@ -1,19 +1,22 @@
 """The decoder's distribution over x: Bernoulli pixels or Gaussian ones, each loss with its gradient.
 
-First the mathematics, in pairs; then two small classes that tell a model which pair to use, what the
-likelihood learns and how it starts, and how to turn the decoder's output into a mean or a draw.
+First the mathematics, in pairs; then a small class for each distribution, which tells a model which pair to use, what
+the likelihood itself learns and how it starts, and how to turn the decoder's output into a mean or a draw.
+
+Values, gradients and their tests: tests/mathematics/test_likelihoods.py and test_pairs.py.
 """
 
 import math
 import numbers
 import sys
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
+from npvae.internals.registry import Registry
+from npvae.internals.types import Array, Generator
 from npvae.layers import sigmoid
-from npvae.types import Array, Generator
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -32,44 +35,26 @@ def bernoulli_nll(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array, A
     -------
     nll : (N,) ndarray
         In nats, summed over the pixels.
-    cache : tuple
-        x, logits and their softplus: log x_hat is the difference of the last two.
 
     Notes
     -----
     With :math:`\hat x = \mathrm{sigmoid}(a)`, :math:`\log \hat x = a - \mathrm{softplus}(a)` and
     :math:`\log (1 - \hat x) = -\mathrm{softplus}(a)`, so that
 
-    .. math::
-        -\sum_i \left[ x_i \log \hat x_i + (1 - x_i) \log (1 - \hat x_i) \right]
-            = \sum_i \left[ \mathrm{softplus}(a_i) - x_i a_i \right]
+    .. math:: -\sum_i \left[ x_i \log \hat x_i + (1 - x_i) \log (1 - \hat x_i) \right]
+        = \sum_i \left[ \mathrm{softplus}(a_i) - x_i a_i \right]
 
-    and :math:`\mathrm{softplus}(a) = \log(1 + e^a) = \max(a, 0) + \log(1 + e^{-|a|})` never overflows and
-    never takes the logarithm of a rounded zero. Lecture notes, "Reconstruction Loss"; Kingma and Welling
-    (2014), eq. 11.
+    and :math:`\mathrm{softplus}(a) = \log(1 + e^a) = \max(a, 0) + \log(1 + e^{-|a|})` never overflows and never takes
+    the logarithm of a rounded zero. Lecture notes, "Reconstruction Loss"; Kingma and Welling (2014), eq. 11.
     """
     softplus = np.maximum(logits, 0) + np.log(1 + np.exp(-np.abs(logits)))
     return np.sum(softplus - x * logits, axis=-1), (x, logits, softplus)
 
 
 def bernoulli_nll_backward(dnll: Array, cache: tuple[Array, Array, Array]) -> Array:
-    r"""Gradient of `bernoulli_nll` by the logits.
+    r"""Give dlogits (N, D).
 
-    Parameters
-    ----------
-    dnll : (N,) ndarray
-        Gradient of the loss by each example's nll.
-    cache : tuple
-        From `bernoulli_nll`.
-
-    Returns
-    -------
-    dlogits : (N, D) ndarray
-
-    Notes
-    -----
-    .. math::
-        \frac{d}{da} \left[ \mathrm{softplus}(a) - x a \right] = \mathrm{sigmoid}(a) - x = \hat x - x,
+    .. math:: \frac{d}{da} \left[ \mathrm{softplus}(a) - x a \right] = \mathrm{sigmoid}(a) - x = \hat x - x,
         \qquad \hat x = e^{\log \hat x} = e^{a - \mathrm{softplus}(a)}
     """
     x, logits, softplus = cache
@@ -82,10 +67,8 @@ def gaussian_nll(x: Array, mean: Array, logvar: Any) -> tuple[Array, tuple[Array
 
     Parameters
     ----------
-    x : (N, D) ndarray
-        Pixels.
-    mean : (N, D) ndarray
-        Decoder output.
+    x, mean : (N, D) ndarray
+        Pixels, and the decoder's output.
     logvar : float or ndarray of shape (), (D,) or (N, D)
         Log-variance of the pixels.
 
@@ -93,13 +76,10 @@ def gaussian_nll(x: Array, mean: Array, logvar: Any) -> tuple[Array, tuple[Array
     -------
     nll : (N,) ndarray
         In nats, summed over the pixels. A density may exceed 1, so this may be negative.
-    cache : tuple
-        The residual x - mean, and the precision 1 / sigma^2.
 
     Notes
     -----
-    .. math::
-        \tfrac12 \sum_i \left[ \log 2\pi + \log \sigma_i^2 + \frac{(x_i - m_i)^2}{\sigma_i^2} \right]
+    .. math:: \tfrac12 \sum_i \left[ \log 2\pi + \log \sigma_i^2 + \frac{(x_i - m_i)^2}{\sigma_i^2} \right]
 
     Lecture notes, "Decoder"; Kingma and Welling (2014), eq. 12.
     """
@@ -111,25 +91,9 @@ def gaussian_nll(x: Array, mean: Array, logvar: Any) -> tuple[Array, tuple[Array
 
 
 def gaussian_nll_backward(dnll: Array, cache: tuple[Array, Array]) -> tuple[Array, Array]:
-    r"""Gradients of `gaussian_nll` by the mean and the log-variance.
+    r"""Give dmean (N, D) and dlogvar, which has logvar's shape: summed over whatever logvar was broadcast over.
 
-    Parameters
-    ----------
-    dnll : (N,) ndarray
-        Gradient of the loss by each example's nll.
-    cache : tuple
-        From `gaussian_nll`.
-
-    Returns
-    -------
-    dmean : (N, D) ndarray
-    dlogvar : ndarray, shape of logvar
-        Summed over whatever logvar was broadcast over.
-
-    Notes
-    -----
-    .. math::
-        \frac{\partial}{\partial m} = -\frac{x - m}{\sigma^2}, \qquad
+    .. math:: \frac{\partial}{\partial m} = -\frac{x - m}{\sigma^2}, \qquad
         \frac{\partial}{\partial \log \sigma^2} = \tfrac12 \left( 1 - \frac{(x - m)^2}{\sigma^2} \right)
     """
     residual, precision = cache
@@ -147,64 +111,94 @@ def _sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
     return np.reshape(summed, shape)
 
 
-class Likelihood(Protocol):
-    """What a model asks of the decoder's distribution."""
+class Likelihood:
+    """A distribution of x given the decoder's output. A subclass needs `name`, `pair` and `sample`.
 
-    support: tuple[float, float]
+    Defining one enters it into `LIKELIHOODS`, so that a model can be given its name, saved and loaded. What stands
+    here suits a likelihood of any real x whose output is its mean, and which learns nothing itself.
+    """
+
+    name: ClassVar[str]
+    pair: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
+    """The loss as a function of x and the output, (N,) nats, and its backward."""
+    support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    """Interval in which x lies."""
+    checked_with: ClassVar[dict[str, Any]] = {}
+    """Settings that the gradient table checks a whole model with."""
+    param_shapes: Mapping[str, tuple[int, ...]] = {}
+    """Names and shapes of what the likelihood itself learns."""
+
+    def __init_subclass__(cls) -> None:
+        LIKELIHOODS[cls.name] = cls
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.config.items() if name != "name")
+        return f"{type(self).__name__}({settings})"
 
     @property
     def config(self) -> dict[str, Any]:
         """The name and the settings, as `make_likelihood` takes them."""
+        return {"name": self.name}
 
-    @property
-    def param_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of what the likelihood itself learns."""
+    @staticmethod
+    def draw(rng: Generator, x: Array) -> dict[str, tuple[Array, ...]]:
+        """Arguments for `pair` beside x, (N, D), at which its gradient is checked; several kinds by their names."""
+        return {"": (rng.standard_normal(x.shape),)}
 
     def nll(self, x: Array, output: Array, params: Mapping[str, Array]) -> tuple[Array, Any]:
-        """Negative log-likelihood of each example, (N,) nats."""
+        """Negative log-likelihood of each example, (N,) nats, and the cache for `nll_backward`."""
+        forward, _ = self.pair
+        nll, cache = forward(x, output)
+        return nll, cache
 
-    def nll_backward(self, dnll: Array, cache: Any, grads: Mapping[str, Array]) -> Array:
-        """Gradient by the decoder's output; gradients of learned parameters are written into grads."""
+    def nll_backward(self, dnll: Array, cache: Any, grads: Mapping[str, Array]) -> Any:
+        """Gradient with respect to the output; those of learned parameters are written into grads."""
+        _, backward = self.pair
+        return backward(dnll, cache)
 
     def mean(self, output: Array) -> Array:
         """E[x given z], shape of output."""
+        return output
 
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
         """Set the output's bias, and what the likelihood learns, to fit x (N, D) without any z."""
+        params["output.b"][...] = np.mean(x, axis=0)
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
         """A draw of x, shape of output."""
+        raise NotImplementedError
 
 
-class Bernoulli:
+LIKELIHOODS: Registry[type[Likelihood]] = Registry("likelihoods")
+"""Every likelihood by its name."""
+
+
+class Bernoulli(Likelihood):
     """Each pixel is 1 with probability sigmoid(logit): for binary data.
 
     The decoder's output is the logits; the mean of p(x given z) is their sigmoid.
     """
 
+    name = "bernoulli"
+    pair = bernoulli_nll, bernoulli_nll_backward
     support = (0.0, 1.0)
-    config: dict[str, Any] = {"name": "bernoulli"}  # noqa: RUF012
-    param_shapes: dict[str, tuple[int, ...]] = {}  # noqa: RUF012
-
-    def nll(self, x: Array, output: Array, params: Mapping[str, Array]) -> tuple[Array, Any]:
-        return bernoulli_nll(x, output)
-
-    def nll_backward(self, dnll: Array, cache: Any, grads: Mapping[str, Array]) -> Array:
-        return bernoulli_nll_backward(dnll, cache)
 
     def mean(self, output: Array) -> Array:
+        """Probability of each pixel."""
         return sigmoid(output)[0]
 
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
+        """Set the bias to the logit of the mean image."""
         mean = np.clip(np.mean(x, axis=0), 1e-3, 1 - 1e-3)  # always black would ask for an infinite logit
         params["output.b"][...] = np.log(mean / (1 - mean))
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
+        """Zeros and ones."""
         draw = rng.random(output.shape, dtype=output.dtype) < self.mean(output)
         return draw.astype(output.dtype)
 
 
-class Gaussian:
+class Gaussian(Likelihood):
     """Each pixel is Gaussian around the decoder's output: for continuous data.
 
     Parameters
@@ -214,60 +208,73 @@ class Gaussian:
         `output.logvar`, which starts at std = 1 (or where `Model.init_output` puts it).
     """
 
-    support = (-math.inf, math.inf)
+    name = "gaussian"
+    pair = gaussian_nll, gaussian_nll_backward
+    checked_with: ClassVar[dict[str, Any]] = {"std": "learned"}
 
     def __init__(self, std: float | str = 1.0) -> None:
-        learned = std == "learned"
+        learned = isinstance(std, str) and std == "learned"
         if not learned and not (isinstance(std, numbers.Real) and 0 < std <= sys.float_info.max):
             raise ValueError(f'std is {std!r}, expected a positive number or "learned"')
         self.std = "learned" if learned else float(std)
-        self.param_shapes: dict[str, tuple[int, ...]] = {"output.logvar": ()} if learned else {}
+        self.param_shapes = {"output.logvar": ()} if learned else {}
 
     @property
     def config(self) -> dict[str, Any]:
-        return {"name": "gaussian", "std": self.std}
+        """The name and the standard deviation."""
+        return {"name": self.name, "std": self.std}
 
-    def _logvar(self, params: Mapping[str, Array]) -> Any:
-        return params["output.logvar"] if self.std == "learned" else 2 * math.log(self.std)  # type: ignore[arg-type]
+    @staticmethod
+    def draw(rng: Generator, x: Array) -> dict[str, tuple[Array, ...]]:
+        """A mean, and a log-variance for each entry, for each pixel, for all."""
+        shapes = {"logvar (N, D)": x.shape, "logvar (D,)": x.shape[1:], "logvar ()": ()}
+        return {name: (rng.standard_normal(x.shape), rng.standard_normal(shape)) for name, shape in shapes.items()}
+
+    def logvar(self, params: Mapping[str, Array]) -> Any:
+        """Log-variance of every pixel: a parameter, or a constant."""
+        return params["output.logvar"] if self.std == "learned" else 2 * math.log(float(self.std))
 
     def nll(self, x: Array, output: Array, params: Mapping[str, Array]) -> tuple[Array, Any]:
-        return gaussian_nll(x, output, self._logvar(params))
+        """Negative log-density of each example, (N,) nats."""
+        return gaussian_nll(x, output, self.logvar(params))
 
     def nll_backward(self, dnll: Array, cache: Any, grads: Mapping[str, Array]) -> Array:
+        """Gradient with respect to the mean; that of a learned log-variance is written into grads."""
         dmean, dlogvar = gaussian_nll_backward(dnll, cache)
         if self.std == "learned":
             grads["output.logvar"][...] = dlogvar
         return dmean
 
-    def mean(self, output: Array) -> Array:
-        return output
-
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
+        """Set the bias to the mean image, and a learned variance to the spread around it."""
         params["output.b"][...] = np.mean(x, axis=0)
         if self.std == "learned":
             params["output.logvar"][...] = np.log(np.mean(np.var(x, axis=0)) + 1e-6)
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
+        """The mean, and noise."""
         noise = rng.standard_normal(output.shape, dtype=output.dtype)
-        sigma = math.exp(0.5 * self._logvar(params))
+        sigma = math.exp(0.5 * self.logvar(params))
         return output + sigma * noise
 
 
-def make_likelihood(likelihood: "str | Mapping[str, Any] | Likelihood") -> Likelihood:
-    """The likelihood a name, a saved configuration or an instance stands for.
+LIKELIHOODS.close()
+
+
+def make_likelihood(likelihood: str | Mapping[str, Any] | Likelihood) -> Likelihood:
+    """The likelihood that a name, a saved configuration or an instance stands for.
 
     Raises
     ------
     ValueError
-        For a name that is not "bernoulli" or "gaussian".
+        For a name that is not in `LIKELIHOODS`, or anything else.
     """
-    kinds = {"bernoulli": Bernoulli, "gaussian": Gaussian}
-    if isinstance(likelihood, str):
-        likelihood = {"name": likelihood}
-    if not isinstance(likelihood, Mapping):
+    if isinstance(likelihood, Likelihood):
         return likelihood
-    settings = dict(likelihood)
-    name = settings.pop("name", None)
-    if name not in kinds:
-        raise ValueError(f'likelihood is {name!r}, expected "bernoulli" or "gaussian", or an instance')
-    return kinds[name](**settings)
+    settings = {"name": likelihood} if isinstance(likelihood, str) else likelihood
+    name = settings.get("name") if isinstance(settings, Mapping) else None
+    if not isinstance(name, str) or name not in LIKELIHOODS:
+        known = ", ".join(f'"{name}"' for name in LIKELIHOODS)
+        example = likelihood.__name__ if isinstance(likelihood, type) else "Gaussian"
+        raise ValueError(f"likelihood is {likelihood!r}, expected {known}, or an instance: write npvae.{example}()")
+    return LIKELIHOODS[name](**{key: value for key, value in settings.items() if key != "name"})

@@ -1,13 +1,42 @@
-"""A multilayer perceptron: dense layer, activation, and again; backward is the same in reverse."""
+"""A multilayer perceptron: dense layer, activation, and again; backward is the same in reverse.
 
-from typing import Any
+Its gradients are tested in tests/mathematics/test_network.py.
+"""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from npvae.internals.registry import Registry
+from npvae.internals.types import Array, Generator
 from npvae.layers import dense, dense_backward, relu, relu_backward, tanh, tanh_backward
 from npvae.parameters import Parameters, dense_shapes, glorot_uniform, he_normal
-from npvae.types import Array
 
-ACTIVATIONS = {"relu": (relu, relu_backward), "tanh": (tanh, tanh_backward)}
-INITIALIZERS = {"relu": he_normal, "tanh": glorot_uniform}
+
+def draw_normal(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """Standard normal numbers."""
+    return rng.standard_normal(shape)
+
+
+class Activation(NamedTuple):
+    """A function of the hidden layers, and what has to be known of it."""
+
+    forward: Callable[[Array], tuple[Array, Any]]
+    backward: Callable[[Array, Any], Array]
+    initializer: Callable[[tuple[int, int], Generator], Array]
+    """Draws the weights of the dense layer before it."""
+    biases: tuple[float, float] = (-0.4, 0.4)
+    """Between which biases are drawn where a model's gradients are checked: neither saturated nor switched off."""
+    draw: Callable[[Generator, tuple[int, ...]], Array] = draw_normal
+    """Draws the argument at which its own gradient is checked."""
+    branch: Callable[[Any], Array] | None = None
+    """Takes the cache; where it changes there is a kink, over which a finite difference says nothing."""
+
+
+ACTIVATIONS: Registry[Activation] = Registry("activations")
+"""Every activation of the hidden layers by its name."""
+ACTIVATIONS["relu"] = Activation(relu, relu_backward, he_normal, biases=(0.0, 1.0), branch=lambda h: h > 0)
+ACTIVATIONS["tanh"] = Activation(tanh, tanh_backward, glorot_uniform)
+ACTIVATIONS.close()
 
 
 class MLP:
@@ -19,7 +48,8 @@ class MLP:
         Layer i has the parameters `name.i.W` and `name.i.b`.
     sizes : tuple of int
         Width of the input, then of each hidden layer. One size alone makes the identity.
-    activation : "relu" or "tanh"
+    activation : str
+        A name in `ACTIVATIONS`.
 
     Notes
     -----
@@ -40,8 +70,8 @@ class MLP:
         return shapes
 
     def forward(self, x: Array, params: Parameters) -> tuple[Array, list[Any]]:
-        """The last hidden layer, (N, H), and one cache a layer."""
-        activation, _ = ACTIVATIONS[self.activation]
+        """The last hidden layer, (N, H), and one cache per layer."""
+        activation = ACTIVATIONS[self.activation].forward
         h, caches = x, []
         for layer in self.layers:
             a, dense_cache = dense(h, *params.layer(layer))
@@ -50,8 +80,8 @@ class MLP:
         return h, caches
 
     def backward(self, dh: Array, caches: list[Any], grads: Parameters, need_dx: bool = True) -> Any:
-        """Gradient by x, (N, I), or None where it is not needed. Those by W and b are written into grads."""
-        _, activation_backward = ACTIVATIONS[self.activation]
+        """Give dx (N, I), or None where it is not needed. The gradients of all W and b are written into grads."""
+        activation_backward = ACTIVATIONS[self.activation].backward
         for layer, (dense_cache, activation_cache) in zip(self.layers[::-1], caches[::-1], strict=True):
             need = need_dx or layer != self.layers[0]
             da = activation_backward(dh, activation_cache)

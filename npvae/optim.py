@@ -1,7 +1,7 @@
-"""Optimisers on a flat vector: SGD with momentum, Adagrad and Adam; and schedules for their rate.
+"""Optimizers on a flat vector: SGD with momentum, Adagrad and Adam; and schedules for their rate.
 
 Each works through the vector in chunks that fit the processor's cache, so that a formula can be taken one
-operation at a time, as NumPy does, without going to memory for each.
+operation at a time, as NumPy does, without going to memory for each. Tests: tests/mathematics/test_optim.py.
 """
 
 import math
@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from npvae import validation
-from npvae.parameters import aligned
-from npvae.types import Array
+from npvae.internals import validation
+from npvae.internals.memory import aligned
+from npvae.internals.types import Array
 
 CHUNK = 32768
 """Entries of a chunk: few enough that its arrays stay in cache, many enough that calling NumPy costs nothing."""
@@ -43,6 +43,11 @@ class Optimizer:
         self.state: dict[str, Array] = {}
         self.scratch = np.empty((2, 0))  # two rows as long as a chunk, from the first step on
 
+    def __repr__(self) -> str:
+        hidden = ("t", "state", "scratch")
+        settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name not in hidden)
+        return f"{type(self).__name__}({settings}; {self.t} steps so far)"
+
     def step(self, params: Array, grad: Array) -> None:
         """Move params, in place.
 
@@ -50,7 +55,7 @@ class Optimizer:
         ----------
         params : (P,) ndarray
         grad : (P,) ndarray
-            Gradient of the loss by params; unchanged. Whether it is finite is not looked at here: `fit` does.
+            Gradient of the loss with respect to params; unchanged. It may hold NaN: `fit` looks for that.
 
         Raises
         ------
@@ -113,7 +118,7 @@ class SGD(Optimizer):
 
 
 class Adagrad(Optimizer):
-    r"""A rate of its own for each parameter, which falls with the squares of its gradients so far.
+    r"""A learning rate for each parameter, which falls with the squares of its gradients so far.
 
     Notes
     -----
@@ -148,10 +153,18 @@ class Adam(Optimizer):
         \hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t}, \qquad
         \theta \leftarrow \theta - lr\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}
 
-    Kingma and Ba (2015), algorithm 1. Their :math:`\epsilon` is `adam_eps` here: eps is always noise.
+    or, as code,
 
-    The state holds sums in place of means, :math:`m / (1 - \beta_1)` and :math:`v / (1 - \beta_2)`, so that no
-    array is multiplied by a constant that a single number can carry.
+    .. code-block:: python
+
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        p -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + adam_eps)
+
+    `update` computes the same in fewer passes over memory. Its state holds sums in place of means,
+    :math:`m / (1 - \beta_1)` and :math:`v / (1 - \beta_2)`, so that no array is multiplied by a constant that a
+    single number can carry. Kingma and Ba (2015), algorithm 1. Their :math:`\epsilon` is `adam_eps` here, since eps
+    is always noise.
     """
 
     moments = ("m", "v")

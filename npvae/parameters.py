@@ -9,24 +9,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.types import Array, Generator
+from npvae.internals.memory import aligned
+from npvae.internals.types import Array, Generator
 
 Shapes = Mapping[str, tuple[int, ...]]
-CACHE_LINE = 64
-"""Bytes that the processor reads and writes at once, on nearly all of today's."""
-
-
-def aligned(vector: Array) -> Array:
-    """A copy that starts at a cache line, so that a store of a whole line need not touch two.
-
-    NumPy starts its own arrays anywhere; on long vectors its loops then take up to twice as long.
-    """
-    memory = np.empty(vector.nbytes + CACHE_LINE, np.uint8)
-    address, _ = memory.__array_interface__["data"]
-    start = -address % CACHE_LINE
-    copy: Array = memory[start : start + vector.nbytes].view(vector.dtype)
-    copy[...] = vector
-    return copy
 
 
 class Parameters(Mapping[str, Array]):
@@ -52,6 +38,10 @@ class Parameters(Mapping[str, Array]):
             stop = start + math.prod(shape)
             self._views[name] = self._vector[start:stop].reshape(shape)
             start = stop
+
+    def __repr__(self) -> str:
+        first, *_, last = self.shapes
+        return f"Parameters({self._vector.size:,} of {self._vector.dtype} in {len(self)} arrays: {first} to {last})"
 
     @property
     def vector(self) -> Array:

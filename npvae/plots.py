@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from npvae.types import Array, Rng
+from npvae.internals.files import write_atomically
+from npvae.internals.types import Array, Rng
 
 if TYPE_CHECKING:
+    from npvae.history import History
     from npvae.models import VAE
-    from npvae.training import History
 
+DPI = 100
 # Okabe and Ito's colours, told apart by colour-blind eyes; line styles do the same in grey print.
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 
@@ -219,6 +222,12 @@ def plot_two_noises(
         _show(axes, tile(images, columns, shape))
         axes.set_title(title, fontsize=9, loc="left")
     return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, atomically, and let go of it."""
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
+    plt.close(figure)
 
 
 def tile(images: Array, columns: int, shape: tuple[int, int] | None = None, gap: int = 1) -> Array:

@@ -15,7 +15,7 @@ from npvae.coursework.mistakes import MISTAKES, Mistake
 from npvae.coursework.trial.calls import Functions, Probe, Results
 from npvae.coursework.trial.runs import RUN
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 ONE, SEVERAL, EXTREMES = "one example", "several examples", "extreme values"
 

@@ -16,7 +16,7 @@ from npvae.coursework.marks import GRADING_SEED, SHORT, marks
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.trial.calls import Failure, Results
 from npvae.coursework.variants import variant
-from npvae.files import write_text
+from npvae.internals.files import write_text
 
 FORMAT = 1
 WRITTEN = ("W1", "W2", "W3", "W4")

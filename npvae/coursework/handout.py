@@ -10,7 +10,7 @@ from npvae import __version__
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.marks import SHORT
 from npvae.coursework.variants import Variant, variant
-from npvae.files import write_text
+from npvae.internals.files import write_text
 
 Cell = dict[str, Any]
 

@@ -9,7 +9,7 @@ import numpy as np
 from npvae.coursework.exercise import Exercise, Slip
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 
 class AnswerKey:

@@ -14,7 +14,7 @@ from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.grading import WRITTEN, Assignment, Graded, mistakes_of
 from npvae.coursework.submissions import safe_name
 from npvae.coursework.variants import variant
-from npvae.files import write_text
+from npvae.internals.files import write_text
 
 SHOWN = 20
 """Mistakes in the figure."""
@@ -234,7 +234,7 @@ def draw_mistakes(graded: Mapping[str, Graded], path: Path) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
-    from npvae.files import write_atomically
+    from npvae.internals.files import write_atomically
     from npvae.plots import BLUE
 
     bars = frequencies(graded)[:SHOWN][::-1]

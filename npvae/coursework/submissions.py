@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from npvae.files import DAMAGED, unpacked_limit, unzip
+from npvae.internals.files import DAMAGED, unpacked_limit, unzip
 
 LARGEST = 5_000_000
 """Bytes a submission may have. An assignment with its figures has less than one million."""

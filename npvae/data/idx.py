@@ -9,8 +9,8 @@ from io import BufferedReader
 
 import numpy as np
 
-from npvae.files import read_up_to, refuse_bomb, unpacked_limit
-from npvae.types import Array
+from npvae.internals.files import read_up_to, refuse_bomb, unpacked_limit
+from npvae.internals.types import Array
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
@@ -37,7 +37,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     ValueError
         For a file that is not IDX, is truncated, or holds less or more than its header promises. Memory is
         bounded by what the file really holds, whatever the header promises, and for a gzipped one by
-        `npvae.files.unpacked_limit`.
+        `npvae.internals.files.unpacked_limit`.
 
     Notes
     -----

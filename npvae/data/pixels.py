@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae import validation
-from npvae.types import Array, Rng
+from npvae.internals import validation
+from npvae.internals.types import Array, Rng
 
 
 def to_float(x: Array, dtype: DTypeLike = np.float32) -> Array:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from npvae.data.idx import read_idx
-from npvae.types import Array
+from npvae.internals.types import Array
 
 HERE = Path(__file__).parent
 Split = tuple[tuple[Array, Array], tuple[Array, Array]]

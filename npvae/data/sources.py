@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from npvae import validation
 from npvae.data.idx import read_idx
 from npvae.data.shipped import load_digits, load_mnist
-from npvae.files import read_array, read_arrays
-from npvae.types import Array
+from npvae.internals import validation
+from npvae.internals.files import read_array, read_arrays
+from npvae.internals.types import Array
 
 SHIPPED = {"mnist": (load_mnist, 28), "digits": (load_digits, 8)}
 

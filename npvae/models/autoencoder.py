@@ -1,13 +1,17 @@
-"""The autoencoder that the lecture notes start from: one latent vector per input, and no distribution."""
+"""The autoencoder that the lecture notes start from: one latent vector per input, and no distribution.
+
+Its gradients: tests/mathematics/test_autoencoder.py.
+"""
 
 from typing import Any, NoReturn
 
 import numpy as np
 
+from npvae.internals import validation
+from npvae.internals.types import Array, Rng
 from npvae.layers import dense, dense_backward
 from npvae.models.base import LossTerms, Model
 from npvae.parameters import Parameters
-from npvae.types import Array, Rng
 
 
 class AutoEncoder(Model):
@@ -24,9 +28,10 @@ class AutoEncoder(Model):
     """
 
     heads = ("latent",)
+    command = "autoencoder"
     weighs_kl = False
 
-    def forward(self, x: Array, eps: None = None, labels: None = None) -> tuple[LossTerms, Any]:  # type: ignore[override]
+    def forward(self, x: Array, eps: None = None) -> tuple[LossTerms, Any]:
         """Loss terms of each example (kl is zero), and the cache for `backward`."""
         p = self.params
         h, encoder_cache = self.encoder.forward(x, p)
@@ -38,7 +43,7 @@ class AutoEncoder(Model):
         return LossTerms(nll, nll, np.zeros_like(nll)), cache
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss) by every parameter into grads: `forward` in reverse."""
+        """Write the gradient of sum(dloss * loss), for every parameter, into grads: `forward` in reverse."""
         encoder_cache, latent_cache, decoder_cache, output_cache, nll_cache = cache
         doutput = self.likelihood.nll_backward(dloss, nll_cache, grads)
         dg, *_ = dense_backward(doutput, output_cache, out=grads.layer("output"))
@@ -52,9 +57,13 @@ class AutoEncoder(Model):
         z, _ = dense(h, *self.params.layer("latent"))
         return z
 
+    def codes(self, x: Array, labels: Array | None = None) -> Array:
+        """The code of each image: (N, D) to (N, L)."""
+        return self.encode(x)
+
     def decode(self, z: Array) -> Array:
         """Mean of p(x given z): (N, L) to (N, D)."""
-        g, _ = self.decoder.forward(self._latents("z", z), self.params)
+        g, _ = self.decoder.forward(validation.latents("z", z, self.latent_dim, self.dtype), self.params)
         output, _ = dense(g, *self.params.layer("output"))
         return self.likelihood.mean(output)
 
@@ -64,7 +73,6 @@ class AutoEncoder(Model):
 
     def draw_eps(self, n: int, rng: Rng = None) -> None:
         """None: an autoencoder takes no noise."""
-        return
 
     def _noise(self, eps: Any, n: int) -> None:
         if eps is not None:

@@ -1,9 +1,8 @@
-"""What all models share: their sizes and parameters, the mean loss, the public door, files.
+"""What all models share: their sizes and parameters, the mean loss, and the checks of what comes in.
 
 The mathematics of each model, its forward and its backward, stands in the model's own file.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -11,15 +10,14 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae import validation
 from npvae.data.pixels import to_float
-from npvae.files import read_arrays, write_atomically
+from npvae.internals import validation
+from npvae.internals.types import Array, Generator, Rng
 from npvae.likelihoods import Likelihood, make_likelihood
-from npvae.network import ACTIVATIONS, INITIALIZERS, MLP
+from npvae.models import files
+from npvae.network import ACTIVATIONS, MLP
 from npvae.parameters import Parameters, Shapes, dense_shapes, glorot_uniform
-from npvae.types import Array, Generator, Rng
 
-FORMAT = 1
 M = TypeVar("M", bound="Model")
 
 
@@ -32,25 +30,32 @@ class LossTerms(NamedTuple):
 
 
 class Model:
-    """Sizes, parameters and the public door. Subclasses add `heads`, `forward` and `backward`.
+    """Sizes, parameters and public calls. Subclasses add `heads`, `forward`, `backward` and `codes`.
 
-    See `npvae.VAE` for the arguments. `arrays`, which only `from_file` gives, are the parameters in place of drawn
-    ones: no memory is taken before they fit, whatever sizes a file claims.
+    See `npvae.VAE` for the arguments. `arrays`, which only a file gives, are the parameters in place of drawn ones:
+    no memory is taken before they fit, whatever sizes a file claims. Defining a subclass enters it into `MODELS`.
     """
 
-    heads: tuple[str, ...]
+    heads: tuple[str, ...] = ()
     """The linear layers at the encoder's end, each (H, L)."""
+    command: str = ""
+    """Name on the command line, of the package's own models."""
     weighs_kl = True
     """Whether the loss has a KL term for beta to weigh."""
+    has_prior = False
+    """Whether z has a prior to draw from, so that there are samples, a bound and a likelihood of x."""
     label_dim = 0
-    """Classes of a model that is told the label; they enter encoder and decoder one-hot."""
+    """Classes of a model that is told the label, one-hot, in encoder and decoder."""
+
+    def __init_subclass__(cls) -> None:
+        files.MODELS[cls.__name__] = cls
 
     def __init__(
         self,
         input_dim: int = 784,
         latent_dim: int = 20,
         hidden_dims: tuple[int, ...] = (400,),
-        likelihood: str | dict[str, Any] | Likelihood = "bernoulli",
+        likelihood: str | Mapping[str, Any] | Likelihood = "bernoulli",
         activation: str = "relu",
         beta: float = 1.0,
         dtype: DTypeLike = "float32",
@@ -60,17 +65,13 @@ class Model:
     ) -> None:
         self.input_dim = validation.positive_int("input_dim", input_dim)
         self.latent_dim = validation.positive_int("latent_dim", latent_dim)
-        self.hidden_dims = tuple(validation.positive_int("hidden_dims", width) for width in hidden_dims)
+        self.hidden_dims = validation.widths("hidden_dims", hidden_dims)
         self.likelihood = make_likelihood(likelihood)
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation is {activation!r}, expected one of: {', '.join(ACTIVATIONS)}")
-        self.activation = activation
+        self.activation = validation.one_of("activation", activation, ACTIVATIONS)
         self.beta = validation.finite_number("beta", beta, above=0)
         if beta != 1 and not self.weighs_kl:
-            raise ValueError(f"beta is {beta:g}, expected 1: a {type(self).__name__} has no KL term to weigh")
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype is {self.dtype}, expected float32 (training) or float64 (checking)")
+            raise ValueError(f"beta is {beta:g}, expected 1: {type(self).__name__} has no KL term to weigh")
+        self.dtype = validation.float_type("dtype", dtype)
 
         D, L, widths = self.input_dim, self.latent_dim, self.hidden_dims
         self.encoder = MLP("encoder", (D + self.label_dim, *widths), activation)
@@ -80,19 +81,24 @@ class Model:
             shapes |= dense_shapes(head, self.encoder.sizes[-1], L)
         shapes |= self.decoder.param_shapes
         shapes |= dense_shapes("output", self.decoder.sizes[-1], D)
-        shapes |= self.likelihood.param_shapes
+        shapes |= {**self.extra_shapes, **self.likelihood.param_shapes}
         if arrays is None:
             self.params = Parameters(shapes, self.dtype)
-            self._initialize(np.random.default_rng(rng))
+            self._initialize(validation.generator("rng", rng))
         else:
             self.params = self._from_arrays(shapes, arrays)
 
+    @property
+    def extra_shapes(self) -> Shapes:
+        """Names and shapes of what a subclass learns besides; matrices start like weights, anything else at zero."""
+        return {}
+
     def _initialize(self, rng: Generator) -> None:
-        """Weights as the activation after them asks, heads and output as linear layers, biases zero."""
+        """Weights as the activation after them asks, all others as linear layers, biases zero."""
         hidden = {f"{layer}.W" for layer in self.encoder.layers + self.decoder.layers}
         for name, array in self.params.items():
             if array.ndim == 2:
-                draw = INITIALIZERS[self.activation] if name in hidden else glorot_uniform
+                draw = ACTIVATIONS[self.activation].initializer if name in hidden else glorot_uniform
                 array[...] = draw(array.shape, rng)
 
     def _from_arrays(self, shapes: Shapes, arrays: Mapping[str, Array]) -> Parameters:
@@ -127,20 +133,24 @@ class Model:
 
     # What a subclass writes out: the loss of each example, and the gradient of any weighting of them.
 
-    def forward(self, x: Array, eps: Array, labels: Array | None = None) -> tuple[LossTerms, Any]:
+    def forward(self, x: Array, eps: Any) -> tuple[LossTerms, Any]:
         """Loss terms of each example, and the cache for `backward`."""
         raise NotImplementedError
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss) by every parameter into grads."""
+        """Write the gradient of sum(dloss * loss), for every parameter, into grads."""
         raise NotImplementedError
 
-    # The public door.
+    def codes(self, x: Array, labels: Array | None = None) -> Array:
+        """Where the encoder puts each image, as one point: (N, D) to (N, L)."""
+        raise NotImplementedError
+
+    # Public calls.
 
     def loss_and_grad(
         self, x: Array, eps: Array, out: Array | None = None, labels: Array | None = None
     ) -> tuple[float, Array]:
-        r"""Mean loss of a batch and its gradient by every parameter.
+        r"""Mean loss of a batch and its gradient with respect to every parameter.
 
         Parameters
         ----------
@@ -176,9 +186,9 @@ class Model:
         self, x: Array, eps: Array, out: Array | None = None, labels: Array | None = None
     ) -> tuple[LossTerms, Array]:
         """Loss terms of each example, (N,), and the gradient of their mean; see `loss_and_grad`."""
-        x, eps, labels = self._checked(x, eps, labels)
-        grad = np.empty_like(self.params.vector) if out is None else self._buffer(out, x, eps)
-        terms, cache = self.forward(x, eps, labels)
+        inputs = self.inputs(x, eps, labels)
+        grad = np.empty_like(self.params.vector) if out is None else self._buffer(out, *inputs)
+        terms, cache = self.forward(*inputs)
         N = len(terms.loss)
         dloss = np.full(N, 1 / N, self.dtype)  # the mean over the batch: the only division by N there is
         self.backward(dloss, cache, self.params.like(grad))
@@ -186,35 +196,36 @@ class Model:
 
     def loss_terms(self, x: Array, eps: Array, labels: Array | None = None) -> LossTerms:
         """Loss, nll and kl of each example, (N,) nats each; arguments as in `loss_and_grad`."""
-        terms, _ = self.forward(*self._checked(x, eps, labels))
+        terms, _ = self.forward(*self.inputs(x, eps, labels))
         return terms
 
+    def inputs(self, x: Array, eps: Any, labels: Array | None = None) -> tuple[Any, ...]:
+        """The arguments of `forward`, checked: images and noise, and labels where the model is told them."""
+        x = self._images(x)
+        labels = self.check_labels(labels, len(x))
+        checked = x, self._noise(eps, len(x))
+        return checked if labels is None else (*checked, labels)
+
+    def noise_shape(self, n: int) -> tuple[int, ...]:
+        """Shape of the noise for n examples."""
+        return n, self.latent_dim
+
     def draw_eps(self, n: int, rng: Rng = None) -> Any:
-        """Draw the noise for n examples: (n, L), from N(0, I)."""
-        n = validation.positive_int("n", n)
-        return np.random.default_rng(rng).standard_normal((n, self.latent_dim), dtype=self.dtype.name)
+        """Draw the noise for n examples from N(0, I): (n, L)."""
+        shape = self.noise_shape(validation.positive_int("n", n))
+        return validation.generator("rng", rng).standard_normal(shape, dtype=self.dtype.name)
+
+    def _noise(self, eps: Any, n: int) -> Any:
+        return validation.noise("eps", eps, self.noise_shape(n), self.dtype)
 
     def _images(self, x: Array) -> Array:
         return validation.images("x", x, self.input_dim, self.likelihood.support, self.dtype)
 
-    def _latents(self, name: str, z: Array, n: int | None = None) -> Array:
-        z = validation.latents(name, z, self.latent_dim, self.dtype)
-        if n is not None and len(z) != n:
-            raise ValueError(f"{name} has {len(z)} rows, expected {n}, one for each row of x")
-        return z
-
     def check_labels(self, labels: Any, n: int) -> Array | None:
         """The labels of n examples as the model takes them (None, unless it is conditional), or a ValueError."""
         if labels is not None:
-            raise ValueError(f"labels were given, but a {type(self).__name__} takes none: use a ConditionalVAE")
+            raise ValueError(f"labels were given, but {type(self).__name__} takes none: use a ConditionalVAE")
         return None
-
-    def _noise(self, eps: Array, n: int) -> Any:
-        return self._latents("eps", eps, n)
-
-    def _checked(self, x: Array, eps: Array, labels: Array | None) -> tuple[Array, Any, Array | None]:
-        x = self._images(x)
-        return x, self._noise(eps, len(x)), self.check_labels(labels, len(x))
 
     def _buffer(self, out: Array, *inputs: Array) -> Array:
         vector = self.params.vector
@@ -235,7 +246,7 @@ class Model:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Everything but the parameters: the class and the arguments that make this model again."""
+        """The arguments that make this model again, whatever its parameters are, and the name of its class."""
         return {
             "class": type(self).__name__,
             "input_dim": self.input_dim,
@@ -247,40 +258,24 @@ class Model:
             "dtype": self.dtype.name,
         }
 
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, (self.input_dim, *self.hidden_dims, self.latent_dim)))
+        beta = f", beta={self.beta:g}" if self.weighs_kl else ""
+        count = f"{self.params.vector.size:,} parameters"
+        return f"{type(self).__name__}({sizes}, {self.activation}, {self.likelihood.name}{beta}: {count})"
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write configuration and parameters into one .npz file, without pickles, whole or not at all."""
-        config = json.dumps({"format": FORMAT, **self.config})
-        arrays: dict[str, Any] = {"config": np.array(config), **self.params}
-        write_atomically(path, lambda file: np.savez(file, **arrays))
+        """Write configuration and parameters into one .npz file, atomically and without pickles.
+
+        Raises
+        ------
+        ValueError
+            For a model that could not be loaded again: parameters that are not finite, a likelihood or an activation
+            that is not in its registry.
+        """
+        files.save_model(self, path)
 
     @classmethod
     def load(cls: type[M], path: str | os.PathLike[str]) -> M:
         """Load a model of this class; errors as in `npvae.load_model`."""
-        config, arrays = read_model_file(path)
-        if config["class"] != cls.__name__:
-            raise ValueError(f"{path} holds a {config['class']}, expected a {cls.__name__}: use load_model")
-        return cls.from_file(path, config, arrays)
-
-    @classmethod
-    def from_file(cls: type[M], path: str | os.PathLike[str], config: dict[str, Any], arrays: dict[str, Array]) -> M:
-        """The model that a file's configuration and arrays describe, or a ValueError."""
-        arguments = {key: value for key, value in config.items() if key not in ("class", "format")}
-        try:
-            return cls(**arguments, arrays=arrays)
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is not a {cls.__name__} of this version: {error}") from error
-        except (ValueError, OverflowError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
-
-
-def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The configuration and the arrays of a file written by `Model.save`, or a ValueError."""
-    arrays = read_arrays(path)
-    try:
-        config = json.loads(str(arrays.pop("config")))
-        version, _ = config["format"], config["class"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is not a saved model: it has no configuration ({error!r})") from error
-    if version != FORMAT:
-        raise ValueError(f"{path} has format {version}, expected {FORMAT}: it is from another version of npvae")
-    return config, arrays
+        return files.load_model_of(cls, path)

@@ -1,23 +1,81 @@
-"""The importance-weighted autoencoder: a tighter bound from k draws, and its gradient written out."""
+"""Beyond the notes: importance weights, the tighter bound made of k of them, and its gradient written out.
+
+Gradients and the bound: tests/mathematics/test_importance.py and test_pairs.py.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from npvae import validation
-from npvae.latent import (
-    log_mean_exp,
-    log_mean_exp_backward,
-    log_prior_ratio,
-    log_prior_ratio_backward,
-    reparameterize,
-    reparameterize_backward,
-)
+from npvae.internals import validation
+from npvae.internals.types import Array
+from npvae.latent import reparameterize, reparameterize_backward
 from npvae.layers import dense, dense_backward
 from npvae.models.base import LossTerms
 from npvae.models.vae import VAE
 from npvae.parameters import Parameters
-from npvae.types import Array, Rng
+
+
+def log_prior_ratio(z: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
+    r"""How much likelier the prior finds z than q(z given x) does, where z = mu + sigma eps.
+
+    Parameters
+    ----------
+    z, eps : (k, N, L) ndarray
+        k draws for each example, and the noise that they were made of.
+    logvar : (N, L) ndarray
+        Log-variances.
+
+    Returns
+    -------
+    log_ratio : (k, N) ndarray
+        log p(z) - log q(z given x), in nats, summed over the latent dimensions.
+
+    Notes
+    -----
+    The constants cancel, and :math:`(z - \mu)^2 / \sigma^2 = \epsilon^2`:
+
+    .. math:: \log p(z) - \log q(z|x) = \tfrac12 \sum_j \left( \log \sigma_j^2 + \epsilon_j^2 - z_j^2 \right)
+
+    Its mean over q is minus the KL divergence.
+    """
+    return 0.5 * np.sum(logvar + eps**2 - z**2, axis=-1), z
+
+
+def log_prior_ratio_backward(dlog_ratio: Array, cache: Array) -> tuple[Array, Array]:
+    r"""Give dz (k, N, L), and dlogvar (N, L), summed over the k draws that one logvar serves.
+
+    .. math:: \frac{\partial}{\partial z_j} = -z_j, \qquad \frac{\partial}{\partial \log \sigma_j^2} = \tfrac12
+    """
+    z = cache
+    dlog_ratio = dlog_ratio[..., None]
+    dlogvar = np.broadcast_to(0.5 * dlog_ratio, z.shape)
+    return -dlog_ratio * z, np.sum(dlogvar, axis=0)
+
+
+def log_mean_exp(log_w: Array) -> tuple[Array, Array]:
+    r"""Logarithm of the mean of exp over the first axis, without overflow: (k, N) to (N,).
+
+    The cache, (k, N), holds the normalised weights, w / sum(w): the gradient itself.
+
+    .. math:: \log \tfrac1k \sum_i w_i = m + \log \tfrac1k \sum_i e^{\log w_i - m}, \qquad m = \max_i \log w_i
+
+    Burda, Grosse and Salakhutdinov (2016), eq. 8.
+    """
+    largest = np.max(log_w, axis=0)
+    w = np.exp(log_w - largest)
+    return largest + np.log(np.mean(w, axis=0)), w / np.sum(w, axis=0)
+
+
+def log_mean_exp_backward(dout: Array, cache: Array) -> Array:
+    r"""Give dlog_w (k, N): each draw is weighted by its share.
+
+    .. math:: \frac{\partial}{\partial \log w_i} \log \tfrac1k \sum_j w_j = \frac{w_i}{\sum_j w_j}
+
+    Burda, Grosse and Salakhutdinov (2016), eq. 14.
+    """
+    weights = cache
+    return dout * weights
 
 
 class ImportanceWeightedVAE(VAE):
@@ -41,13 +99,14 @@ class ImportanceWeightedVAE(VAE):
     importance-weighted mean of -log p(x given z_i), and kl what is left: loss - nll.
     """
 
+    command = "iwae"
     weighs_kl = False
 
     def __init__(self, *args: Any, importance_samples: int = 5, **kwargs: Any) -> None:
         self.importance_samples = validation.positive_int("importance_samples", importance_samples)
         super().__init__(*args, **kwargs)
 
-    def forward(self, x: Array, eps: Array, labels: Array | None = None) -> tuple[LossTerms, Any]:
+    def forward(self, x: Array, eps: Array) -> tuple[LossTerms, Any]:
         """Loss terms of each example, and the cache for `backward`. eps is (k, N, L)."""
         p, (k, N, L) = self.params, eps.shape
         h, encoder_cache = self.encoder.forward(x, p)
@@ -64,7 +123,7 @@ class ImportanceWeightedVAE(VAE):
         return LossTerms(-bound, mean_nll, -bound - mean_nll), (*networks, nll_cache, ratio_cache, weights)
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss) by every parameter into grads: `forward` in reverse."""
+        """Write the gradient of sum(dloss * loss), for every parameter, into grads: `forward` in reverse."""
         *networks, nll_cache, ratio_cache, weights = cache
         encoder_cache, mu_cache, logvar_cache, z_cache, decoder_cache, output_cache = networks
         k, N, L = ratio_cache.shape
@@ -79,17 +138,9 @@ class ImportanceWeightedVAE(VAE):
         dh_mu, *_ = dense_backward(dmu, mu_cache, out=grads.layer("mu"))
         self.encoder.backward(dh_mu + dh_logvar, encoder_cache, grads, need_dx=False)
 
-    def draw_eps(self, n: int, rng: Rng = None) -> Any:
-        """Draw the noise for n examples: (k, n, L), from N(0, I)."""
-        shape = (self.importance_samples, validation.positive_int("n", n), self.latent_dim)
-        return np.random.default_rng(rng).standard_normal(shape, dtype=self.dtype.name)
-
-    def _noise(self, eps: Array, n: int) -> Array:
-        expected = (self.importance_samples, n, self.latent_dim)
-        eps = validation.real("eps", eps)
-        if eps.shape != expected:
-            raise ValueError(f"eps has shape {eps.shape}, expected (importance_samples, N, latent_dim), {expected}")
-        return validation.finite("eps", eps, self.dtype)
+    def noise_shape(self, n: int) -> tuple[int, ...]:
+        """Shape of the noise for n examples, k draws of z for each."""
+        return self.importance_samples, n, self.latent_dim
 
     @property
     def config(self) -> dict[str, Any]:

@@ -1,21 +1,18 @@
-"""The variational autoencoder: its whole forward and its whole backward, line by line."""
+"""The variational autoencoder: its whole forward and its whole backward, line by line.
+
+Gradients, and what they cannot see: tests/mathematics/test_vae.py and test_anchors.py.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from npvae import validation
-from npvae.latent import (
-    kl_divergence,
-    kl_divergence_backward,
-    log_prior_ratio,
-    reparameterize,
-    reparameterize_backward,
-)
+from npvae.internals import validation
+from npvae.internals.types import Array, Rng
+from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
 from npvae.layers import dense, dense_backward
 from npvae.models.base import LossTerms, Model
 from npvae.parameters import Parameters
-from npvae.types import Array, Rng
 
 
 class VAE(Model):
@@ -29,10 +26,12 @@ class VAE(Model):
         Dimensions L of the latent space.
     hidden_dims : tuple of int
         Width of each hidden layer of the encoder; the decoder has the same in reverse. () makes it linear.
-    likelihood : "bernoulli", "gaussian", or an instance of `Bernoulli` or `Gaussian`
-        What the decoder's output parametrises.
-    activation : "relu" or "tanh"
-        Of the hidden layers. It decides their initialisation: He for relu, Glorot for tanh.
+    likelihood : str or Likelihood
+        What the decoder's output parametrises: "bernoulli", "gaussian", another name in `LIKELIHOODS`, or an instance
+        such as `Gaussian(std=0.1)`.
+    activation : str
+        Of the hidden layers: "relu", "tanh", or another name in `ACTIVATIONS`. It decides how their weights start: He
+        for relu, Glorot for tanh.
     beta : float
         Weight of the KL term. With 1 the loss is the negative lower bound on log p(x); otherwise it is not.
     dtype : "float32" or "float64"
@@ -55,15 +54,17 @@ class VAE(Model):
     """
 
     heads = ("mu", "logvar")
+    command = "vae"
+    has_prior = True
 
-    def forward(self, x: Array, eps: Array, labels: Array | None = None) -> tuple[LossTerms, Any]:
+    def forward(self, x: Array, eps: Array) -> tuple[LossTerms, Any]:
         """Loss terms of each example, and the cache for `backward`."""
         p = self.params
-        h, encoder_cache = self.encoder.forward(self.encoder_input(x, labels), p)
+        h, encoder_cache = self.encoder.forward(x, p)
         mu, mu_cache = dense(h, *p.layer("mu"))
         logvar, logvar_cache = dense(h, *p.layer("logvar"))
         z, z_cache = reparameterize(mu, logvar, eps)
-        g, decoder_cache = self.decoder.forward(self.decoder_input(z, labels), p)
+        g, decoder_cache = self.decoder.forward(z, p)
         output, output_cache = dense(g, *p.layer("output"))
         nll, nll_cache = self.likelihood.nll(x, output, p)
         kl, kl_cache = kl_divergence(mu, logvar)
@@ -72,13 +73,13 @@ class VAE(Model):
         return LossTerms(loss, nll, kl), cache
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss) by every parameter into grads: `forward` in reverse."""
+        """Write the gradient of sum(dloss * loss), for every parameter, into grads: `forward` in reverse."""
         encoder_cache, mu_cache, logvar_cache, z_cache, decoder_cache, output_cache, nll_cache, kl_cache = cache
         dnll, dkl = dloss, self.beta * dloss
         dmu_kl, dlogvar_kl = kl_divergence_backward(dkl, kl_cache)
         doutput = self.likelihood.nll_backward(dnll, nll_cache, grads)
         dg, *_ = dense_backward(doutput, output_cache, out=grads.layer("output"))
-        dz = self.decoder_input_backward(self.decoder.backward(dg, decoder_cache, grads))
+        dz = self.decoder.backward(dg, decoder_cache, grads)
         dmu_z, dlogvar_z = reparameterize_backward(dz, z_cache)
         dmu, dlogvar = dmu_z + dmu_kl, dlogvar_z + dlogvar_kl  # two paths meet at each
         dh_logvar, *_ = dense_backward(dlogvar, logvar_cache, out=grads.layer("logvar"))
@@ -86,16 +87,12 @@ class VAE(Model):
         self.encoder.backward(dh_mu + dh_logvar, encoder_cache, grads, need_dx=False)
 
     def encoder_input(self, x: Array, labels: Array | None) -> Array:
-        """What enters the encoder: the images alone."""
+        """What enters the encoder: the images alone, unless the model is conditional."""
         return x
 
     def decoder_input(self, z: Array, labels: Array | None) -> Array:
-        """What enters the decoder: the latent draw alone."""
+        """What enters the decoder: the latent draws alone, unless the model is conditional."""
         return z
-
-    def decoder_input_backward(self, dinput: Array) -> Array:
-        """Gradient of `decoder_input` by z."""
-        return dinput
 
     def encode(self, x: Array, labels: Array | None = None) -> tuple[Array, Array]:
         """Mean and log-variance of q(z given x).
@@ -109,14 +106,25 @@ class VAE(Model):
 
         Returns
         -------
-        mu : (N, L) ndarray
-        logvar : (N, L) ndarray
+        mu, logvar : (N, L) ndarray
         """
         x = self._images(x)
         h, _ = self.encoder.forward(self.encoder_input(x, self.check_labels(labels, len(x))), self.params)
         mu, _ = dense(h, *self.params.layer("mu"))
         logvar, _ = dense(h, *self.params.layer("logvar"))
         return mu, logvar
+
+    def codes(self, x: Array, labels: Array | None = None) -> Array:
+        """The means of q(z given x): (N, D) to (N, L)."""
+        mu, _ = self.encode(x, labels)
+        return mu
+
+    def decoder_output(self, z: Array, labels: Array | None = None) -> Array:
+        """What the likelihood takes, logits for a Bernoulli one: (N, L) to (N, D)."""
+        z = validation.latents("z", z, self.latent_dim, self.dtype)
+        g, _ = self.decoder.forward(self.decoder_input(z, self.check_labels(labels, len(z))), self.params)
+        output, _ = dense(g, *self.params.layer("output"))
+        return output
 
     def decode(self, z: Array, labels: Array | None = None) -> Array:
         """Mean of p(x given z): for a Bernoulli likelihood the probability of each pixel, not a draw.
@@ -130,23 +138,11 @@ class VAE(Model):
         -------
         x_hat : (N, D) ndarray
         """
-        z = self._latents("z", z)
-        return self.likelihood.mean(self._decoder_output(z, self.check_labels(labels, len(z))))
+        return self.likelihood.mean(self.decoder_output(z, labels))
 
-    def _decoder_output(self, z: Array, labels: Array | None) -> Array:
-        g, _ = self.decoder.forward(self.decoder_input(z, labels), self.params)
-        output, _ = dense(g, *self.params.layer("output"))
-        return output
-
-    def log_weights(self, x: Array, mu: Array, logvar: Array, eps: Array, labels: Array | None = None) -> Array:
-        """Importance weights log p(x, z) - log q(z given x) of z = mu + sigma eps: eps (k, N, L) gives (k, N)."""
-        k, N, L = eps.shape
-        z, _ = reparameterize(mu, logvar, eps)
-        tiled = None if labels is None else np.tile(labels, k)
-        output = self._decoder_output(z.reshape(k * N, L), tiled).reshape(k, N, -1)
-        nll, _ = self.likelihood.nll(x, output, self.params)
-        log_ratio, _ = log_prior_ratio(z, logvar, eps)
-        return log_ratio - nll
+    def draw_output(self, z: Array, rng: Rng = None, labels: Array | None = None) -> Array:
+        """Draw x from p(x given z): (N, L) to (N, D). Arguments as in `decode`, which gives the mean."""
+        return self.likelihood.sample(self.decoder_output(z, labels), self.params, validation.generator("rng", rng))
 
     def sample(self, n: int, rng: Rng = None, output_noise: bool = False, labels: Array | int | None = None) -> Array:
         """Draw new images: z from the prior N(0, I), then x from p(x given z).
@@ -164,16 +160,12 @@ class VAE(Model):
         -------
         x : (n, D) ndarray
         """
-        n, rng = validation.whole_number("n", n, 0), np.random.default_rng(rng)
+        n, rng = validation.whole_number("n", n, 0), validation.generator("rng", rng)
+        labels = self.check_labels(labels, n)
+        if n == 0:
+            return np.empty((0, self.input_dim), self.dtype)
         z = rng.standard_normal((n, self.latent_dim), dtype=self.dtype.name)
-        output = self._decoder_output(z, self.check_labels(labels, n))
-        return self.likelihood.sample(output, self.params, rng) if output_noise else self.likelihood.mean(output)
-
-    def draw_output(self, z: Array, rng: Rng = None, labels: Array | None = None) -> Array:
-        """Draw x from p(x given z): (N, L) to (N, D). Arguments as in `decode`, which gives the mean."""
-        z = self._latents("z", z)
-        output = self._decoder_output(z, self.check_labels(labels, len(z)))
-        return self.likelihood.sample(output, self.params, np.random.default_rng(rng))
+        return self.draw_output(z, rng, labels) if output_noise else self.decode(z, labels)
 
     def reconstruct(self, x: Array, eps: Array | None = None, labels: Array | None = None) -> Array:
         """Encode and decode again.
@@ -191,5 +183,8 @@ class VAE(Model):
             Mean of p(x given z).
         """
         mu, logvar = self.encode(x, labels)
-        z = mu if eps is None else reparameterize(mu, logvar, self._latents("eps", eps, len(mu)))[0]
+        if eps is None:
+            return self.decode(mu, labels)
+        eps = validation.noise("eps", eps, mu.shape, self.dtype)
+        z, _ = reparameterize(mu, logvar, eps)
         return self.decode(z, labels)

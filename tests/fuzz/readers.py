@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 import npvae
+from npvae.cli.runs import open_run
 from npvae.coursework.submissions import Submission, collect, read, read_roster, safe_name
 from npvae.data.sources import load_dataset
-from npvae.runs import open_run
 
 CORPUS = Path(__file__).parent / "corpus"
 DOCUMENTED = (ValueError, OSError)

@@ -14,7 +14,7 @@ from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Slip, differences,
 from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.trial.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 # The pieces. A submission may look at them, so none of them holds anything that another exercise asks for: each
 # connection of a layer is bent before they are summed, and neither divergence nor likelihood is a real one.

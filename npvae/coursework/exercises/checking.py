@@ -9,7 +9,7 @@ from npvae.coursework.exercise import Exercise, Slip
 from npvae.coursework.trial.calls import Probe
 from npvae.coursework.trial.cases import run_checker
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 RIGHT = range(7)
 """The pairs that are right, by their place in `cases`; of the others four are blatantly wrong, five hardly."""

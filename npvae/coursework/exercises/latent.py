@@ -20,7 +20,7 @@ from npvae.coursework.exercise import (
 )
 from npvae.coursework.trial.calls import Probe, Results, run_pair
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 SIGMA: dict[str, Callable[[Array], Array]] = {
     "log-variance": lambda rho: np.exp(0.5 * rho),

@@ -21,7 +21,7 @@ from npvae.coursework.exercise import (
 from npvae.coursework.trial.calls import Probe, Results, run_pair
 from npvae.coursework.trial.runs import GRADIENTS, run_dense
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 SQUARE = "square W"
 

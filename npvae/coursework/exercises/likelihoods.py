@@ -10,7 +10,7 @@ import npvae
 from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Slip, alike, spread, table_slips, truth_of
 from npvae.coursework.trial.calls import Probe, run_pair
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 # 5. Bernoulli.
 

@@ -33,7 +33,7 @@ from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, spread
 from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.trial.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 STATE = {"Adam": 2, "AdaMax": 2, "AMSGrad": 3, "Nadam": 2}
 """How many vectors each optimiser remembers."""

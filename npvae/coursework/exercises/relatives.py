@@ -19,7 +19,7 @@ import npvae
 from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, differences, spread, table_slips, truth_of
 from npvae.coursework.trial.calls import Probe, Results, run_pair
 from npvae.coursework.variants import Variant
-from npvae.types import Array
+from npvae.internals.types import Array
 
 CLASSES = 6
 """C: more than there are latents, fewer than pixels."""
@@ -244,8 +244,8 @@ def bound_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 def bound_slips(variant: Variant) -> list[Slip]:
     pair: dict[str, Any] = {
-        "npvae.latent.log_mean_exp": npvae.latent.log_mean_exp,
-        "npvae.latent.log_mean_exp_backward": npvae.latent.log_mean_exp_backward,
+        "npvae.models.importance.log_mean_exp": npvae.log_mean_exp,
+        "npvae.models.importance.log_mean_exp_backward": npvae.log_mean_exp_backward,
     }
 
     def forward(wrong: Callable[[Array], Array]) -> Callable[[Probe, Any], Results]:

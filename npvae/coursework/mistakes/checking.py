@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
-from npvae.gradcheck import STEP, gradient_errors
-from npvae.selfcheck import model_errors
-from npvae.types import Array, Rng
+from npvae.gradcheck import STEP, gradient_errors, model_errors
+from npvae.internals.types import Array, Rng
 
 ERRORS = "npvae.gradcheck.gradient_errors"
 NUMERIC, RELATIVE = "npvae.gradcheck.numeric_gradient", "npvae.gradcheck.relative_error"
 
 
-@replaces("npvae.selfcheck.model_errors", number=33)
+@replaces("npvae.gradcheck.model_errors", number=33)
 def new_noise_for_every_evaluation(model: Any, x: Array, eps: Array, rng: Rng = 0, labels: Any = None) -> Any:
     """eps drawn in each forward -> once, outside: right gradients are refused."""
     noisy = copy.copy(model)
-    noisy.forward = lambda x, eps, labels: model.forward(x, model.draw_eps(len(x)), labels)
+    noisy.forward = lambda x, eps, *labels: model.forward(x, model.draw_eps(len(x)), *labels)
     return model_errors(noisy, x, eps, rng, labels)
 
 

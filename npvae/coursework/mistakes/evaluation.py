@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
-from npvae.evaluation import evaluate, log_likelihood, mean_terms
-from npvae.types import Array, Rng
+from npvae.evaluation import evaluate, log_likelihood, log_weights, mean_terms
+from npvae.internals.types import Array, Rng
 
 EVALUATE, MEAN_TERMS = "npvae.evaluation.evaluate", "npvae.evaluation.mean_terms"
 
@@ -30,7 +30,7 @@ def likelihood_averaged_in_log_space(
     """mean of log w -> log of mean of w: the ordinary bound again, whatever the number of draws."""
     mu, logvar = model.encode(x, labels)
     eps = np.random.default_rng(rng).standard_normal((n_samples, *mu.shape))
-    return np.mean(model.log_weights(x, mu, logvar, eps, labels), axis=0)
+    return np.mean(log_weights(model, x, mu, logvar, eps, labels), axis=0)
 
 
 @replaces("npvae.evaluation.log_likelihood")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
-from npvae.types import Array
+from npvae.internals.types import Array
 
 Z, Z_BACKWARD = "npvae.latent.reparameterize", "npvae.latent.reparameterize_backward"
 KL, KL_BACKWARD = "npvae.latent.kl_divergence", "npvae.latent.kl_divergence_backward"

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
+from npvae.internals.types import Array
 from npvae.layers import dense_backward, relu, tanh, tanh_backward
 from npvae.parameters import Parameters
-from npvae.types import Array
 
 DENSE, DENSE_BACKWARD = "npvae.layers.dense", "npvae.layers.dense_backward"
 RELU, RELU_BACKWARD = "npvae.layers.relu", "npvae.layers.relu_backward"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
+from npvae.internals.types import Array
 from npvae.layers import sigmoid
 from npvae.likelihoods import LOG_2PI, gaussian_nll_backward
-from npvae.types import Array
 
 BERNOULLI, BERNOULLI_BACKWARD = "npvae.likelihoods.bernoulli_nll", "npvae.likelihoods.bernoulli_nll_backward"
 GAUSSIAN, GAUSSIAN_BACKWARD = "npvae.likelihoods.gaussian_nll", "npvae.likelihoods.gaussian_nll_backward"
@@ -95,7 +95,7 @@ class targets_for_predictions:
         return dnll[..., None] * -x
 
 
-@replaces("npvae.validation.within", number=23)
+@replaces("npvae.internals.validation.within", number=23)
 def any_pixel_will_do(name: str, array: Array, support: tuple[float, float]) -> None:
     """Grey levels 0..255 taken for probabilities -> refused with a clear error: a Bernoulli loss without a floor."""
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
+from npvae.internals.types import Array, Rng
 from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
 from npvae.layers import dense, dense_backward, relu, relu_backward
 from npvae.models import VAE, LossTerms, Model
 from npvae.parameters import Parameters
-from npvae.types import Array, Rng
 
 FORWARD, BACKWARD = "npvae.models.vae.VAE.forward", "npvae.models.vae.VAE.backward"
 ENCODE, RECONSTRUCT, SAMPLE = (f"npvae.models.vae.VAE.{name}" for name in ("encode", "reconstruct", "sample"))
@@ -36,14 +36,14 @@ class relu_on_the_log_variance:
     """A relu after the head -> none: the log-variance is never negative, no q is narrower than the prior."""
 
     @staticmethod
-    def forward(self: Any, x: Array, eps: Array, labels: Any = None) -> Any:
+    def forward(self: Any, x: Array, eps: Array) -> Any:
         p = self.params
-        h, encoder_cache = self.encoder.forward(self.encoder_input(x, labels), p)
+        h, encoder_cache = self.encoder.forward(x, p)
         mu, mu_cache = dense(h, *p.layer("mu"))
         a, logvar_cache = dense(h, *p.layer("logvar"))
         logvar, relu_cache = relu(a)
         z, z_cache = reparameterize(mu, logvar, eps)
-        g, decoder_cache = self.decoder.forward(self.decoder_input(z, labels), p)
+        g, decoder_cache = self.decoder.forward(z, p)
         output, output_cache = dense(g, *p.layer("output"))
         nll, nll_cache = self.likelihood.nll(x, output, p)
         kl, kl_cache = kl_divergence(mu, logvar)
@@ -57,7 +57,7 @@ class relu_on_the_log_variance:
         dmu_kl, dlogvar_kl = kl_divergence_backward(self.beta * dloss, kl_cache)
         doutput = self.likelihood.nll_backward(dloss, nll_cache, grads)
         dg, *_ = dense_backward(doutput, output_cache, out=grads.layer("output"))
-        dz = self.decoder_input_backward(self.decoder.backward(dg, decoder_cache, grads))
+        dz = self.decoder.backward(dg, decoder_cache, grads)
         dmu_z, dlogvar_z = reparameterize_backward(dz, z_cache)
         da = relu_backward(dlogvar_z + dlogvar_kl, relu_cache)
         dh_logvar, *_ = dense_backward(da, logvar_cache, out=grads.layer("logvar"))
@@ -96,8 +96,8 @@ class cache_kept_on_the_model:
     """self.cache -> a cache that is returned and handed in: a second forward overwrites the first one's."""
 
     @staticmethod
-    def forward(self: Any, x: Array, eps: Array, labels: Any = None) -> Any:
-        terms, self.cache = forward(self, x, eps, labels)
+    def forward(self: Any, x: Array, eps: Array) -> Any:
+        terms, self.cache = forward(self, x, eps)
         return terms, self.cache
 
     @staticmethod
@@ -113,8 +113,8 @@ class kl_subtracted:
     """nll - beta kl -> nll + beta kl, gradient likewise: q is driven away from the prior."""
 
     @staticmethod
-    def forward(self: Any, x: Array, eps: Array, labels: Any = None) -> Any:
-        return forward(with_beta(self, -self.beta), x, eps, labels)
+    def forward(self: Any, x: Array, eps: Array) -> Any:
+        return forward(with_beta(self, -self.beta), x, eps)
 
     @staticmethod
     def backward(self: Any, dloss: Array, cache: Any, grads: Parameters) -> None:
@@ -122,9 +122,9 @@ class kl_subtracted:
 
 
 @replaces(FORWARD, number=11)
-def kl_logged_negated(self: Any, x: Array, eps: Array, labels: Any = None) -> Any:
+def kl_logged_negated(self: Any, x: Array, eps: Array) -> Any:
     """terms.kl = -kl -> kl: the loss is right, the curve shows a negative divergence."""
-    terms, cache = forward(self, x, eps, labels)
+    terms, cache = forward(self, x, eps)
     return terms._replace(kl=-terms.kl), cache
 
 
@@ -133,8 +133,8 @@ class kl_divided_by_N_and_D:
     """kl / (N D) -> kl, gradient likewise: a hidden beta that depends on the batch size; an autoencoder."""
 
     @staticmethod
-    def forward(self: Any, x: Array, eps: Array, labels: Any = None) -> Any:
-        return forward(with_beta(self, self.beta / x.size), x, eps, labels)
+    def forward(self: Any, x: Array, eps: Array) -> Any:
+        return forward(with_beta(self, self.beta / x.size), x, eps)
 
     @staticmethod
     def backward(self: Any, dloss: Array, cache: Any, grads: Parameters) -> None:
@@ -146,8 +146,8 @@ class beta_on_the_reconstruction:
     """beta nll + kl -> nll + beta kl, gradient likewise: beta works the wrong way round."""
 
     @staticmethod
-    def forward(self: Any, x: Array, eps: Array, labels: Any = None) -> Any:
-        terms, cache = forward(self, x, eps, labels)
+    def forward(self: Any, x: Array, eps: Array) -> Any:
+        terms, cache = forward(self, x, eps)
         return terms._replace(loss=self.beta * terms.nll + terms.kl), cache
 
     @staticmethod
@@ -156,9 +156,9 @@ class beta_on_the_reconstruction:
 
 
 @replaces(FORWARD)
-def beta_forgotten_in_forward(self: Any, x: Array, eps: Array, labels: Any = None) -> Any:
+def beta_forgotten_in_forward(self: Any, x: Array, eps: Array) -> Any:
     """nll + kl -> nll + beta kl: the loss that is reported is not the one that is minimised."""
-    return forward(with_beta(self, 1.0), x, eps, labels)
+    return forward(with_beta(self, 1.0), x, eps)
 
 
 @replaces(BACKWARD)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
+from npvae.internals.types import Array
 from npvae.optim import Optimizer
-from npvae.types import Array
 
 ADAM, SGD, ADAGRAD = (f"npvae.optim.{name}.update" for name in ("Adam", "SGD", "Adagrad"))
 STEP = "npvae.optim.Optimizer.step"

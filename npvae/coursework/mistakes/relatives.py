@@ -2,15 +2,18 @@
 
 # ruff: noqa: D403 - a line that begins with an equation begins with its letter
 
+import copy
 from typing import Any
 
 import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
-from npvae.types import Array
+from npvae.internals.types import Array
+from npvae.models import ConditionalVAE
 
-LOG_MEAN_EXP = "npvae.latent.log_mean_exp"
-RATIO, RATIO_BACKWARD = "npvae.latent.log_prior_ratio", "npvae.latent.log_prior_ratio_backward"
+LOG_MEAN_EXP = "npvae.models.importance.log_mean_exp"
+backward = ConditionalVAE.backward
+RATIO, RATIO_BACKWARD = "npvae.models.importance.log_prior_ratio", "npvae.models.importance.log_prior_ratio_backward"
 CONDITIONAL = "npvae.models.conditional.ConditionalVAE"
 
 # log p(x) >= log mean of w, log w = log p(x|z) + log p(z) - log q(z|x).
@@ -52,7 +55,7 @@ def one_maximum_for_the_batch(log_w: Array) -> Any:
     return largest + np.log(np.mean(w, axis=0)), w / np.sum(w, axis=0)
 
 
-@replaces("npvae.latent.log_mean_exp_backward")
+@replaces("npvae.models.importance.log_mean_exp_backward")
 def draws_count_alike_in_backward(dout: Array, weights: Array) -> Array:
     """dout / k -> dout w / sum(w): the gradient of the ordinary bound under the loss of the tighter one."""
     return dout * np.full_like(weights, 1 / len(weights))
@@ -120,7 +123,10 @@ def label_of_the_first_example(self: Any, z: Array, labels: Any) -> Array:
     return np.concatenate([z, np.broadcast_to(self.one_hot(labels)[0], (len(z), self.label_dim))], axis=1)
 
 
-@replaces(f"{CONDITIONAL}.decoder_input_backward")
-def gradient_of_the_label_for_that_of_z(self: Any, dinput: Array) -> Array:
+@replaces(f"{CONDITIONAL}.backward")
+def gradient_of_the_label_for_that_of_z(self: Any, dloss: Array, cache: Any, grads: Any) -> None:
     """The last L columns -> the first L: the label's gradient goes into the encoder."""
-    return dinput[:, -self.latent_dim :]
+    model, decoder = copy.copy(self), copy.copy(self.decoder)
+    decoder.backward = lambda *args: np.roll(self.decoder.backward(*args), self.latent_dim, axis=1)
+    model.decoder = decoder
+    backward(model, dloss, cache, grads)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.coursework.mistakes.table import replaces
+from npvae.internals.types import Array, Rng
 from npvae.training import fit
-from npvae.types import Array, Rng
 
 FIT, MINIBATCHES = "npvae.training.fit", "npvae.training.minibatches"
 TO_FLOAT, BINARIZE = "npvae.data.pixels.to_float", "npvae.data.pixels.binarize"

@@ -1,0 +1,58 @@
+"""What the commands share: the parser, kinds of numbers, and the error for options that do not go together."""
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from npvae.internals.threads import available_cores
+
+
+class UsageError(Exception):
+    """Options that are fine alone and wrong together."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, and keeps examples as they are written."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def _number(kind: Callable[[str], Any], fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not fits(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
+        return value
+
+    return parse
+
+
+whole = _number(int, lambda value: value >= 1, "a whole number, 1 or more")
+seed = _number(int, lambda value: value >= 0, "a whole number, 0 or more")
+positive = _number(float, lambda value: 0 < value < math.inf, "a finite number above 0")
+not_negative = _number(float, lambda value: 0 <= value < math.inf, "a finite number, 0 or more")
+
+
+def threads(text: str) -> int:
+    """A number of threads, or "auto" for as many as there are cores to use."""
+    return available_cores() if text == "auto" else int(whole(text))
+
+
+def std(text: str) -> float | str:
+    """A finite float above 0, or "learned"."""
+    return text if text == "learned" else float(positive(text))
+
+
+def add_threads(parser: argparse.ArgumentParser, **settings: Any) -> None:
+    """Let a command say how many threads its matrix products use."""
+    what = "of the matrix products, or auto: as many as there are cores to use (default: 1)"
+    parser.add_argument("--threads", type=threads, metavar="N", help=what, **settings)

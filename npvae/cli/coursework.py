@@ -1,0 +1,160 @@
+"""The coursework on the command line."""
+
+import argparse
+import os
+from argparse import Namespace
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from npvae.coursework import sandbox
+from npvae.coursework.check import FEEDBACK
+from npvae.coursework.grading import Assignment, Graded, grade, load
+from npvae.coursework.handout import write_handout
+from npvae.coursework.report import write_reports
+from npvae.coursework.submissions import Submission, collect
+from npvae.coursework.variants import variant
+from npvae.internals.progress import progress
+
+HANDOUT_EXAMPLES = """\
+examples:
+  npvae handout coursework-2026 --variant 2026        what students get
+  npvae handout lecturer --variant 2026 --solutions   the same with solutions and tests, for you, nbgrader or Otter
+  npvae handout lab --variant 7 --short               50 points in place of 100
+  npvae handout exam --variant 3 --feedback none      check says nothing
+"""
+
+
+GRADE_EXAMPLES = """\
+examples:
+  npvae grade submissions/ --out graded --variant 2026
+  npvae grade moodle.zip --out graded --variant 2026 --roster class.csv --gradescope
+  npvae grade moodle.zip --out graded --variant 2026 --only "Ada Lovelace_1815"
+"""
+
+
+def add_parsers(subparsers: Any) -> None:
+    """Enter the coursework's commands into the command line."""
+    handout = subparsers.add_parser(
+        "handout",
+        help="write an assignment for students",
+        description="Write an assignment: notebook, the same as a script, README. Needs a clone of the repository.",
+        epilog=HANDOUT_EXAMPLES,
+    )
+    handout.set_defaults(run=write)
+    handout.add_argument("folder", metavar="DIR", type=Path, help="folder to write to; nothing in it is replaced")
+    handout.add_argument(
+        "--variant",
+        type=known_variant,
+        default="0",
+        metavar="SEED",
+        help='a whole number: each asks other questions; "textbook": its answers are in the package (default: 0)',
+    )
+    handout.add_argument("--feedback", choices=FEEDBACK, default="hint", help="what check tells (default: hint)")
+    handout.add_argument("--short", action="store_true", help="the 50-point version")
+    handout.add_argument(
+        "--solutions", action="store_true", help="keep solutions, graded tests and the marking guide"
+    )
+    handout.add_argument("--master", type=Path, metavar="FILE", help="another master notebook")
+
+    grade = subparsers.add_parser(
+        "grade",
+        help="grade submissions, each in a sandbox",
+        description="Grade notebooks or scripts. Leaves grades.csv, feedback for each student, the answers in words "
+        "and a summary of the class. Interrupted, the same command goes on.",
+        epilog=GRADE_EXAMPLES,
+    )
+    grade.set_defaults(run=mark)
+    grade.add_argument(
+        "submissions", type=Path, metavar="SUBMISSIONS", help="a folder, or the zip of Moodle or Canvas"
+    )
+    grade.add_argument("--out", type=Path, required=True, metavar="DIR", help="where grades and feedback go")
+    grade.add_argument(
+        "--variant",
+        type=known_variant,
+        default="0",
+        metavar="SEED",
+        help="the number given to npvae handout (default: 0)",
+    )
+    grade.add_argument("--short", action="store_true", help="the 50-point version")
+    grade.add_argument(
+        "--roster", type=Path, metavar="CSV", help='all students: a column "student", others to match by'
+    )
+    grade.add_argument("--only", metavar="STUDENT", help="grade this one again; the others stay as they are")
+    grade.add_argument("--gradescope", action="store_true", help="also a results.json for each student")
+    grade.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="at once (default: cores)"
+    )
+
+
+def known_variant(text: str) -> str:
+    """The name of an assignment that exists."""
+    try:
+        return variant(text).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def write(options: Namespace) -> int:
+    """Write a handout and say what it asks."""
+    paths = write_handout(
+        options.folder,
+        options.variant,
+        master=options.master,
+        feedback=options.feedback,
+        short=options.short,
+        solutions=options.solutions,
+    )
+    chosen = variant(options.variant)
+    print(
+        f"assignment {chosen.name}: weights {chosen.weights}, {chosen.activation}, {chosen.head} head, "
+        f"prior N({chosen.prior_mean:g}, {chosen.prior_sigma:g}^2 I), {chosen.likelihood}, {chosen.optimizer}, "
+        f"labels {chosen.labels}"
+    )
+    for path in paths:
+        print(path)
+    return 0
+
+
+def mark(options: Namespace) -> int:
+    """Grade submissions and say where everything is."""
+    assignment = Assignment(options.variant, options.short)
+    submissions = collect(options.submissions, options.roster)
+    chosen = submissions
+    if options.only is not None:
+        chosen = [submission for submission in submissions if submission.student == options.only]
+        if not chosen:
+            known = ", ".join(submission.student for submission in submissions[:10])
+            raise ValueError(f"no submission of {options.only!r}, expected one of: {known}, ...")
+    if sandbox.promises():
+        print(sandbox.promises(), flush=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    graded = _in_parallel(chosen, assignment, options)
+    for submission in submissions:
+        known_before = None if submission.student in graded else load(options.out / "results", submission, assignment)
+        if known_before:
+            graded[submission.student] = known_before
+    graded = dict(sorted(graded.items()))
+    write_reports(options.out, graded, assignment, options.gradescope)
+    looked_at = sum(bool(one.flags or one.failures) for one in graded.values())
+    print(f"{len(graded)} students graded; {looked_at} to look at, in {options.out / 'summary.md'}")
+    print(options.out / "grades.csv")
+    return 0
+
+
+def _in_parallel(submissions: list[Submission], assignment: Assignment, options: Namespace) -> dict[str, Graded]:
+    """Grade in several processes; what brought a process down is tried once more in one of its own."""
+    results = options.out / "results"
+    hide = [options.submissions.resolve(), options.out.resolve()]
+    again = options.only is not None
+
+    def steps(futures: Any, total: int) -> Any:
+        return progress(futures, "grading", True, total)
+
+    with ProcessPoolExecutor(max(1, options.workers)) as executor:
+        graded = grade(submissions, assignment, results, executor, hide, again, steps)
+    for submission in submissions:
+        if load(results, submission, assignment) is None:
+            with ProcessPoolExecutor(1) as executor:
+                graded |= grade([submission], assignment, results, executor, hide)
+    return graded

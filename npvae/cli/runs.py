@@ -1,0 +1,235 @@
+"""A training run on disk: a folder with the model, its configuration, its history and its figures."""
+
+import contextlib
+import json
+import sys
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+import npvae
+from npvae.checkpoints import previous_of
+from npvae.data.pixels import to_float
+from npvae.data.sources import Dataset
+from npvae.evaluation import codes
+from npvae.history import History
+from npvae.internals import validation
+from npvae.internals.files import remove_strays, write_atomically, write_text
+from npvae.internals.types import Array
+from npvae.models import Model, load_model
+
+CHECKPOINT, LOCK = "checkpoint.npz", ".lock"
+
+
+def new_folder(out: str | None, data: str, model: str) -> Path:
+    """Make the folder of a run, never one that holds anything.
+
+    Parameters
+    ----------
+    out : str or None
+        The folder; None makes runs/<data>-<model>-<time>.
+
+    Raises
+    ------
+    FileExistsError
+        Where `out` exists and is not empty.
+    """
+    if out is not None:
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise FileExistsError(f"{folder} is not empty: an earlier run is never overwritten; choose another --out")
+        return folder
+    name = f"{data}-{model}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for attempt in range(1, 1000):
+        folder = Path("runs") / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+    raise FileExistsError(f"runs/{name} and 999 more exist")
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in this folder. However this one ends, the system lets go of it.
+
+    Raises
+    ------
+    FileExistsError
+        Where another process is at it.
+    """
+    with open(folder / LOCK, "a") as file:
+        try:
+            _lock(file)
+        except (BlockingIOError, PermissionError) as error:
+            raise FileExistsError(f"{folder} is in use: another npvae train is writing into it") from error
+        except OSError:
+            pass  # a network drive may have no locks
+        remove_strays(folder)
+        yield
+
+
+def _lock(file: IO[str]) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def write_config(folder: Path, model: Model, dataset: Dataset, training: Mapping[str, Any], options: Any) -> None:
+    """Write config.json: all that is needed to make the run again, or to go on with it."""
+    config = {
+        "npvae": npvae.__version__,
+        "numpy": np.__version__,
+        "data": options["data"],
+        "image_shape": dataset.image_shape,
+        "model": model.config,
+        "training": training,
+        "options": options,
+        "crc32": crc32(dataset.x_train),
+    }
+    write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
+
+
+def read_options(folder: Path) -> tuple[dict[str, Any], int]:
+    """The options a run was started with, and the checksum of its training images.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the folder is not one of a run.
+    ValueError
+        Where its configuration is damaged, or from before runs could be resumed.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} cannot be resumed: there is no config.json in it; start the run again")
+    try:
+        config = json.loads(path.read_text("utf-8"))
+        return dict(config["options"]), int(config["crc32"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged or says too little to go on from: {error!r}; start again") from error
+
+
+def crc32(x: Array) -> int:
+    """Checksum of a data set."""
+    return zlib.crc32(np.ascontiguousarray(x).data)
+
+
+def go_back(folder: Path) -> None:
+    """Put the previous checkpoint in the place of the newest, which is kept as checkpoint.damaged.npz.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no previous one.
+    """
+    newest = folder / CHECKPOINT
+    previous = previous_of(newest)
+    if not previous.exists():
+        raise FileNotFoundError(f"{previous}: there is no checkpoint before the newest to go back to")
+    if newest.exists():
+        newest.replace(newest.with_suffix(".damaged.npz"))
+    write_atomically(newest, lambda file: file.write(previous.read_bytes()))
+
+
+def open_run(folder: str) -> tuple[Any, dict[str, Any]]:
+    """The model and the configuration of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the folder is not one of a run.
+    ValueError
+        Where its files are damaged.
+    """
+    place = Path(folder)
+    if not (place / "model.npz").is_file():
+        raise FileNotFoundError(f"{folder} is not the folder of a run: there is no model.npz in it")
+    try:
+        config = json.loads((place / "config.json").read_text("utf-8"))
+        height, width = (validation.positive_int("image_shape", side) for side in config["image_shape"])
+        data, binarize = config["data"], config["training"]["binarize"]
+        if not isinstance(data, str) or binarize not in ("stochastic", "threshold", "none"):
+            raise ValueError(f"data is {data!r} and binarize {binarize!r}, expected what npvae train has written")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{place / 'config.json'} is damaged: {error!r}") from error
+    model = load_model(place / "model.npz")
+    if height * width != model.input_dim:
+        raise ValueError(
+            f"{folder} has images of {height} x {width} and a model of {model.input_dim} pixels: damaged"
+        )
+    return model, config
+
+
+def write_results(folder: Path, model: Any, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
+    """Write model, history and figures; returns what each file shows."""
+    model.save(folder / "model.npz")
+    written = {"model.npz": "the trained model, for npvae.load_model"}
+    written["config.json"] = "how it was made"
+    history.to_csv(folder / "history.csv")
+    written["history.csv"] = "losses of each epoch, nats per example"
+    written[CHECKPOINT] = "from where npvae train --resume goes on"
+    written[previous_of(CHECKPOINT).name] = "the checkpoint before that"
+    return written | _write_figures(folder, model, history, dataset, seed)
+
+
+def _write_figures(folder: Path, model: Any, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
+    from npvae import plots
+
+    shape, conditional = dataset.image_shape, model.label_dim > 0
+    figures = {}
+    if len(history):
+        figures["curves.png"] = plots.plot_history(history), "the loss and its two terms over the epochs"
+    x = to_float(dataset.x_test[:10], model.dtype)
+    known: Any = {"labels": dataset.y_test[:10]} if conditional and dataset.y_test is not None else {}
+    figures["reconstructions.png"] = (
+        plots.plot_reconstructions(x, model.reconstruct(x, **known), shape),
+        "test images above their reconstructions",
+    )
+    if model.has_prior:
+        figures["samples.png"] = sample_sheet(model, seed, shape)
+        figures["noises.png"] = (
+            plots.plot_two_noises(model, shape, seed, labels=np.arange(8) % model.label_dim if conditional else None),
+            "the two sources of randomness apart",
+        )
+        if model.latent_dim == 2 and not conditional:
+            figures["manifold.png"] = plots.plot_manifold(model, shape), "what the latent plane decodes to"
+    if model.latent_dim == 2 and dataset.y_test is not None:
+        figures["latent.png"] = (
+            plots.plot_latent(codes(model, dataset.x_test, dataset.y_test if conditional else None), dataset.y_test),
+            "where test images lie in the latent plane, by label",
+        )
+    for name, (figure, _) in figures.items():
+        plots.save_figure(figure, folder / name)
+    return {name: what for name, (_, what) in figures.items()}
+
+
+def sample_sheet(model: Any, seed: int, shape: tuple[int, int]) -> tuple[Any, str]:
+    """A figure of samples from the prior, by label where the model takes one, and what it shows."""
+    from npvae import plots
+
+    if not model.label_dim:
+        return plots.plot_images(model.sample(100, seed), 10, shape), "100 samples from the prior"
+    labels = np.repeat(np.arange(model.label_dim), 10)
+    return plots.plot_images(model.sample(len(labels), seed, labels=labels), 10, shape), "samples, one row per label"
+
+
+def save_images(images: Array, path: Path, shape: tuple[int, int]) -> None:
+    """Write images as a picture, or as an array where the path ends in .npy."""
+    if path.suffix == ".npy":
+        return write_atomically(path, lambda file: np.save(file, images))
+    from npvae import plots
+
+    plots.save_figure(plots.plot_images(images, 10, shape), path)

@@ -1,0 +1,1 @@
+"""Published experiments: their settings, and running them."""

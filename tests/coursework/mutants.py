@@ -1,0 +1,111 @@
+"""A mistake put in the place of the right thing, everywhere. Run as a script: which check rejects which mistake."""
+
+import contextlib
+import importlib
+import sys
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+
+from npvae.coursework.mistakes import MISTAKES
+
+REJECTIONS = AssertionError, ArithmeticError, ValueError  # what a wrong number or shape ends in; a typo does not
+
+
+def find(dotted):
+    """Owner (a module or a class), name and object of a dotted name."""
+    *path, name = dotted.split(".")
+    for length in range(len(path), 0, -1):
+        with contextlib.suppress(ModuleNotFoundError):
+            owner = importlib.import_module(".".join(path[:length]))
+            for attribute in path[length:]:
+                owner = getattr(owner, attribute)
+            return owner, name, getattr(owner, name)
+    raise LookupError(f"{dotted} is not in the package")
+
+
+def swapped(value, right, wrong):
+    """The value with the wrong object for the right one, also within tuples and lists."""
+    if value is right:
+        return wrong
+    if isinstance(value, tuple | list):
+        entries = [swapped(entry, right, wrong) for entry in value]
+        make = getattr(type(value), "_make", type(value))
+        return make(entries) if any(a is not b for a, b in zip(entries, value, strict=True)) else value
+    return value
+
+
+def swaps(owner, right, wrong):
+    """Patches that put the wrong object in the place of the right one wherever a module or a class holds it."""
+    for key, value in list(vars(owner).items()):
+        if isinstance(value, dict):
+            new = {name: swapped(entry, right, wrong) for name, entry in value.items()}
+            if any(new[name] is not value[name] for name in value):
+                yield patch.dict(value, new)
+        elif (new := swapped(value, right, wrong)) is not value:
+            yield patch.object(owner, key, new)
+
+
+@contextlib.contextmanager
+def in_place(mistake):
+    """The package with this mistake in it: a method on its class, anything else in every module that holds it.
+
+    The modules of mistakes keep the right ones: some wrong versions call them.
+    """
+    with contextlib.ExitStack() as stack:
+        for dotted, wrong in mistake.wrong.items():
+            owner, name, right = find(dotted)
+            if isinstance(owner, type):
+                stack.enter_context(patch.object(owner, name, wrong))
+                continue
+            for module_name, module in list(sys.modules.items()):
+                if module_name.split(".")[0] == "npvae" and not module_name.startswith("npvae.coursework.mistakes"):
+                    classes = [item for item in vars(module).values() if isinstance(item, type)]
+                    for owner in (module, *(item for item in classes if item.__module__ == module_name)):
+                        for swap in swaps(owner, right, wrong):
+                            stack.enter_context(swap)
+        yield
+
+
+def rejects(check):
+    """Whether a check fails, here and now."""
+    try:
+        check()
+    except REJECTIONS:
+        return True
+    return False
+
+
+def print_matrix(checks):
+    """Print a row a mistake, a column a check; returns the names of mistakes that no check rejects."""
+    for i, check in enumerate(checks):
+        print(" " * 62 + "| " * i + check.__name__)
+    survivors = []
+    for mistake in MISTAKES.values():
+        with in_place(mistake):
+            row = [rejects(check) for check in checks]
+        cells = " ".join("x" if killed else "." for killed in row)
+        print(f"{mistake.name:57} {mistake.number or '':>3} {cells} {sum(row):3}", flush=True)
+        survivors += [] if any(row) else [mistake.name]
+    return survivors
+
+
+def main():
+    import warnings
+
+    from checks import CHECKS
+
+    warnings.simplefilter("ignore")
+    started = time.perf_counter()
+    assert not any(rejects(check) for check in CHECKS), "a check rejects the right code"
+    survivors = print_matrix(CHECKS)
+    print(f"{len(MISTAKES)} mistakes, {len(CHECKS)} checks, {time.perf_counter() - started:.0f} s", end=", ")
+    print(f"not rejected: {', '.join(survivors)}" if survivors else "all rejected")
+    return bool(survivors)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

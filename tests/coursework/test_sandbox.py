@@ -1,0 +1,548 @@
+"""The sandbox: right code gives what it gives anywhere, and hostile code reports from inside that it managed nothing.
+
+The programs are in tests/coursework/hostile. Each runs between exercises that must come back right all the same.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import pickle
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npvae.coursework import sandbox
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.sandbox import Limits, Walls
+from npvae.coursework.trial.calls import Failure, Probe
+from npvae.coursework.trial.runs import RUN
+from npvae.coursework.variants import variant
+
+pytestmark = pytest.mark.slow
+HOSTILE = Path(__file__).parent / "hostile"
+REPO = HOSTILE.parents[1]
+SHARED = (HOSTILE / "_shared.py").read_text()
+SHORT = Limits(wall=1.5, cpu=5)
+TEXTBOOK = variant("textbook")
+FUNCTIONS = {name: exercise.functions for name, exercise in EXERCISES.items()}
+RIGHT = ("kl_divergence", "reparameterize", "importance_bound")
+"""Before, between and after what attacks; importance_bound is defined nowhere."""
+MARK = 1234.5678
+
+
+@functools.cache
+def has_walls():
+    return sandbox.promises() == ""
+
+
+@functools.cache
+def runs_without_walls():
+    """As root without walls it becomes nobody, who may not read root's interpreter."""
+    try:
+        with sandbox.Launcher("", SHORT, (), ()):
+            return True
+    except RuntimeError:
+        return False
+
+
+@pytest.fixture
+def walled():
+    if not has_walls():
+        pytest.skip(sandbox.promises())
+
+
+@pytest.fixture
+def unwalled(monkeypatch):
+    if not runs_without_walls():
+        pytest.skip("nobody cannot read this interpreter")
+    monkeypatch.setattr(sandbox, "walls", lambda: Walls((), "submissions run without walls"))
+
+
+@pytest.fixture
+def folder():
+    """Open to everyone: what keeps a submission out is not the file's owner."""
+    path = Path(tempfile.mkdtemp(prefix="npvae-test-"))
+    path.chmod(0o777)
+    (path / "marks.csv").write_text("name,points\n")
+    (path / "marks.csv").chmod(0o666)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def probes(name):
+    return EXERCISES[name].probes(TEXTBOOK, np.random.default_rng(3))
+
+
+def program(name, **settings):
+    lines = [f"{key} = {value!r}" for key, value in settings.items()]
+    return "\n".join([*lines, SHARED, (HOSTILE / f"{name}.py").read_text()])
+
+
+def attack(name, limits=SHORT, hide=(), **settings):
+    """What a hostile program says it managed, now and later, and the outcomes; the others are right."""
+    source = program(name, **settings)
+    order = ("kl_divergence", "dense_backward", "reparameterize", "conditional_inputs", "importance_bound")
+    jobs = {name: probes(name) for name in order}
+    jobs["dense_backward"] = jobs["dense_backward"][:1]
+    jobs["conditional_inputs"] = jobs["conditional_inputs"][:1]
+    outcomes = sandbox.run(source, jobs, FUNCTIONS, limits, hide)
+    assert list(outcomes) == list(order)
+    for other in RIGHT:
+        assert_right(other, outcomes[other], jobs[other])
+    return said(outcomes["dense_backward"], "dx"), said(outcomes["conditional_inputs"], "encoder_input"), outcomes
+
+
+def said(outcome, name):
+    if outcome.results is None:
+        return outcome.failure
+    report = outcome.results[0][name]
+    return report if isinstance(report, Failure) or report.dtype != np.uint8 else json.loads(bytes(report))
+
+
+def assert_right(name, outcome, tried):
+    """As in this process, bit for bit."""
+    assert outcome.failure == ""
+    own = {}
+    exec(SHARED, own)
+    functions = [own.get(function, not_written) for function in FUNCTIONS[name]]
+    assert_same(outcome.results, [RUN[name](functions, probe) for probe in tried])
+
+
+def not_written(*args):
+    raise NotImplementedError
+
+
+def assert_same(came, should):
+    assert len(came) == len(should)
+    for one, other in zip(came, should, strict=True):
+        assert one.keys() == other.keys()
+        for name, expected in other.items():
+            if isinstance(expected, Failure):
+                assert one[name] == expected
+            else:
+                expected = np.asarray(expected)
+                assert type(one[name]) is np.ndarray
+                assert (one[name].dtype, one[name].shape) == (expected.dtype, expected.shape)
+                assert one[name].tobytes() == expected.tobytes()
+
+
+def master():
+    """The right answers of the textbook's assignment."""
+    parts = []
+    for cell in json.loads((REPO / "notebooks" / "coursework" / "master.ipynb").read_text("utf-8"))["cells"]:
+        own = cell["metadata"].get("npvae", {})
+        fits = all(getattr(TEXTBOOK, slot) in values for slot, values in own.get("only", {}).items())
+        if cell["cell_type"] == "code" and own.get("role") in ("given", "answer") and fits:
+            parts.append("".join(cell["source"]))
+    return "\n\n".join(parts)
+
+
+# Right code.
+
+
+def test_all_exercises_come_back_as_in_process():
+    jobs = {name: probes(name) for name in EXERCISES}
+    sandbox.walls()
+    start = time.monotonic()
+    outcomes = sandbox.run(master(), jobs, FUNCTIONS)
+    assert time.monotonic() - start < 5  # about 0.5 s on an idle machine
+    own = {"__name__": "submission"}
+    exec(master(), own)
+    for name, exercise in EXERCISES.items():
+        assert (outcomes[name].failure, outcomes[name].flags) == ("", ())
+        should = [RUN[name]([own[function] for function in exercise.functions], probe) for probe in jobs[name]]
+        assert_same(outcomes[name].results, should)
+
+
+def test_without_walls(unwalled):
+    jobs = {name: probes(name) for name in RIGHT}
+    for name, outcome in sandbox.run(SHARED, jobs, FUNCTIONS).items():
+        assert_right(name, outcome, jobs[name])
+
+
+def test_without_fork_as_on_windows(unwalled, monkeypatch):
+    monkeypatch.setattr(sandbox, "FORKS", False)
+    assert attack("exits_hard")[0] == "ended with status 0 before it gave a result"
+    assert attack("sleeps")[0] == "took longer than 1.5 s"
+
+
+@pytest.mark.parametrize("name", ["sleeps", "exits_hard", "memory_bomb"])
+def test_limits_hold_without_walls(unwalled, name):
+    said, _, _ = attack(name, Limits(wall=1.5, memory=400 * 2**20))
+    assert said != {}
+
+
+def test_promises_are_one_sentence(unwalled, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(sandbox.shutil, "which", lambda *args, **named: None)
+    sandbox.walls.cache_clear()
+    try:
+        assert "unshare is missing" in sandbox.promises()
+        assert "\n" not in sandbox.promises()
+    finally:
+        sandbox.walls.cache_clear()
+
+
+def test_nothing_is_defined():
+    outcomes = sandbox.run("", {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)
+    for results in outcomes["kl_divergence"].results:
+        assert results["forward"] == Failure("blank", "is still to be written")
+
+
+def test_source_that_does_not_parse():
+    outcome = sandbox.run("def f(:", {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    assert outcome.failure == "ended with status 1 before it gave a result"
+    assert "SyntaxError" in outcome.output
+
+
+def test_future_imports_and_drawing_modules():
+    source = (
+        "from __future__ import annotations\nimport numpy as np, matplotlib.pyplot as plt\nfrom tqdm import nothing\n"
+        "fig, ax = plt.subplots()\nax.plot([1])\nplt.rcParams['a'] = 1\n"
+        "def kl_divergence(mu: Undefined, rho): return np.ones(3), None"
+    )
+    outcome = sandbox.run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    assert outcome.results[0]["forward"].tolist() == [1, 1, 1]
+    assert len(outcome.flags) == 1
+    assert outcome.flags[0].startswith("line 3 raises")
+
+
+def test_handout_code_needs_no_npvae():
+    source = (
+        "from npvae.coursework import Checker, passes\ncheck = Checker(3, 'hint')\n"
+        "def kl_divergence(mu, rho): return np.array([check('kl_divergence', 1), passes('a', 'b')]), 0\n"
+        "import numpy as np"
+    )
+    outcome = sandbox.run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    assert outcome.results[0]["forward"].tolist() == [True, True]
+    assert outcome.flags == ()
+
+
+def test_what_is_printed_is_kept_up_to_a_limit():
+    source = "print('a word ' * 100_000)\nraise SystemExit('enough')"
+    outcome = sandbox.run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    assert outcome.output == ("a word " * 100_000)[: 64 * 1024]
+    assert outcome.flags == ("line 2 raises SystemExit: enough",)
+
+
+# Limits.
+
+
+@pytest.mark.parametrize("name", ["endless_loop", "sleeps"])
+def test_wall_time(name):
+    assert attack(name)[0] == "took longer than 1.5 s"
+
+
+def test_endless_definitions_cost_their_time_once():
+    start = time.monotonic()
+    outcomes = sandbox.run("while True: pass", {name: probes(name) for name in EXERCISES}, FUNCTIONS, SHORT)
+    assert time.monotonic() - start < 6
+    assert {outcome.failure for outcome in outcomes.values()} == {"took longer than 1.5 s"}
+
+
+def test_cpu_time():
+    said, _, _ = attack("burns_cpu", Limits(wall=8, cpu=1))
+    assert said.startswith("was ended by SIGKILL")
+
+
+def test_cpu_time_is_said():
+    source = "def kl_divergence(mu, rho):\n while True: pass"
+    jobs = {"kl_divergence": probes("kl_divergence")}
+    outcome = sandbox.run(source, jobs, FUNCTIONS, Limits(wall=8, cpu=1))["kl_divergence"]
+    assert outcome.failure == "used a processor for longer than 1 s"
+
+
+def test_memory():
+    said, _, _ = attack("memory_bomb", Limits(memory=512 * 2**20))
+    assert 0 < said["MiB"] < 512
+
+
+def test_processes(walled):
+    said, _, _ = attack("fork_bomb", Limits(wall=5))
+    assert 0 < said["processes"] < 64
+
+
+def test_output_and_files():
+    said, later, _ = attack("endless_output", Limits(wall=5))
+    assert said == later == {"MiB": 16}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("exits_hard", "ended with status 0 before it gave a result"),
+        ("exits", Failure("raises", "raises RuntimeError: SystemExit: 0")),
+        ("recursion", Failure("raises", "raises RecursionError: maximum recursion depth exceeded")),
+    ],
+)
+def test_ends(name, expected):
+    assert attack(name)[0] == expected
+
+
+# What it can do to the results.
+
+
+def test_replaced_comparisons_compare_nothing():
+    source = program("replaces_comparisons")
+    outcome = sandbox.run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    assert not np.any(outcome.results[0]["forward"])
+    assert not np.allclose([0.0], [1.0])
+    assert {"replaces np.allclose", "replaces builtins.all", "imports builtins"} <= set(outcome.flags)
+
+
+def test_descriptors_lead_nowhere():
+    said, later, outcomes = attack("forges")
+    assert said == {"descriptors": [1, 2]}  # what is printed
+    assert later == "wrote something that is no list of arrays"
+    assert "100 of 100" in outcomes["dense_backward"].output
+
+
+HUGE = [["<f8", [10**10]], ["<f8", [1]], ["<f8", [1]]]
+NAMES = ("dx", "dW", "db")
+
+
+def forged(entries, names=NAMES):
+    return json.dumps({"results": [dict(zip(names, entries, strict=False))]}).encode() + b"\n" + bytes(64)
+
+
+FORGED = {
+    "huge": forged(HUGE),
+    "overflow": forged([["<f8", [2**39] * 32]] * 3),
+    "negative": forged([["<f8", [-1, -8]]] * 3),
+    "objects": forged([["|O", [1]]] * 3) + pickle.dumps(print),
+    "structures": forged([["f8,O", [1]]] * 3),
+    "true": forged([["<f8", [True]]] * 3),
+    "other names": forged([["<f8", [1]]] * 3, ("dx", "dW", "points")),
+    "missing": forged([["<f8", [1]]]),
+    "made-up failure": forged([["right", "is right"]] * 3),
+    "failure of failures": forged([["blank", {"a": 1}]] * 3),
+    "short": json.dumps({"results": []}).encode() + b"\n",
+    "deep": b'{"results": ' + b"[" * 100_000,
+    "digits": b'{"results": ' + b"9" * 100_000 + b"}\n",
+    "number": b"7\n",
+    "pickle": pickle.dumps({"results": [1]}),
+    "npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (10000000000,)}\n",
+    "text": b"\xff" * 1000 + b"\n",
+    "zeros": bytes(2**20),
+    "flags": b'{"flag": "again"}\n' * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_forged_results(name):
+    # in process: what counts is that nothing is made of it
+    written = sandbox.read(FORGED[name], [NAMES])
+    assert written.results is None
+    assert len(written.flags) <= 100
+
+
+def test_a_forged_result_comes_to_nothing():
+    said, _, outcomes = attack("writes_its_own_result", RAW=FORGED["objects"])
+    assert said == "ended with status 0 before it gave a result" or "no list of arrays" in said
+    assert outcomes["dense_backward"].results is None
+
+
+def test_text_of_a_submission_is_one_short_printable_line():
+    assert sandbox.clean("a\x1b[31m \n\u202eb\ud800" + "c" * 1000) == "a[31m b" + "c" * 289
+
+
+OBJECTS = {
+    "pickle": "is a bytes, expected an array of numbers",
+    "object": "is a Payload, expected an array of numbers",
+    "object array": "is a ndarray, expected an array of numbers",
+    "generator": "is a generator, expected an array of numbers",
+    "text": "is a str, expected an array of numbers",
+    "none": "is a NoneType, expected an array of numbers",
+    "complex": "is a ndarray, expected an array of numbers",
+    "structure": "is a ndarray, expected an array of numbers",
+    "subclass": [0.0, 0.0],
+    "matrix": [[1.0, 2.0]],
+    "list": [[1.0, 2.0], [3.0, 4.0]],
+    "big-endian": [1.0, 2.0],
+    "bool": [True, False],
+    "broadcast": "has 10000000000 entries, far too many",
+    "zero size": [],
+}
+
+
+def test_objects(folder):
+    settings = {"KINDS_IN_TURN": list(OBJECTS), "FOLDER": str(folder)}
+    jobs = {"dense_backward": probes("dense_backward")[:1] * len(OBJECTS), "kl_divergence": probes("kl_divergence")}
+    outcomes = sandbox.run(program("returns_objects", **settings), jobs, FUNCTIONS)
+    said = [results["dx"] for results in outcomes["dense_backward"].results]
+    came = [one.what if isinstance(one, Failure) else one.tolist() for one in said]
+    assert dict(zip(OBJECTS, came, strict=True)) == OBJECTS
+    assert all(type(one) in (Failure, np.ndarray) for one in said)
+    assert_right("kl_divergence", outcomes["kl_divergence"], jobs["kl_divergence"])
+    assert os.listdir(folder) == ["marks.csv"]  # nothing was unpickled
+
+
+def test_an_object_that_ends_its_process():
+    said, _, _ = attack("returns_objects", KINDS_IN_TURN=["liar"])
+    assert said == "ended with status 3 before it gave a result"
+
+
+# Walls.
+
+
+def test_files_stay(walled, folder):
+    said, _, _ = attack("deletes_files", FOLDER=str(folder))
+    assert said == {"seen": False, "removed": False}
+    assert (folder / "marks.csv").read_text() == "name,points\n"
+
+
+def test_nothing_is_written_outside(walled, folder):
+    settings = {"FOLDER": str(folder), "HOME": str(Path.home()), "REPO": str(REPO)}
+    said, _, outcomes = attack("writes_outside", **settings)
+    assert said == {"written": False, "appended": False, "climbed": False, "writable": [], "scratch": True}
+    assert sorted(os.listdir(folder)) == ["marks.csv"]
+    assert f"opens {folder}/new" in outcomes["dense_backward"].flags
+
+
+def test_no_network(walled, folder):
+    with contextlib.ExitStack() as stack:
+        listening = [stack.enter_context(socket.socket(family)) for family in (socket.AF_INET, *[socket.AF_UNIX] * 2)]
+        abstract = f"\0npvae-test-{os.getpid()}"
+        for one, address in zip(listening, [("127.0.0.1", 0), abstract, f"{folder}/socket"], strict=True):
+            one.bind(address)
+            one.listen()
+        port = listening[0].getsockname()[1]
+        said, _, outcomes = attack("opens_sockets", FOLDER=str(folder), PORT=port, ABSTRACT=abstract)
+    assert said == {"loopback": False, "abstract": False, "path": False}
+    assert "opens a socket" in outcomes["dense_backward"].flags
+
+
+def test_nothing_is_read(walled, folder, monkeypatch):
+    monkeypatch.setenv("NPVAE_SECRET", "marks")
+    settings = {"FOLDER": str(folder), "HOME": str(Path.home()), "REPO": str(REPO), "GRADER": os.getpid()}
+    said, _, outcomes = attack("reads_files", Limits(wall=60), hide=[folder], **settings)
+    home = said["listed"]  # the home folder is there, empty, where the interpreter is in it
+    assert set(home) <= {str(Path.home())}
+    del said["listed"]
+    assert said == {"read": [], "answers": [], "through_links": [], "environment": []}
+    assert f"opens {folder}/marks.csv" in outcomes["dense_backward"].flags
+
+
+def test_answers_are_not_imported(walled):
+    said, _, outcomes = attack("imports_answers", REPO=str(REPO))
+    assert said == {"modules": [], "ways": []}
+    assert "looks for npvae.latent" in outcomes["dense_backward"].flags
+
+
+@pytest.fixture
+def seen(folder, monkeypatch):
+    """A folder and the repository are brought in, as if libraries were there; what is hidden in them is covered."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"{folder}:{REPO}")
+    (folder / "seen.txt").touch()
+    (folder / "marks").mkdir()
+    (folder / "marks" / "marks.csv").write_text("name,points\n")
+    return folder
+
+
+def test_covers_stay(walled, seen):
+    said, _, _ = attack("uncovers", hide=[seen / "marks"], FOLDER=str(seen), REPO=str(REPO))
+    nothing = {"managed": [], "read": [], "written": False, "capabilities": [0] * 7, "root": False}
+    assert said == {**nothing, "visible": True, "no_new_privileges": 1}
+
+
+def test_covered_answers_are_not_read(walled, seen):
+    settings = {"FOLDER": str(seen), "HOME": str(Path.home()), "REPO": str(REPO), "GRADER": os.getpid()}
+    said, _, _ = attack("reads_files", Limits(wall=60), hide=[seen / "marks"], **settings)
+    assert said["read"] == [f"{seen}/marks.csv"]
+    left = [path for path in said["answers"] if not path.startswith(f"{REPO}/npvae.egg-info")]
+    assert [path for path in left if path.startswith(str(REPO))] == []
+    assert attack("imports_answers", REPO=str(REPO))[0] == {"modules": [], "ways": []}
+
+
+def test_signals_reach_no_one(walled):
+    said, _, outcomes = attack("kills", GRADER=os.getpid())
+    assert said == {"contained": True, "managed": [], "parent": 1}
+    assert "sends a signal" in outcomes["dense_backward"].flags
+
+
+def test_a_daemon_does_not_live_on(walled):
+    said, later, _ = attack("leaves_a_daemon", Limits(wall=5))
+    assert said == {"started": True}
+    assert later == {"alive": [], "files": []}
+
+
+def test_probes_of_others(walled):
+    said, later, _ = attack("reads_other_probes")
+    own = [probes("dense_backward")[0].where], [probes("conditional_inputs")[0].where]
+    assert said == {"others": own[0], "pipe": 0, "launcher": 0}
+    assert later == {"left": [], "shared": False, "others": own[1]}
+
+
+def test_half_of_a_program_runs():
+    said, _, outcomes = attack("half_way")
+    assert said == {"early": 1}
+    flags = outcomes["dense_backward"].flags
+    assert [flag.partition(" raises ")[2] for flag in flags] == [
+        "ZeroDivisionError: half way",
+        "ModuleNotFoundError: No module named 'no_such_module'",
+        "SystemExit: 3",
+    ]
+
+
+def test_the_attacks_are_real(unwalled, folder, monkeypatch):
+    """Where there are no walls, they do what they are said to do."""
+    monkeypatch.setenv("NPVAE_SECRET", "marks")
+    settings = {"FOLDER": str(folder), "HOME": str(Path.home()), "REPO": str(REPO), "GRADER": os.getpid()}
+    assert attack("imports_answers", REPO=str(REPO))[0]["ways"]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        said, _, _ = attack("opens_sockets", FOLDER=str(folder), PORT=listening.getsockname()[1], ABSTRACT="\0none")
+    assert said["loopback"]
+    assert attack("writes_outside", **settings)[0]["written"]
+    attack("deletes_files", FOLDER=str(folder))
+    assert not (folder / "marks.csv").exists()
+
+
+def test_a_launcher_that_is_lost_costs_one_exercise(unwalled):
+    source = SHARED + "\nimport os\ndef attack():\n    os.kill(os.getppid(), 9)\n    os._exit(0)\n"
+    jobs = {name: probes(name) for name in ("kl_divergence", "dense_backward", "reparameterize")}
+    outcomes = sandbox.run(source, jobs, FUNCTIONS, SHORT)
+    assert outcomes["dense_backward"].failure == "brought down the process that runs it"
+    for name in ("kl_divergence", "reparameterize"):
+        assert_right(name, outcomes[name], jobs[name])
+
+
+def test_looking_at_the_caller_is_flagged():
+    source = "import sys\ndef kl_divergence(mu, rho): return sys._getframe(1).f_locals, 0"
+    outcome = sandbox.run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    assert outcome.flags == ("looks at what calls it: f_locals", "looks at what calls it: _getframe")
+
+
+def test_the_user_is_unprivileged_seen_from_outside(walled):
+    """Within, it looks so to anyone."""
+    with sandbox.Launcher(program("sleeps"), SHORT, (), sandbox.walls().command) as launcher:
+        thread = threading.Thread(
+            target=launcher.ask, args=("dense_backward", FUNCTIONS["dense_backward"], probes("dense_backward"))
+        )
+        thread.start()
+        time.sleep(1)
+        (first,) = children(launcher.process.pid)
+        (child,) = children(first)
+        status = Path(f"/proc/{child}/status").read_text()
+        thread.join()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    user = 65534 if os.getuid() == 0 else os.getuid()
+    assert fields["Uid"].split() == [str(user)] * 4
+    assert [int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [0] * 5
+    assert fields["NoNewPrivs"] == "1"
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_probe_is_what_the_child_unpickles():
+    assert Probe.__module__ == "npvae.coursework.trial.calls"
+    assert sys.modules["npvae.coursework.trial.calls"].Probe is Probe
