@@ -22,12 +22,26 @@ DPI = 100
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 
 
+class ShownOnce(Figure):
+    """A figure that a notebook shows once, although it is both open and the value of a cell's last line."""
+
+    def _ipython_display_(self) -> None:
+        """Be shown like any other figure, and not a second time with all open ones after the cell."""
+        if "inline" in plt.get_backend():
+            plt.close(self)
+        raise NotImplementedError
+
+
+def _subplots(*args: Any, **settings: Any) -> Any:
+    return plt.subplots(*args, FigureClass=ShownOnce, **settings)
+
+
 def plot_history(history: "History") -> Figure:
     """Training curves: the loss on the left, its two terms on the right, nats per example over epochs."""
     epochs = history["epoch"]
     held_out = not np.all(np.isnan(history["test_loss"]))
     part = "test" if held_out else "train"
-    figure, (left, right, far_right) = plt.subplots(1, 3, figsize=(8, 2.7), layout="constrained")
+    figure, (left, right, far_right) = _subplots(1, 3, figsize=(8, 2.7), layout="constrained")
     left.plot(epochs, history["train_loss"], color=BLUE, linestyle="--", marker=".", label="training")
     if held_out:
         left.plot(epochs, history["test_loss"], color=ORANGE, marker=".", label="test")
@@ -58,7 +72,7 @@ def plot_bounds(histories: "Mapping[str, History]", examples: int) -> Figure:
     -----
     Drawn like Kingma and Welling (2014), figure 2: solid for training, dashed for test data.
     """
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    figure, axes = _subplots(figsize=(7, 4.2), layout="constrained")
     greys = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(histories)))
     for colour, marker, (name, history) in zip(greys, "osD^v*"[: len(histories)], histories.items(), strict=True):
         seen = examples * history["epoch"]
@@ -89,7 +103,7 @@ def plot_images(images: Array, columns: int = 10, shape: tuple[int, int] | None 
     sheet = tile(images, columns, shape)
     height, width = sheet.shape
     inches = min(8.0, 0.6 * columns)
-    figure, axes = plt.subplots(figsize=(inches, inches * height / width + 0.3 * bool(title)), layout="constrained")
+    figure, axes = _subplots(figsize=(inches, inches * height / width + 0.3 * bool(title)), layout="constrained")
     _show(axes, sheet)
     axes.set_title(title, fontsize=10)
     return figure
@@ -107,7 +121,7 @@ def plot_reconstructions(x: Array, x_hat: Array, shape: tuple[int, int] | None =
     """
     columns = len(x)
     inches = min(8.0, 0.8 * columns)
-    figure, rows = plt.subplots(2, 1, figsize=(inches, 2.2 * inches / columns + 0.5), layout="constrained")
+    figure, rows = _subplots(2, 1, figsize=(inches, 2.2 * inches / columns + 0.5), layout="constrained")
     for axes, images, label in zip(rows, (x, x_hat), ("input x", "reconstruction x_hat"), strict=True):
         _show(axes, tile(images, columns, shape))
         axes.set_title(label, fontsize=10, loc="left")
@@ -142,7 +156,7 @@ def plot_manifold(
     _require_two_dimensions(model.latent_dim)
     quantiles = [NormalDist().inv_cdf((i + 0.5) / cells) for i in range(cells)]
     z = np.array([(z1, z2) for z2 in reversed(quantiles) for z1 in quantiles])
-    figure, axes = plt.subplots(figsize=(6, 6), layout="constrained")
+    figure, axes = _subplots(figsize=(6, 6), layout="constrained")
     labels = None if label is None else np.full(len(z), label)
     sheet = tile(model.decode(z, labels), cells, shape, gap=0)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, extent=(0, cells, 0, cells), interpolation="nearest")
@@ -174,7 +188,7 @@ def plot_latent(mu: Array, labels: Array, points: int = 2000) -> Figure:
     _require_two_dimensions(mu.shape[1])
     mu, labels = mu[:points], labels[:points]
     classes = np.unique(labels)
-    figure, axes = plt.subplots(figsize=(6, 5.5), layout="constrained")
+    figure, axes = _subplots(figsize=(6, 5.5), layout="constrained")
     for i, label in enumerate(classes):
         chosen = mu[labels == label]
         colour = plt.get_cmap("viridis")(0.9 * i / max(1, len(classes) - 1))
@@ -217,7 +231,7 @@ def plot_two_noises(
             np.repeat(z[:1], columns, axis=0), rng, same_labels
         ),
     }
-    figure, rows = plt.subplots(3, 1, figsize=(7, 3.6), layout="constrained")
+    figure, rows = _subplots(3, 1, figsize=(7, 3.6), layout="constrained")
     for axes, (title, images) in zip(rows, sheets.items(), strict=True):
         _show(axes, tile(images, columns, shape))
         axes.set_title(title, fontsize=9, loc="left")

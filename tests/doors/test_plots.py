@@ -1,3 +1,4 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from support import small_vae
@@ -99,3 +100,14 @@ def test_no_figure_is_wider_than_a_page():
         plots.plot_manifold(model),
     ]
     assert all(figure.get_size_inches()[0] <= 8 for figure in figures)
+
+
+def test_a_notebook_shows_a_figure_once_and_a_script_keeps_it_open_for_show(monkeypatch):
+    figure = plots.plot_images(np.zeros((1, 4)))
+    with pytest.raises(NotImplementedError):  # IPython then shows it as it shows any other
+        figure._ipython_display_()
+    assert plt.fignum_exists(figure.number)
+    monkeypatch.setattr(plt, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
+    with pytest.raises(NotImplementedError):
+        figure._ipython_display_()
+    assert not plt.fignum_exists(figure.number)

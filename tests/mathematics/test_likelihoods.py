@@ -179,14 +179,10 @@ def test_a_std_that_is_not_positive_is_refused(std):
 
 
 def test_an_unknown_likelihood_is_refused_by_name():
-    with pytest.raises(
-        ValueError, match="likelihood is 'poisson', expected \"bernoulli\", \"gaussian\", or"
-    ):
+    with pytest.raises(ValueError, match='likelihood is \'poisson\', expected "bernoulli", "gaussian", or'):
         npvae.VAE(likelihood="poisson")
 
 
 def test_a_configuration_without_a_name_is_refused():
-    with pytest.raises(
-        ValueError, match="likelihood is {'std': 0.5}, expected \"bernoulli\", \"gaussian\""
-    ):
+    with pytest.raises(ValueError, match='likelihood is {\'std\': 0.5}, expected "bernoulli", "gaussian"'):
         make_likelihood({"std": 0.5})
