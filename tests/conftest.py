@@ -1,6 +1,6 @@
 """Hypothesis profiles. The default draws the same examples every time; `thorough` draws many new ones.
 
-`mutation` draws few and does not shrink: for mutmut, which runs the tests once for every change it makes.
+Whole models are checked at a quarter of the examples, except in the profile `ci`. `mutation` draws few and does not shrink: for mutmut, which runs the tests once for every change it makes.
 """
 
 import os
@@ -21,6 +21,7 @@ matplotlib.use("agg")
 
 calm = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("default", max_examples=100, derandomize=True, **calm)
+settings.register_profile("ci", max_examples=100, derandomize=True, **calm)
 settings.register_profile("thorough", max_examples=1000, **calm)
 few = {"max_examples": 10, "derandomize": True, "database": None, "phases": [Phase.explicit, Phase.generate]}
 settings.register_profile("mutation", **few, **calm)
