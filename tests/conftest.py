@@ -1,6 +1,7 @@
 """Hypothesis profiles. The default draws the same examples every time; `thorough` draws many new ones.
 
-Whole models are checked at a quarter of the examples, except in the profile `ci`. `mutation` draws few and does not shrink: for mutmut, which runs the tests once for every change it makes.
+Whole models are checked at a quarter of the examples, except in the profiles `ci` and `thorough`. `mutation` draws few
+and does not shrink: for mutmut, which runs the tests once for every change it makes.
 """
 
 import os

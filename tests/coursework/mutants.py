@@ -41,7 +41,7 @@ def swapped(value, right, wrong):
 def swaps(owner, right, wrong):
     """Patches that put the wrong object in the place of the right one wherever a module or a class holds it."""
     for key, value in list(vars(owner).items()):
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value is not right:
             new = {name: swapped(entry, right, wrong) for name, entry in value.items()}
             if any(new[name] is not value[name] for name in value):
                 yield patch.dict(value, new)

@@ -8,7 +8,8 @@ import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
 from npvae.internals.types import Array
-from npvae.layers import dense_backward, relu, tanh, tanh_backward
+from npvae.layers import dense_backward, tanh_backward
+from npvae.network import ACTIVATIONS
 from npvae.parameters import Parameters
 
 DENSE, DENSE_BACKWARD = "npvae.layers.dense", "npvae.layers.dense_backward"
@@ -243,7 +244,7 @@ def activations_forgotten_in_backward(
 class relu_with_the_slope_of_tanh:
     """(relu, tanh_backward) -> (relu, relu_backward): a line of a table copied and half changed."""
 
-    ACTIVATIONS: ClassVar = {"relu": (relu, tanh_backward), "tanh": (tanh, tanh_backward)}
+    ACTIVATIONS: ClassVar = ACTIVATIONS | {"relu": ACTIVATIONS["relu"]._replace(backward=tanh_backward)}
 
 
 @replaces("npvae.parameters.he_normal")

@@ -308,7 +308,7 @@ def learned_deviation_never_learns(self: Any, dnll: Array, cache: Any, grads: An
     return dmean
 
 
-@replaces("npvae.likelihoods.Gaussian._logvar")
+@replaces("npvae.likelihoods.Gaussian.logvar")
 def std_taken_for_a_variance(self: Any, params: Any) -> Any:
     """logvar = log std -> 2 log std: std = 0.1 trains and samples with 0.32."""
     return params["output.logvar"] if self.std == "learned" else float(np.log(self.std))
@@ -318,7 +318,7 @@ def std_taken_for_a_variance(self: Any, params: Any) -> Any:
 def pixels_drawn_with_the_variance(self: Any, output: Array, params: Any, rng: np.random.Generator) -> Array:
     """output + sigma^2 noise -> sigma noise."""
     noise = rng.standard_normal(output.shape, dtype=output.dtype)
-    return output + float(np.exp(self._logvar(params))) * noise
+    return output + float(np.exp(self.logvar(params))) * noise
 
 
 @replaces("npvae.likelihoods.Gaussian.init_output")
