@@ -1,6 +1,6 @@
 """Hypothesis profiles. The default draws the same examples every time; `thorough` draws many new ones.
 
-Whole models are checked at a quarter of the examples, except in the profiles `ci` and `thorough`. `mutation` draws few
+Whole models are checked at a quarter of the examples, but for the profiles `ci` and `thorough`. `mutation` draws few
 and does not shrink: for mutmut, which runs the tests once for every change it makes.
 """
 

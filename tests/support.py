@@ -1,17 +1,22 @@
 """What several test files use: sizes that tell axes apart, strategies, and a small model with a batch."""
 
+import os
+
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import npvae
 from npvae.gradcheck import BAR, D, H, K, L, spread_biases
 
-__all__ = ["BAR", "D", "H", "K", "L", "N", "activations", "examples", "scales", "seeds", "small_vae"]
+__all__ = ["BAR", "D", "H", "K", "L", "N", "activations", "examples", "scales", "seeds", "small_vae", "whole_model"]
 
 N = 4
 seeds = st.integers(0, 2**32 - 1)
 examples = st.sampled_from([1, 4])
 activations = st.sampled_from(npvae.ACTIVATIONS.own)
+whole_model = settings(max_examples=settings.default.max_examples // (1 if "HYPOTHESIS_PROFILE" in os.environ else 4))
+"""Of a test that differentiates a whole model: a quarter of the examples, unless a profile was asked for."""
 scales = st.sampled_from([0.1, 1.0, 1.5])
 
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
-from support import BAR, L, N, examples, seeds, small_vae
+from support import BAR, L, N, examples, seeds, small_vae, whole_model
 
 import npvae
 from npvae.gradcheck import model_errors, redraw
@@ -11,6 +11,7 @@ from npvae.gradcheck import model_errors, redraw
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("likelihood", ["bernoulli", npvae.Gaussian("learned")])
+@whole_model
 @given(seed=seeds, n=examples)
 def test_the_gradient_by_every_parameter_meets_finite_differences(activation, likelihood, seed, n):
     def check(rng):

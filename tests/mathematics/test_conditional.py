@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
-from support import BAR, D, L, N, activations, examples, seeds, small_vae
+from support import BAR, D, L, N, activations, examples, seeds, small_vae, whole_model
 
 import npvae
 from npvae.gradcheck import model_errors, redraw
@@ -17,6 +17,7 @@ def small_cvae(rng=0, n=N, **settings):
 
 
 @pytest.mark.parametrize("hidden_dims", [(), (8, 6)])
+@whole_model
 @given(activation=activations, seed=seeds, n=examples)
 def test_the_gradient_by_every_parameter_meets_finite_differences(activation, hidden_dims, seed, n):
     def check(rng):

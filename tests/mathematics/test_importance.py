@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
-from support import BAR, D, N, activations, examples, seeds, small_vae
+from support import BAR, D, N, activations, examples, seeds, small_vae, whole_model
 
 import npvae
 from npvae.gradcheck import model_errors, redraw
@@ -16,6 +16,7 @@ def small_iwae(rng=0, n=N, k=5, **settings):
 
 
 @counts
+@whole_model
 @given(activation=activations, seed=seeds, n=examples)
 def test_the_gradient_by_every_parameter_meets_finite_differences(k, activation, seed, n):
     def check(rng):
@@ -27,6 +28,7 @@ def test_the_gradient_by_every_parameter_meets_finite_differences(k, activation,
 
 
 @pytest.mark.parametrize("likelihood", [npvae.Gaussian(0.5), npvae.Gaussian("learned")])
+@whole_model
 @given(seed=seeds)
 def test_so_it_does_with_a_gaussian_and_no_hidden_layer(likelihood, seed):
     model, x, eps = small_iwae(seed, likelihood=likelihood, hidden_dims=())

@@ -1,3 +1,8 @@
+"""Values of `reparameterize` and `kl_divergence`, and the identities that a gradient check cannot see.
+
+Their gradients, and those of all other pairs: test_the_gradient_meets_finite_differences in test_pairs.py.
+"""
+
 import math
 
 import numpy as np
@@ -24,6 +29,43 @@ def test_the_draws_of_z_have_mean_mu_and_variance_exp_logvar():
     var = np.exp(logvar)
     assert np.all(np.abs(z.mean(axis=0) - mu) < 4 * np.sqrt(var / DRAWS))
     assert np.all(np.abs(z.var(axis=0) - var) < 4 * var * math.sqrt(2 / DRAWS))
+
+
+def test_different_dimensions_of_z_are_uncorrelated():
+    mu, logvar = np.array([-1.0, 0.5, 2.0]), np.array([-3.0, 0.7, 2.0])
+    z, _ = npvae.reparameterize(mu, logvar, np.random.default_rng(2).standard_normal((DRAWS, 3)))
+    correlations = np.corrcoef(z.T)[np.triu_indices(3, 1)]
+    assert np.all(np.abs(correlations) < 4 / math.sqrt(DRAWS))
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), [(np.float32, -103, 88), (np.float64, -745, 709)])
+def test_the_variance_of_any_log_variance_is_positive_and_finite_over_the_stated_range_and_not_beyond(
+    dtype, low, high
+):
+    logvar = np.linspace(low, high, 10_001, dtype=dtype)[:, None]
+    _, (_, var) = npvae.kl_divergence(np.zeros_like(logvar), logvar)
+    assert np.all(var > 0)
+    assert np.all(np.isfinite(var))
+    with np.errstate(over="ignore"):
+        beyond = np.exp(np.array([low - 1, high + 1], dtype))
+    np.testing.assert_array_equal(beyond, [0, np.inf])
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [(npvae.VAE, (2000, 30)), (npvae.ImportanceWeightedVAE, (5, 400, 30))], ids=["VAE", "k draws"]
+)
+def test_the_noise_is_standard_normal_and_independent(kind, shape):
+    eps = kind(4, 30, (), dtype="float64").draw_eps(shape[-2], rng=3)
+    assert eps.shape == shape
+    rows = eps.reshape(-1, 30)
+    n = rows.size
+    for power, moment in {1: 0, 2: 1, 3: 0, 4: 3}.items():
+        values = rows**power
+        assert abs(values.mean() - moment) < 4 * values.std() / math.sqrt(n)
+    between_dimensions = np.corrcoef(rows.T)[np.triu_indices(30, 1)]
+    between_examples = np.corrcoef(rows[:60])[np.triu_indices(60, 1)]
+    assert np.max(np.abs(between_dimensions)) < 5 / math.sqrt(len(rows))  # the largest of 435
+    assert np.max(np.abs(between_examples)) < 5 / math.sqrt(30)  # the largest of 1770
 
 
 def test_kl_of_mu_2_and_logvar_0_is_2():

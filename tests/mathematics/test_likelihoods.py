@@ -1,3 +1,5 @@
+"""Values of `bernoulli_nll` and `gaussian_nll`, and what a likelihood draws; their gradients: test_pairs.py."""
+
 import itertools
 import math
 from statistics import NormalDist
@@ -186,3 +188,30 @@ def test_an_unknown_likelihood_is_refused_by_name():
 def test_a_configuration_without_a_name_is_refused():
     with pytest.raises(ValueError, match=r"likelihood is {'std': 0\.5}, expected "):
         make_likelihood({"std": 0.5})
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", npvae.Gaussian(0.3)], ids=["bernoulli", "gaussian"])
+def test_the_variance_of_a_pixel_is_that_of_its_mean_over_z_plus_the_mean_of_that_given_z(likelihood):
+    """The two sources of randomness: the latent Gaussian varies the means, the output varies around each."""
+    model, draws = npvae.VAE(D, 2, (8,), likelihood=likelihood, dtype="float64", rng=1), 40_000
+    model.params.vector *= 3  # so that both shares are visible
+    z = np.random.default_rng(2).standard_normal((draws, 2))
+    means, x = model.decode(z), model.draw_output(z, rng=3)
+    within = means * (1 - means) if likelihood == "bernoulli" else np.full_like(means, 0.3**2)
+    between = means.var(axis=0)
+    assert np.all(between > 0.002)
+    expected = between + np.mean(within, axis=0)
+    spread = np.std((x - x.mean(axis=0)) ** 2, axis=0) / math.sqrt(draws)
+    assert np.all(np.abs(x.var(axis=0) - expected) < 4 * spread)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", npvae.Gaussian(0.3)], ids=["bernoulli", "gaussian"])
+def test_at_one_z_the_pixels_are_uncorrelated_and_over_many_z_they_are_not(likelihood):
+    model, draws = npvae.VAE(D, 2, (8,), likelihood=likelihood, dtype="float64", rng=1), 40_000
+    model.params.vector *= 3
+    z = np.random.default_rng(2).standard_normal((draws, 2))
+    pairs = np.triu_indices(D, 1)
+    at_one = np.corrcoef(model.draw_output(np.repeat(z[:1], draws, axis=0), rng=3).T)[pairs]
+    over_many = np.corrcoef(model.draw_output(z, rng=3).T)[pairs]
+    assert np.max(np.abs(at_one)) < 5 / math.sqrt(draws)  # the largest of 21
+    assert np.max(np.abs(over_many)) > 20 / math.sqrt(draws)

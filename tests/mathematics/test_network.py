@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from support import BAR, D, H, examples, seeds
+from support import BAR, D, H, examples, seeds, whole_model
 
 from npvae.gradcheck import gradient_error, redraw
 from npvae.network import MLP
@@ -38,6 +38,7 @@ def test_forward_is_layer_after_layer():
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
+@whole_model
 @given(seed=seeds, n=examples)
 def test_gradients_by_the_input_and_every_layer_meet_finite_differences(activation, seed, n):
     network = MLP("net", (D, H, 5, 2), activation)

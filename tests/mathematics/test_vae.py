@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import BAR, D, H, L, N, activations, examples, seeds, small_vae
+from support import BAR, D, H, L, N, activations, examples, seeds, small_vae, whole_model
 
 import npvae
 from npvae.gradcheck import gradient_error, model_errors, redraw
@@ -13,6 +13,7 @@ from npvae.gradcheck import gradient_error, model_errors, redraw
 likelihoods = st.sampled_from([npvae.Bernoulli(), npvae.Gaussian(0.5), npvae.Gaussian("learned")])
 
 
+@whole_model
 @given(
     activation=activations,
     seed=seeds,
@@ -32,6 +33,7 @@ def test_the_gradient_by_every_parameter_meets_finite_differences(activation, se
     assert max(errors.values()) < BAR, errors
 
 
+@whole_model
 @given(seed=seeds)
 def test_the_gradient_is_a_straight_line_in_beta_down_to_zero(seed):
     gradients = []
@@ -41,6 +43,7 @@ def test_the_gradient_is_a_straight_line_in_beta_down_to_zero(seed):
     np.testing.assert_allclose(gradients[0], 2 * gradients[1] - gradients[2], rtol=1e-9, atol=1e-14)
 
 
+@whole_model
 @given(seed=seeds, n=examples)
 def test_the_gradient_of_loss_and_grad_is_that_of_its_mean_loss(seed, n):
     model, x, eps = small_vae(seed, n)
