@@ -202,7 +202,7 @@ def test_feedback_names_the_mistake_and_what_could_not_be_read(graded_class):
 def test_the_summary_counts_mistakes_and_draws_them(graded_class):
     out = graded_class / "out"
     assert "dlogvar_without_the_half" in (out / "mistakes.csv").read_text()
-    assert "4 students, 4 submissions" in (out / "summary.md").read_text()
+    assert "4 students, 4 submissions\n\nAssignment textbook, long version." in (out / "summary.md").read_text()
     assert (out / "mistakes.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -251,6 +251,40 @@ def test_one_student_is_graded_again_and_the_others_stay(graded_class, capsys):
     assert {"ada", "bob", "cyd"} <= set(rows_of(out / "grades.csv"))
     assert main([*arguments, "zoe"]) == 1
     assert "no submission of 'zoe', expected one of: ada, bob" in capsys.readouterr().err
+
+
+def test_the_assignment_is_taken_from_the_files_and_told_first(tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (path,) = write_handout(tmp_path / "solution", "2026", short=True, solutions=True)
+    (folder / "ada.ipynb").write_bytes(path.read_bytes())
+    (folder / "bob.py").write_text("x = 1\n")
+    assert main(["grade", str(folder), "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert "assignment 2026, short version" in printed[:2]
+    assert rows_of(tmp_path / "out" / "grades.csv")["ada"]["total"] == "50"
+    assert "To look at" not in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_a_file_of_another_assignment_or_version_is_flagged_with_both(tmp_path):
+    (path,) = write_handout(tmp_path / "solution", "2026", short=True, solutions=True)
+    submission = Submission("ada", "a.ipynb", path.read_bytes())
+    assert grade_one(submission, Assignment("2026", short=True)).flags == ()
+    assert grade_one(submission, Assignment("0")).flags == (
+        "handed out as 2026, graded as 0",
+        "handed out as the short version, graded as the long version",
+    )
+
+
+def test_one_student_is_not_graded_as_another_assignment_than_the_rest(graded_class, capsys):
+    out = graded_class / "out"
+    before = (out / "grades.csv").read_bytes()
+    arguments = ["grade", str(graded_class / "in"), "--out", str(out), "--only", "cyd"]
+    assert main([*arguments, "--variant", "7"]) == 2
+    assert "holds assignment textbook, long version, and --only would grade assignment 7" in capsys.readouterr().err
+    assert main([*arguments, "--variant", "textbook", "--short"]) == 2
+    assert (out / "grades.csv").read_bytes() == before
+    assert main(arguments) == 0
 
 
 def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, right):
