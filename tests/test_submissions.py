@@ -1,5 +1,6 @@
 """Reading what was handed in: whose it is, which attempt counts, and what of it is code worth running."""
 
+import ast
 import json
 import zipfile
 
@@ -8,7 +9,7 @@ import pytest
 from npvae.cli import main
 from npvae.coursework.handout import write_handout
 from npvae.coursework.origin import Origin
-from npvae.coursework.submissions import LARGEST, Submission, collect, read, safe_name
+from npvae.coursework.submissions import LARGEST, MOST_NOTES, Submission, collect, read, safe_name
 
 
 def notebook(*sources, kind="code"):
@@ -134,6 +135,48 @@ def test_only_definitions_are_kept():
     assert "log_factorial" in code
     assert "def f(x)" in code
     assert not any(word in code for word in ("fit", "print", "plt", "pip", "matplotlib", "10**9"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "one = 5 \\\n% 4",
+        "one = (5  # it's one (\n% 4)",
+        "one = [\n5\n% 4,\n    1\n!= 2]",
+        'text = """\n!ls\n%time\n?help\n"""',
+        "text = '''\\'''\n!ls'''",
+        'text = f"""\n!{one}\n% {one!r}"""',
+        "text = 'a\\\n! b'",
+        "def f(a, b):\n    if (\n        a\n        != b\n    ):\n        return 1",
+        "def f(a, b):\n    if a \\\n    != b:\n        return 1",
+    ],
+)
+@pytest.mark.parametrize("magic", ["", "%timeit f('x\n", "!ls (\\\n  it's\n", "%%time\n", "?np.exp\n"])
+def test_no_line_of_a_statement_of_python_is_cut_whatever_it_begins_with(source, magic):
+    assert contents(notebook(magic + source)).code == ast.unparse(ast.parse(source))
+
+
+def test_a_statement_of_ipython_is_left_out_and_named_by_its_line():
+    read_back = contents(
+        notebook("import math", "%%time\ndef f(x):\n    %timeit g(x)\n    return x\n\n!pip install \\\n  a")
+    )
+    assert read_back.code == "import math\n\ndef f(x):\n    return x"
+    assert read_back.notes == (
+        "line 1 of code cell 2, `%%time`, is not Python and was left out",
+        "line 3 of code cell 2, `%timeit g(x)`, is not Python and was left out",
+        "line 6 of code cell 2, `!pip install \\ a`, is not Python and was left out",
+    )
+
+
+def test_a_block_that_holds_nothing_but_a_statement_of_ipython_stays_a_block():
+    read_back = contents(notebook("try:\n    import x\nexcept ImportError:\n    !pip install x\ndef f(): return 1"))
+    assert read_back.code == "def f():\n    return 1"
+
+
+def test_what_is_left_out_of_a_file_is_not_told_without_end():
+    notes = contents(notebook("%time\n" * 1000)).notes
+    assert len(notes) == MOST_NOTES + 1
+    assert notes[-1] == f"{1000 - MOST_NOTES} more such notes were left out"
 
 
 def test_a_cell_that_is_no_python_costs_only_itself():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from npvae.coursework.magics import parse
 from npvae.coursework.origin import Origin, origin_of
 from npvae.files import DAMAGED, unpacked_limit, unzip
 
@@ -25,7 +26,8 @@ MOST = 20_000
 """Files that are looked at."""
 SUFFIXES = (".ipynb", ".py")
 UNREADABLE = (*DAMAGED, zipfile.BadZipFile)
-MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
+MOST_NOTES = 50
+"""For the student of one file."""
 PLACEHOLDER = "*Write here"
 
 
@@ -240,6 +242,8 @@ def read(submission: Submission) -> Contents:
     notes: list[str] = []
     code, origin = definitions([source for kind, source in cells if kind == "code"], notes)
     written = written_answers([source for kind, source in cells if kind == "markdown"])
+    if len(notes) > MOST_NOTES:
+        notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more such notes were left out"]
     return Contents(code, written, tuple(notes), origin)
 
 
@@ -277,9 +281,12 @@ def definitions(cells: list[str], notes: list[str]) -> tuple[str, Origin]:
             continue
         left -= len(cell)
         try:
-            tree = ast.parse(MAGIC.sub("", cell))
+            tree, taken = parse(cell)
             kept += [definition(node) for node in tree.body if defines(node)]
             trees.append(tree)
+            notes += [
+                f"line {line} of code cell {i}, `{text}`, is not Python and was left out" for line, text in taken
+            ]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             notes.append(f"code cell {i}{line} is no Python and was left out: {str(error)[:100]}")
