@@ -3,10 +3,16 @@
 import csv
 import inspect
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import textwrap
+import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
 from test_coursework import BY_ITS_SHAPE, NOT_OF_THE_EXERCISE, PACKAGE
@@ -22,6 +28,7 @@ from npvae.coursework.marks import full
 from npvae.coursework.mistakes import MISTAKES
 from npvae.coursework.report import code_of, write_reports
 from npvae.coursework.submissions import Submission, read
+from npvae.coursework.workers import workers
 
 pytestmark = pytest.mark.slow
 SEEDS = ("textbook", "0", "1", "2", "3", "5", "7", "11")
@@ -285,6 +292,64 @@ def test_one_student_is_not_graded_as_another_assignment_than_the_rest(graded_cl
     assert main([*arguments, "--variant", "textbook", "--short"]) == 2
     assert (out / "grades.csv").read_bytes() == before
     assert main(arguments) == 0
+
+
+SLEEPS = "\n".join(
+    ['VARIANT = "textbook"\nimport time']
+    + [f"def {name}(*args):\n    time.sleep(3600)" for exercise in EXERCISES.values() for name in exercise.functions]
+)
+"""Each of its exercises takes as long as the sandbox allows."""
+
+
+def descendants(pid):
+    try:
+        below = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has just ended
+        return []
+    return [*below, *(deeper for child in below for deeper in descendants(child))]
+
+
+def becomes_true(holds, seconds):
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_an_interrupted_grading_keeps_what_is_graded_and_leaves_no_process_behind(tmp_path, right):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "ada.ipynb").write_bytes(right)
+    for i in range(4):
+        (folder / f"sleeper{i}.py").write_text(SLEEPS)
+    command = [sys.executable, "-m", "npvae", "grade", str(folder), "--out", str(out), "--workers", "2"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    grader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert becomes_true(lambda: list(out.glob("results/*.json")) and len(descendants(grader.pid)) >= 8, 60)
+        running = descendants(grader.pid)
+        grader.send_signal(signal.SIGINT)
+        _, errors = grader.communicate(timeout=30)  # the sleepers would take four minutes
+    finally:
+        grader.kill()
+    assert grader.returncode == 130
+    assert errors.splitlines() == [
+        f"1 of 5 students are graded and kept in {out / 'results'}; the same command goes on from there",
+        "npvae: error: interrupted",
+    ]
+    # an exercise that nobody ends goes on for 10 s
+    assert becomes_true(lambda: not any(Path(f"/proc/{pid}").exists() for pid in running), 5)
+    assert load(out / "results", Submission("ada", "ada.ipynb", right), Assignment()).total == 100
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sends a signal to processes of the grader alone")
+def test_workers_leave_an_interruption_to_the_grader(capfd):
+    with workers(1) as executor:
+        executor.submit(os.kill, executor.submit(os.getpid).result(), signal.SIGINT).result()
+        assert executor.submit(len, "abc").result() == 3
+    assert capfd.readouterr().err == ""
 
 
 def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, right):

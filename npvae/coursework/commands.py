@@ -2,10 +2,10 @@
 
 import argparse
 import os
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from npvae.coursework.handout import write_handout
 from npvae.coursework.report import write_reports
 from npvae.coursework.submissions import Submission, collect, read
 from npvae.coursework.variants import variant
+from npvae.coursework.workers import workers
 from npvae.evaluation import progress
 
 HANDOUT_EXAMPLES = """\
@@ -142,7 +143,16 @@ def mark(options: Namespace) -> int:
         print(sandbox.promises(), flush=True)
     print(assignment, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    graded = _in_parallel(chosen, assignment, options)
+    try:
+        graded = _in_parallel(chosen, assignment, options)
+    except KeyboardInterrupt:
+        kept = sum(load(options.out / "results", submission, assignment) is not None for submission in submissions)
+        print(
+            f"{kept} of {len(submissions)} students are graded and kept in {options.out / 'results'}; "
+            "the same command goes on from there",
+            file=sys.stderr,
+        )
+        raise
     for submission in submissions:
         known_before = None if submission.student in graded else load(options.out / "results", submission, assignment)
         if known_before:
@@ -197,10 +207,10 @@ def _in_parallel(submissions: list[Submission], assignment: Assignment, options:
     def steps(futures: Any, total: int) -> Any:
         return progress(futures, "grading", True, total)
 
-    with ProcessPoolExecutor(max(1, options.workers)) as executor:
+    with workers(max(1, options.workers)) as executor:
         graded = grade(submissions, assignment, results, executor, hide, again, steps)
     for submission in submissions:
         if load(results, submission, assignment) is None:
-            with ProcessPoolExecutor(1) as executor:
+            with workers(1) as executor:
                 graded |= grade([submission], assignment, results, executor, hide)
     return graded
