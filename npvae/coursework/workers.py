@@ -22,6 +22,8 @@ def workers(count: int) -> Iterator[Executor]:
         except BaseException:
             for worker in multiprocessing.active_children():
                 worker.kill()
+            # before Python 3.11.5 the executor waits for ever until somebody reads the submission it is sending
+            executor._call_queue._reader.close()  # type: ignore[attr-defined]
             raise
 
 
