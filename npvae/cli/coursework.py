@@ -2,18 +2,22 @@
 
 import argparse
 import os
+import sys
 from argparse import Namespace
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from npvae.cli.arguments import UsageError
 from npvae.coursework import sandbox
 from npvae.coursework.check import FEEDBACK
-from npvae.coursework.grading import Assignment, Graded, grade, load
+from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load
 from npvae.coursework.handout import write_handout
 from npvae.coursework.report import write_reports
-from npvae.coursework.submissions import Submission, collect
+from npvae.coursework.submissions import Submission, collect, read
 from npvae.coursework.variants import variant
+from npvae.coursework.workers import workers
 from npvae.internals.progress import progress
 
 HANDOUT_EXAMPLES = """\
@@ -27,9 +31,10 @@ examples:
 
 GRADE_EXAMPLES = """\
 examples:
-  npvae grade submissions/ --out graded --variant 2026
-  npvae grade moodle.zip --out graded --variant 2026 --roster class.csv --gradescope
-  npvae grade moodle.zip --out graded --variant 2026 --only "Ada Lovelace_1815"
+  npvae grade submissions/ --out graded               the assignment that the files say
+  npvae grade moodle.zip --out graded --variant 2026 --long
+  npvae grade moodle.zip --out graded --roster class.csv --gradescope
+  npvae grade moodle.zip --out graded --only "Ada Lovelace_1815"
 """
 
 
@@ -72,11 +77,18 @@ def add_parsers(subparsers: Any) -> None:
     grade.add_argument(
         "--variant",
         type=known_variant,
-        default="0",
         metavar="SEED",
-        help="the number given to npvae handout (default: 0)",
+        help="the number given to npvae handout (default: what the files say, where they agree)",
     )
-    grade.add_argument("--short", action="store_true", help="the 50-point version")
+    version = grade.add_mutually_exclusive_group()
+    for name, points in (("short", 50), ("long", 100)):
+        version.add_argument(
+            f"--{name}",
+            dest="version",
+            action="store_const",
+            const=name,
+            help=f"the {points}-point version (default: what the files ask, where they agree)",
+        )
     grade.add_argument(
         "--roster", type=Path, metavar="CSV", help='all students: a column "student", others to match by'
     )
@@ -118,18 +130,29 @@ def write(options: Namespace) -> int:
 
 def mark(options: Namespace) -> int:
     """Grade submissions and say where everything is."""
-    assignment = Assignment(options.variant, options.short)
     submissions = collect(options.submissions, options.roster)
+    assignment = _asked(submissions, options)
     chosen = submissions
     if options.only is not None:
         chosen = [submission for submission in submissions if submission.student == options.only]
         if not chosen:
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission of {options.only!r}, expected one of: {known}, ...")
+        _refuse_a_mixture(submissions, assignment, options)
     if sandbox.promises():
         print(sandbox.promises(), flush=True)
+    print(assignment, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    graded = _in_parallel(chosen, assignment, options)
+    try:
+        graded = _in_parallel(chosen, assignment, options)
+    except KeyboardInterrupt:
+        kept = sum(load(options.out / "results", submission, assignment) is not None for submission in submissions)
+        print(
+            f"{kept} of {len(submissions)} students are graded and kept in {options.out / 'results'}; "
+            "the same command goes on from there",
+            file=sys.stderr,
+        )
+        raise
     for submission in submissions:
         known_before = None if submission.student in graded else load(options.out / "results", submission, assignment)
         if known_before:
@@ -142,6 +165,39 @@ def mark(options: Namespace) -> int:
     return 0
 
 
+def _asked(submissions: Sequence[Submission], options: Namespace) -> Assignment:
+    """The assignment to grade: what the options say, or else what the files do."""
+    seed, version = options.variant, options.version
+    if seed is None or version is None:
+        origins = [read(submission).origin for submission in submissions if submission.file]
+        seed = seed or _agreed("variant", [origin.variant for origin in origins], "--variant")
+        version = version or _agreed("version", [origin.version for origin in origins], "--short or --long")
+    return Assignment(seed, version == "short")
+
+
+def _agreed(what: str, said: Sequence[str | None], option: str) -> str:
+    """What all files say that say anything."""
+    counts = Counter(value for value in said if value)
+    if len(counts) == 1:
+        return next(iter(counts))
+    told = [f"{value}: {count}" for value, count in counts.most_common(5)]
+    told.append(f"not said: {len(said) - counts.total()}")
+    raise UsageError(
+        f"which {what} to grade does not follow from the files ({', '.join(told)}): give it with {option}"
+    )
+
+
+def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment, options: Namespace) -> None:
+    """One student graded as another assignment than the rest would cost the rest their place in the tables."""
+    for submission in submissions:
+        before = graded_as(options.out / "results", submission)
+        if submission.student != options.only and before not in (None, assignment):
+            raise UsageError(
+                f"{options.out} holds {before}, and --only would grade {assignment}: "
+                "give the same options as before, or grade all without --only"
+            )
+
+
 def _in_parallel(submissions: list[Submission], assignment: Assignment, options: Namespace) -> dict[str, Graded]:
     """Grade in several processes; what brought a process down is tried once more in one of its own."""
     results = options.out / "results"
@@ -151,10 +207,10 @@ def _in_parallel(submissions: list[Submission], assignment: Assignment, options:
     def steps(futures: Any, total: int) -> Any:
         return progress(futures, "grading", True, total)
 
-    with ProcessPoolExecutor(max(1, options.workers)) as executor:
+    with workers(max(1, options.workers)) as executor:
         graded = grade(submissions, assignment, results, executor, hide, again, steps)
     for submission in submissions:
         if load(results, submission, assignment) is None:
-            with ProcessPoolExecutor(1) as executor:
+            with workers(1) as executor:
                 graded |= grade([submission], assignment, results, executor, hide)
     return graded

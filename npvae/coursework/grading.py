@@ -13,12 +13,13 @@ from npvae.coursework.diagnose import DESCRIBED, Finding, judge
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import GRADING_SEED, SHORT, marks
+from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.trial.calls import Failure, Results
 from npvae.coursework.variants import variant
 from npvae.internals.files import write_text
 
-FORMAT = 1
+FORMAT = 2
 WRITTEN = ("W1", "W2", "W3", "W4")
 """Questions in words, marked by hand."""
 
@@ -69,6 +70,14 @@ class Assignment:
         """Names of its exercises."""
         return SHORT if self.short else tuple(EXERCISES)
 
+    @property
+    def version(self) -> str:
+        """Its name as a submission's origin has it."""
+        return "short" if self.short else "long"
+
+    def __str__(self) -> str:
+        return f"assignment {self.seed}, {self.version} version"
+
 
 def grade_one(
     submission: Submission,
@@ -99,7 +108,7 @@ def grade_one(
     points: dict[str, Mapping[str, int]] = {}
     findings: dict[str, Sequence[Finding]] = {}
     failures: dict[str, str] = {}
-    flags: list[str] = []
+    flags = [*contents.origin.flags, *differences(contents.origin, assignment)]
     for name, key in keys.items():
         outcome = outcomes[name]
         results = outcome.results or nothing(key, outcome.failure)
@@ -112,6 +121,14 @@ def grade_one(
     notes = (*contents.notes, *others)
     unique = tuple(dict.fromkeys(flags))
     return Graded(submission.student, submission.file, points, findings, failures, notes, unique, contents.written)
+
+
+def differences(origin: Origin, assignment: Assignment) -> Iterator[str]:
+    """Where a submission was handed out as something else than it is graded as."""
+    if origin.variant not in (None, variant(assignment.seed).name):
+        yield f"handed out as {origin.variant}, graded as {assignment.seed}"
+    if origin.version not in (None, assignment.version):
+        yield f"handed out as the {origin.version} version, graded as the {assignment.version} version"
 
 
 def nothing(key: AnswerKey, why: str) -> list[Results]:
@@ -209,6 +226,14 @@ def load(folder: Path, submission: Submission, assignment: Assignment) -> Graded
         fields = content["graded"]
         findings = {name: [Finding(**each) for each in listed] for name, listed in fields.pop("findings").items()}
         return Graded(findings=findings, **fields)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def graded_as(folder: Path, submission: Submission) -> Assignment | None:
+    """What a student's results that stand there belong to; None where there are none."""
+    try:
+        return Assignment(**json.loads(place(folder, submission).read_text("utf-8"))["assignment"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

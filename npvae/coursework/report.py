@@ -188,6 +188,7 @@ def summary(graded: Mapping[str, Graded], assignment: Assignment) -> str:
     handed_in = [one for one in graded.values() if one.file]
     totals = sorted(one.total for one in handed_in)
     lines = [f"# The class: {len(graded)} students, {len(handed_in)} submissions", ""]
+    lines += [f"{str(assignment).capitalize()}.", ""]
     if totals:
         median = totals[len(totals) // 2]
         lines += [f"Points: median {median}, lowest {totals[0]}, highest {totals[-1]}.", ""]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from npvae.coursework.magics import parse
+from npvae.coursework.origin import Origin, origin_of
 from npvae.internals.files import DAMAGED, unpacked_limit, unzip
 
 LARGEST = 5_000_000
@@ -24,7 +26,8 @@ MOST = 20_000
 """Files that are looked at."""
 SUFFIXES = (".ipynb", ".py")
 UNREADABLE = (*DAMAGED, zipfile.BadZipFile)
-MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
+MOST_NOTES = 50
+"""For the student of one file."""
 PLACEHOLDER = "*Write here"
 
 
@@ -56,6 +59,8 @@ class Contents:
     """Answers in words, by W1, W2, ..."""
     notes: tuple[str, ...] = ()
     """What could not be read, for the student."""
+    origin: Origin = field(default_factory=Origin)
+    """What it says of the assignment."""
 
 
 class Definition(NamedTuple):
@@ -235,8 +240,11 @@ def read(submission: Submission) -> Contents:
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         return Contents("", notes=(f"the file is no notebook: {' '.join(str(error).split())[:100]}",))
     notes: list[str] = []
-    code = definitions([source for kind, source in cells if kind == "code"], notes)
-    return Contents(code, written_answers([source for kind, source in cells if kind == "markdown"]), tuple(notes))
+    code, origin = definitions([source for kind, source in cells if kind == "code"], notes)
+    written = written_answers([source for kind, source in cells if kind == "markdown"])
+    if len(notes) > MOST_NOTES:
+        notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more such notes were left out"]
+    return Contents(code, written, tuple(notes), origin)
 
 
 def cells_of_notebook(text: str) -> Iterator[tuple[str, str]]:
@@ -258,13 +266,14 @@ def cells_of_script(text: str) -> Iterator[tuple[str, str]]:
             yield "code", part
 
 
-def definitions(cells: list[str], notes: list[str]) -> str:
+def definitions(cells: list[str], notes: list[str]) -> tuple[str, Origin]:
     """Imports, functions, classes and plain assignments of all cells; what draws, trains or prints is left out.
 
     A cell that does not parse is noted and left out. A blank that stands beside an answer of the same name counts for
-    nothing.
+    nothing. Beside them, what the cells say of the assignment.
     """
     kept: list[Definition] = []
+    trees: list[ast.Module] = []
     left = LARGEST_CODE
     for i, cell in enumerate(cells, 1):
         if len(cell) > left:
@@ -272,12 +281,18 @@ def definitions(cells: list[str], notes: list[str]) -> str:
             continue
         left -= len(cell)
         try:
-            kept += [definition(node) for node in ast.parse(MAGIC.sub("", cell)).body if defines(node)]
+            tree, taken = parse(cell)
+            kept += [definition(node) for node in tree.body if defines(node)]
+            trees.append(tree)
+            notes += [
+                f"line {line} of code cell {i}, `{text}`, is not Python and was left out" for line, text in taken
+            ]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             notes.append(f"code cell {i}{line} is no Python and was left out: {str(error)[:100]}")
     answered = {each.function for each in kept if not each.blank}
-    return "\n\n".join(each.source for each in kept if not (each.blank and each.function in answered))
+    code = "\n\n".join(each.source for each in kept if not (each.blank and each.function in answered))
+    return code, origin_of(trees)
 
 
 def definition(node: ast.stmt) -> Definition:

@@ -3,10 +3,16 @@
 import csv
 import inspect
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import textwrap
+import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
 from test_coursework import BY_ITS_SHAPE, NOT_OF_THE_EXERCISE, PACKAGE
@@ -22,6 +28,7 @@ from npvae.coursework.marks import full
 from npvae.coursework.mistakes import MISTAKES
 from npvae.coursework.report import code_of, write_reports
 from npvae.coursework.submissions import Submission, read
+from npvae.coursework.workers import workers
 
 pytestmark = pytest.mark.slow
 SEEDS = ("textbook", "0", "1", "2", "3", "5", "7", "11")
@@ -202,7 +209,7 @@ def test_feedback_names_the_mistake_and_what_could_not_be_read(graded_class):
 def test_the_summary_counts_mistakes_and_draws_them(graded_class):
     out = graded_class / "out"
     assert "dlogvar_without_the_half" in (out / "mistakes.csv").read_text()
-    assert "4 students, 4 submissions" in (out / "summary.md").read_text()
+    assert "4 students, 4 submissions\n\nAssignment textbook, long version." in (out / "summary.md").read_text()
     assert (out / "mistakes.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -251,6 +258,107 @@ def test_one_student_is_graded_again_and_the_others_stay(graded_class, capsys):
     assert {"ada", "bob", "cyd"} <= set(rows_of(out / "grades.csv"))
     assert main([*arguments, "zoe"]) == 1
     assert "no submission of 'zoe', expected one of: ada, bob" in capsys.readouterr().err
+
+
+def test_the_assignment_is_taken_from_the_files_and_told_first(tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (path,) = write_handout(tmp_path / "solution", "2026", short=True, solutions=True)
+    (folder / "ada.ipynb").write_bytes(path.read_bytes())
+    (folder / "bob.py").write_text("x = 1\n")
+    assert main(["grade", str(folder), "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert "assignment 2026, short version" in printed[:2]
+    assert rows_of(tmp_path / "out" / "grades.csv")["ada"]["total"] == "50"
+    assert "To look at" not in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_a_file_of_another_assignment_or_version_is_flagged_with_both(tmp_path):
+    (path,) = write_handout(tmp_path / "solution", "2026", short=True, solutions=True)
+    submission = Submission("ada", "a.ipynb", path.read_bytes())
+    assert grade_one(submission, Assignment("2026", short=True)).flags == ()
+    assert grade_one(submission, Assignment("0")).flags == (
+        "handed out as 2026, graded as 0",
+        "handed out as the short version, graded as the long version",
+    )
+
+
+def test_one_student_is_not_graded_as_another_assignment_than_the_rest(graded_class, capsys):
+    out = graded_class / "out"
+    before = (out / "grades.csv").read_bytes()
+    arguments = ["grade", str(graded_class / "in"), "--out", str(out), "--only", "cyd"]
+    assert main([*arguments, "--variant", "7"]) == 2
+    assert "holds assignment textbook, long version, and --only would grade assignment 7" in capsys.readouterr().err
+    assert main([*arguments, "--variant", "textbook", "--short"]) == 2
+    assert (out / "grades.csv").read_bytes() == before
+    assert main(arguments) == 0
+
+
+SLEEPS = "\n".join(
+    ['VARIANT = "textbook"\nimport time']
+    + [f"def {name}(*args):\n    time.sleep(3600)" for exercise in EXERCISES.values() for name in exercise.functions]
+)
+SLEEPS += f"\n# {'z' * 100_000}"
+"""Each of its exercises takes as long as the sandbox allows, and the file is more than a pipe holds."""
+
+
+def descendants(pid):
+    try:
+        below = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has just ended
+        return []
+    return [*below, *(deeper for child in below for deeper in descendants(child))]
+
+
+def runs(pid):
+    """Whether a process is there and has not ended; somebody else may still have to reap it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def becomes_true(holds, seconds):
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_an_interrupted_grading_keeps_what_is_graded_and_leaves_no_process_behind(tmp_path, right):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "ada.ipynb").write_bytes(right)
+    for i in range(4):
+        (folder / f"sleeper{i}.py").write_text(SLEEPS)
+    command = [sys.executable, "-m", "npvae", "grade", str(folder), "--out", str(out), "--workers", "2"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    grader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert becomes_true(lambda: list(out.glob("results/*.json")) and len(descendants(grader.pid)) >= 8, 60)
+        running = descendants(grader.pid)
+        grader.send_signal(signal.SIGINT)
+        _, errors = grader.communicate(timeout=30)  # the sleepers would take four minutes
+    finally:
+        grader.kill()
+    assert grader.returncode == 130
+    assert errors.splitlines() == [
+        f"1 of 5 students are graded and kept in {out / 'results'}; the same command goes on from there",
+        "npvae: error: interrupted",
+    ]
+    # an exercise that nobody ends goes on for 10 s
+    assert becomes_true(lambda: not any(map(runs, running)), 5)
+    assert load(out / "results", Submission("ada", "ada.ipynb", right), Assignment()).total == 100
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sends a signal to processes of the grader alone")
+def test_workers_leave_an_interruption_to_the_grader(capfd):
+    with workers(1) as executor:
+        executor.submit(os.kill, executor.submit(os.getpid).result(), signal.SIGINT).result()
+        assert executor.submit(len, "abc").result() == 3
+    assert capfd.readouterr().err == ""
 
 
 def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, right):

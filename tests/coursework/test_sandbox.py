@@ -4,6 +4,8 @@ The programs are in tests/coursework/hostile. Each runs between exercises that m
 """
 
 import contextlib
+import ctypes
+import errno
 import functools
 import json
 import os
@@ -22,6 +24,7 @@ import pytest
 from npvae.coursework import sandbox
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.sandbox import Limits, Walls
+from npvae.coursework.trial import child
 from npvae.coursework.trial.calls import Failure, Probe
 from npvae.coursework.trial.runs import RUN
 from npvae.coursework.variants import variant
@@ -479,6 +482,54 @@ def test_probes_of_others(walled):
     own = [probes("dense_backward")[0].where], [probes("conditional_inputs")[0].where]
     assert said == {"others": own[0], "pipe": 0, "launcher": 0}
     assert later == {"left": [], "shared": False, "others": own[1]}
+
+
+ADD_KEY = {"x86_64": 248, "aarch64": 217, "riscv64": 217, "ppc64le": 269, "s390x": 278}
+
+
+@pytest.fixture
+def keyring():
+    """Numbers of this process's session keyring, a new one, and of a key in it."""
+    if os.uname().machine not in child.KEYCTL:
+        pytest.skip("the numbers of the system calls are not known here")
+    keyctl, add_key = child.KEYCTL[os.uname().machine], ADD_KEY[os.uname().machine]
+    ring = child.libc().syscall(keyctl, child.JOIN_SESSION_KEYRING, None)
+    if ring == -1:
+        pytest.skip("there are no keyrings here")
+    key = child.libc().syscall(add_key, b"user", b"npvae-grader", b"marks", ctypes.c_long(5), ctypes.c_long(ring))
+    return {"KEYCTL": keyctl, "ADD_KEY": add_key, "RING": ring, "KEY": key}
+
+
+def keys_in(keyring):
+    """Numbers of all keys in the session keyring."""
+    buffer = (ctypes.c_int32 * 100)()
+    size = child.libc().syscall(keyring["KEYCTL"], 11, ctypes.c_long(keyring["RING"]), buffer, ctypes.c_long(400))
+    return list(buffer[: size // 4])
+
+
+def test_keyrings_of_the_grader_and_of_other_submissions_are_out_of_reach(walled, keyring):
+    for _ in range(2):  # what the first leaves, the second may find
+        said, later, _ = attack("keyrings", **keyring)
+        assert said == {"found": [], "managed": [], "left": True}
+        assert later == {"found": []}
+    assert keys_in(keyring) == [keyring["KEY"]]
+
+
+def test_a_session_keyring_of_ones_own_needs_no_walls(unwalled, keyring):
+    said, later, _ = attack("keyrings", **keyring)
+    assert not {"npvae-grader in session", "npvae-left in session"} & {*said["found"], *later["found"]}
+    assert keys_in(keyring) == [keyring["KEY"]]
+
+
+@pytest.mark.parametrize(("number", "refused"), [(errno.ENOSYS, False), (errno.EPERM, False), (errno.EDQUOT, True)])
+def test_only_where_there_are_keyrings_is_it_an_error_to_get_none(number, refused, monkeypatch):
+    def call(*args):
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(child, "call", call)
+    monkeypatch.setitem(child.KEYCTL, os.uname().machine, 250)
+    with pytest.raises(OSError, match="no") if refused else contextlib.nullcontext():
+        child.leave_keyring()
 
 
 def test_half_of_a_program_runs():

@@ -1,11 +1,15 @@
 """Reading what was handed in: whose it is, which attempt counts, and what of it is code worth running."""
 
+import ast
 import json
 import zipfile
 
 import pytest
 
-from npvae.coursework.submissions import LARGEST, Submission, collect, read, safe_name
+from npvae.cli import main
+from npvae.coursework.handout import write_handout
+from npvae.coursework.origin import Origin
+from npvae.coursework.submissions import LARGEST, MOST_NOTES, Submission, collect, read, safe_name
 
 
 def notebook(*sources, kind="code"):
@@ -133,6 +137,48 @@ def test_only_definitions_are_kept():
     assert not any(word in code for word in ("fit", "print", "plt", "pip", "matplotlib", "10**9"))
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "one = 5 \\\n% 4",
+        "one = (5  # it's one (\n% 4)",
+        "one = [\n5\n% 4,\n    1\n!= 2]",
+        'text = """\n!ls\n%time\n?help\n"""',
+        "text = '''\\'''\n!ls'''",
+        'text = f"""\n!{one}\n% {one!r}"""',
+        "text = 'a\\\n! b'",
+        "def f(a, b):\n    if (\n        a\n        != b\n    ):\n        return 1",
+        "def f(a, b):\n    if a \\\n    != b:\n        return 1",
+    ],
+)
+@pytest.mark.parametrize("magic", ["", "%timeit f('x\n", "!ls (\\\n  it's\n", "%%time\n", "?np.exp\n"])
+def test_no_line_of_a_statement_of_python_is_cut_whatever_it_begins_with(source, magic):
+    assert contents(notebook(magic + source)).code == ast.unparse(ast.parse(source))
+
+
+def test_a_statement_of_ipython_is_left_out_and_named_by_its_line():
+    read_back = contents(
+        notebook("import math", "%%time\ndef f(x):\n    %timeit g(x)\n    return x\n\n!pip install \\\n  a")
+    )
+    assert read_back.code == "import math\n\ndef f(x):\n    return x"
+    assert read_back.notes == (
+        "line 1 of code cell 2, `%%time`, is not Python and was left out",
+        "line 3 of code cell 2, `%timeit g(x)`, is not Python and was left out",
+        "line 6 of code cell 2, `!pip install \\ a`, is not Python and was left out",
+    )
+
+
+def test_a_block_that_holds_nothing_but_a_statement_of_ipython_stays_a_block():
+    read_back = contents(notebook("try:\n    import x\nexcept ImportError:\n    !pip install x\ndef f(): return 1"))
+    assert read_back.code == "def f():\n    return 1"
+
+
+def test_what_is_left_out_of_a_file_is_not_told_without_end():
+    notes = contents(notebook("%time\n" * 1000)).notes
+    assert len(notes) == MOST_NOTES + 1
+    assert notes[-1] == f"{1000 - MOST_NOTES} more such notes were left out"
+
+
 def test_a_cell_that_is_no_python_costs_only_itself():
     read_back = contents(notebook("def f(x):\n    return x", "def g(x:\n  oops", "def h(x):\n    return x"))
     assert "def f" in read_back.code
@@ -206,3 +252,101 @@ def test_answers_in_words_are_found_in_a_notebook_and_in_a_script():
     read_back = contents(script, "a.py")
     assert read_back.written == {"W1": "Because."}
     assert "x = 1" in read_back.code
+
+
+# Which assignment a file was handed out as.
+
+
+@pytest.mark.parametrize("seed", ["2026", "0", "textbook"])
+@pytest.mark.parametrize("version", ["long", "short"])
+def test_a_handout_says_its_assignment_and_its_version_as_a_notebook_and_as_a_script(seed, version, tmp_path):
+    handout = write_handout(tmp_path / "out", seed, short=version == "short")[:2]
+    lecturers = write_handout(tmp_path / "lecturer", seed, short=version == "short", solutions=True)
+    for path in (*handout, *lecturers):
+        assert read(Submission("a", path.name, path.read_bytes())).origin == Origin(seed, version)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ('VARIANT = "2026"', "2026"),
+        ("VARIANT = 2026", "2026"),
+        ('VARIANT = "2026"\nVARIANT = 2026', "2026"),
+        ('# VARIANT = "2026"', None),
+        ("x = 'VARIANT = 2026'", None),
+        ("print(VARIANT)", None),
+    ],
+)
+def test_an_assignment_is_said_by_a_literal_and_by_nothing_else(source, said):
+    assert contents(notebook(source)).origin == Origin(said)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'VARIANT = "2026"\nVARIANT = "7"',
+        'VARIANT = "2026"\nVARIANT = str(7)',
+        'VARIANT = OTHER = "2026"',
+        'VARIANT, x = "2026", 1',
+        'for VARIANT in ("2026",): pass',
+        'if True:\n    VARIANT = "2026"',
+        "VARIANT = True",
+        "VARIANT = 2026.0",
+        "VARIANT = -1",
+        'VARIANT = "summer"',
+        f"VARIANT = {'9' * 21}",
+    ],
+)
+def test_an_assignment_that_is_not_said_plainly_is_flagged_and_not_guessed(source):
+    origin = contents(notebook(source)).origin
+    assert origin.variant is None
+    assert origin.flags[0].startswith("does not say plainly which assignment it is: VARIANT is ")
+
+
+def test_without_its_checks_a_file_shows_its_version_by_what_it_defines(tmp_path):
+    for version in ("long", "short"):
+        path = write_handout(tmp_path / version, "3", short=version == "short")[1]
+        stripped = "".join(line for line in path.read_text("utf-8").splitlines(True) if not line.startswith("check("))
+        assert contents(stripped, "a.py").origin.version == version
+    assert contents("def kl_divergence(mu, rho): pass", "a.py").origin.version is None
+
+
+def test_a_helper_named_like_an_exercise_of_the_long_version_does_not_make_a_short_file_long(tmp_path):
+    path = write_handout(tmp_path / "out", "3", short=True)[1]
+    text = path.read_text("utf-8") + "\n\ndef activation(a):\n    return a\n"
+    assert contents(text, "a.py").origin.version == "short"
+
+
+def handed_in(folder, *handouts):
+    """A folder with a file for each pair of assignment and version."""
+    for i, (seed, version) in enumerate(handouts):
+        written = write_handout(folder / "handouts" / str(i), seed, short=version == "short")
+        (folder / "in").mkdir(exist_ok=True)
+        (folder / "in" / f"student{i}.py").write_bytes(written[1].read_bytes())
+    (folder / "in" / "silent.py").write_text("x = 1\n")
+    return str(folder / "in")
+
+
+def test_files_of_several_assignments_are_not_graded_until_one_is_named(tmp_path, capsys):
+    folder = handed_in(tmp_path, ("2026", "long"), ("2026", "long"), ("7", "long"))
+    assert main(["grade", folder, "--out", str(tmp_path / "out")]) == 2
+    assert (
+        "which variant to grade does not follow from the files (2026: 2, 7: 1, not said: 1): give it with --variant"
+        in (capsys.readouterr().err)
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_of_both_versions_are_not_graded_until_one_is_named(tmp_path, capsys):
+    folder = handed_in(tmp_path, ("7", "long"), ("7", "short"), ("7", "short"))
+    assert main(["grade", folder, "--out", str(tmp_path / "out"), "--variant", "7"]) == 2
+    assert (
+        "which version to grade does not follow from the files (short: 2, long: 1, not said: 1): give it with --short"
+        in (capsys.readouterr().err)
+    )
+
+
+def test_files_that_say_nothing_are_not_graded_by_a_default(tmp_path, capsys):
+    (tmp_path / "ada.py").write_text("def kl_divergence(mu, rho):\n    return 1\n")
+    assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "which variant to grade does not follow from the files (not said: 1)" in capsys.readouterr().err

@@ -12,6 +12,7 @@ A child writes lines of JSON, then the bytes of its arrays: nothing that would h
 import ast
 import contextlib
 import ctypes
+import errno
 import functools
 import gc
 import importlib.machinery
@@ -19,6 +20,7 @@ import json
 import os
 import pickle
 import re
+import select
 import signal
 import struct
 import sys
@@ -49,6 +51,7 @@ def main() -> None:
     del sys.path[0]  # the folder of this file
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process of a namespace gets no signal it does not handle
     config = json.loads(read_frame(STDIN))
+    leave_keyring()
     if config["walls"]:
         build_walls(config["visible"], config["hidden"])
     sys.path.append(config["site"])
@@ -135,9 +138,11 @@ def own_limits() -> list[tuple[int, int]]:
 
 
 def wait_for(pid: int, seconds: float) -> int | None:
-    """The wait status of the child, or None when time runs out."""
+    """The wait status of the child, or None when time runs out or nobody waits for the results any longer."""
     end, pause = time.monotonic() + seconds, 0.0005
-    while time.monotonic() < end:
+    grader = select.poll()
+    grader.register(STDIN, 0)  # that the other end is closed is always told
+    while time.monotonic() < end and not grader.poll(0):
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             return status
@@ -166,7 +171,9 @@ def end_all(pid: int, walls: bool) -> None:
 NOSUID, NODEV, NOEXEC, READ_ONLY, REMOUNT, BIND, RECURSIVE = 2, 4, 8, 1, 32, 4096, 16384
 DETACH = 2
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
-"""Numbers of a system call that libc has no function for."""
+KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
+"""Numbers of system calls that libc has no functions for. A machine that is missing here has no walls."""
+JOIN_SESSION_KEYRING = 1
 NEW_NAMESPACES, NEW_USER = 0x00020000 | 0x08000000, 0x10000000
 """Mounts and System V IPC; users."""
 DEATH_SIGNAL, DUMPABLE, DROP_BOUND, NO_NEW_PRIVILEGES = 1, 4, 24, 38
@@ -189,6 +196,17 @@ def call(name: str, *args: Any) -> None:
     if libc()[name](*given) == -1:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}{args}: {os.strerror(number)}")
+
+
+def leave_keyring() -> None:
+    """Have a session keyring of one's own, new and empty, instead of that of whoever started us."""
+    if sys.platform != "linux" or os.uname().machine not in KEYCTL:
+        return
+    try:
+        call("syscall", KEYCTL[os.uname().machine], JOIN_SESSION_KEYRING, None)
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EPERM):  # no keyrings here, or, in a container, for no process
+            raise
 
 
 def build_walls(visible: Sequence[str], hidden: Sequence[str]) -> None:
@@ -308,6 +326,7 @@ def enter(config: Config, result: int, output: int) -> None:
     if not config["fork"]:
         return os.chdir(config["scratch"])
     os.setsid()
+    leave_keyring()
     if config["walls"]:
         give_up_rights(4 * config["file"], config["root"])
     else:

@@ -1,0 +1,81 @@
+"""Cells of a notebook as Python: what only IPython understands is taken out, statement by statement."""
+
+import ast
+import re
+
+MAGIC = re.compile(r"([ \t\f]*)([%!?][^\n\\]*(?:\\.?[^\n\\]*)*)", re.DOTALL)
+"""A statement of IPython, where a statement begins; a backslash continues it on the next line."""
+TOKEN = re.compile(
+    r"""
+    \#[^\n]*
+    | "{3} [^"\\]* (?: (?: \\. | "{1,2}(?!") ) [^"\\]* )* (?: "{3} )?
+    | '{3} [^'\\]* (?: (?: \\. | '{1,2}(?!') ) [^'\\]* )* (?: '{3} )?
+    | " [^"\\\n]* (?: \\. [^"\\\n]* )* "?
+    | ' [^'\\\n]* (?: \\. [^'\\\n]* )* '?
+    | \\\n
+    | (?P<open> [(\[{] )
+    | (?P<close> [)\]}] )
+    | (?P<end> \n (?: [ \t\f]*\n )* )
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""What decides where a statement of Python begins: comments, strings, continued lines, brackets, ends of lines."""
+SHOWN = 60
+"""Characters of a statement that are shown."""
+
+
+def parse(cell: str) -> tuple[ast.Module, list[tuple[int, str]]]:
+    """The tree of a cell, and line and words of each statement of IPython that had to be taken out for it.
+
+    Raises
+    ------
+    SyntaxError
+        Where the rest is not Python either; and whatever else `ast.parse` raises.
+    """
+    cell = re.sub(r"\r\n?", "\n", cell)
+    try:
+        return ast.parse(cell), []
+    except SyntaxError:
+        taken = magics(cell)
+        if not taken:
+            raise
+    try:
+        tree = ast.parse(replaced(cell, taken, ""))
+    except SyntaxError:  # it may have been all of a block
+        tree = ast.parse(replaced(cell, taken, "pass"))
+    return tree, told(cell, taken)
+
+
+def magics(cell: str) -> list[re.Match[str]]:
+    """The statements of IPython: lines that begin like one where a statement begins, and not within one of Python."""
+    taken = []
+    i, depth, begins = 0, 0, True
+    while True:
+        if begins and (magic := MAGIC.match(cell, i)):
+            taken.append(magic)
+            i = magic.end()
+        token = TOKEN.search(cell, i)
+        if not token:
+            return taken
+        i = token.end()
+        depth = max(0, depth + bool(token["open"]) - bool(token["close"]))
+        begins = bool(token["end"]) and depth == 0
+
+
+def replaced(cell: str, taken: list[re.Match[str]], stand_in: str) -> str:
+    """The cell with something else for each statement of IPython; all other lines keep their numbers."""
+    pieces, i = [], 0
+    for magic in taken:
+        pieces += [cell[i : magic.start()], magic[1], stand_in, "\n" * magic[2].count("\n")]
+        i = magic.end()
+    return "".join([*pieces, cell[i:]])
+
+
+def told(cell: str, taken: list[re.Match[str]]) -> list[tuple[int, str]]:
+    """Line and words of each statement."""
+    lines, line, i = [], 1, 0
+    for magic in taken:
+        line += cell.count("\n", i, magic.start())
+        i = magic.start()
+        lines.append((line, " ".join(magic[2].split())[:SHOWN]))
+    return lines

@@ -1,0 +1,73 @@
+"""Which assignment a submission was handed out as, by what its text says; nothing of it is run."""
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.marks import SHORT
+from npvae.coursework.variants import variant
+
+LONGEST = 20
+"""Characters that the name of an assignment may have here: what is longer is not of a handout."""
+ASKS = {name: exercise.name for exercise in EXERCISES.values() for name in (exercise.name, *exercise.functions)}
+"""By what a student checks or defines: the exercise that asks for it."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a submission says of itself."""
+
+    variant: str | None = None
+    """The name of its assignment; None where it does not say it plainly."""
+    version: str | None = None
+    """ "short" or "long"; None where it does not show."""
+    flags: tuple[str, ...] = ()
+    """What a human should look at."""
+
+
+def origin_of(cells: Sequence[ast.Module]) -> Origin:
+    """What the cells of a submission say."""
+    said = list(dict.fromkeys(variants(cells)))
+    if said and (None in said or len(said) > 1):
+        values = " and ".join(name or "something that names no assignment" for name in said[:3])
+        return Origin(None, version(cells), (f"does not say plainly which assignment it is: VARIANT is {values}",))
+    return Origin(said[0] if said else None, version(cells))
+
+
+def variants(cells: Sequence[ast.Module]) -> Iterator[str | None]:
+    """The assignment that each statement makes VARIANT name; None where it is not a literal that names one."""
+    for statement in (statement for cell in cells for statement in cell.body):
+        if any(
+            isinstance(node, ast.Name) and node.id == "VARIANT" and isinstance(node.ctx, ast.Store)
+            for node in ast.walk(statement)
+        ):
+            match statement:
+                case ast.Assign(targets=[ast.Name()], value=ast.Constant(value=str() | int() as value)):
+                    yield named(value)
+                case _:
+                    yield None
+
+
+def named(value: str | int) -> str | None:
+    """The name of an assignment, or None where there is none of that number."""
+    try:
+        return variant(value).name if len(str(value)) <= LONGEST else None
+    except ValueError:
+        return None
+
+
+def version(cells: Sequence[ast.Module]) -> str | None:
+    """Which version asks the exercises that are checked; those that are defined, where none is checked."""
+    nodes = [node for cell in cells for node in ast.walk(cell)]
+    checked = {
+        node.args[0].value
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "check"
+        if node.args and isinstance(node.args[0], ast.Constant)
+    }
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    asked = {ASKS[name] for name in checked or defined if name in ASKS}
+    if asked - set(SHORT):
+        return "long"
+    return "short" if asked == set(SHORT) else None
