@@ -250,7 +250,7 @@ def test_one_student_is_graded_again_and_the_others_stay(graded_class, capsys):
     assert sum(before[name] != after[name] for name in before) == 1
     assert {"ada", "bob", "cyd"} <= set(rows_of(out / "grades.csv"))
     assert main([*arguments, "zoe"]) == 1
-    assert "no submission of 'zoe', expected one of: ada, bob" in capsys.readouterr().err
+    assert "no submission by 'zoe', expected one of: ada, bob" in capsys.readouterr().err
 
 
 def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, right):
