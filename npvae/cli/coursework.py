@@ -38,7 +38,7 @@ def add_parsers(subparsers: Any) -> None:
     handout = subparsers.add_parser(
         "handout",
         help="write an assignment for students",
-        description="Write an assignment: a notebook, the same as a script, a README. Needs a clone of the repo.",
+        description="Write an assignment: notebook, the same as a script, and README. Needs a clone of the repository.",
         epilog=HANDOUT_EXAMPLES,
     )
     handout.set_defaults(run=write)
