@@ -138,7 +138,7 @@ def load_checkpoint(
 
 
 class OtherTrainingError(ValueError):
-    """An intact checkpoint, but of something else."""
+    """An intact checkpoint, but of another training run."""
 
 
 def _parse(path: str | os.PathLike[str], arrays: dict[str, Array]) -> Checkpoint:
@@ -221,5 +221,5 @@ def _rng_state(rng: Generator) -> dict[str, Any]:
         json.dumps(state)
     except TypeError as error:
         name = type(rng.bit_generator).__name__
-        raise ValueError(f"rng is a {name}, expected a savable one: use np.random.default_rng") from error
+        raise ValueError(f"rng is a {name}, expected a state that can be saved: use np.random.default_rng") from error
     return state

@@ -24,7 +24,7 @@ BAR = 1e-6
 
 
 class KinkError(ArithmeticError):
-    """A relu switched between the two evaluations of a finite difference, which means nothing then: draw again."""
+    """A relu switched between the two evaluations of a finite difference, which then means nothing: draw again."""
 
 
 def gradient_error(

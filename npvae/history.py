@@ -53,7 +53,7 @@ class History:
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> "History":
-        """Read a history that `to_csv` has written.
+        """Read a history that `to_csv` wrote.
 
         Raises
         ------

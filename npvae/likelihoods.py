@@ -190,7 +190,7 @@ class Bernoulli(Likelihood):
 
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
         """Set the bias to the logit of the mean image."""
-        mean = np.clip(np.mean(x, axis=0), 1e-3, 1 - 1e-3)  # an always black pixel needs an infinite logit
+        mean = np.clip(np.mean(x, axis=0), 1e-3, 1 - 1e-3)  # always black would need an infinite logit
         params["output.b"][...] = np.log(mean / (1 - mean))
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:

@@ -146,7 +146,7 @@ class Adagrad(Optimizer):
 
 
 class Adam(Optimizer):
-    r"""Steps from running means of the gradient and of its square, corrected for their start at zero.
+    r"""Steps along a running mean of the gradient, scaled by one of its square; both are corrected for starting at 0.
 
     Notes
     -----

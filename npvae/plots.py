@@ -26,7 +26,7 @@ class ShownOnce(Figure):
     """A figure that a notebook shows once, although it is both open and the value of a cell's last line."""
 
     def _ipython_display_(self) -> None:
-        """Be shown like any other figure, and not a second time with all open ones after the cell."""
+        """Let the figure be shown as usual, but not a second time with all open figures after the cell."""
         if "inline" in plt.get_backend():
             plt.close(self)
         raise NotImplementedError
@@ -97,7 +97,7 @@ def plot_images(images: Array, columns: int = 10, shape: tuple[int, int] | None 
     columns : int
         Images per row.
     shape : (int, int), optional
-        Height and width of an image; by default, see `square`.
+        Height and width of an image; by default a square, if possible.
     title : str
     """
     sheet = tile(images, columns, shape)
@@ -117,7 +117,7 @@ def plot_reconstructions(x: Array, x_hat: Array, shape: tuple[int, int] | None =
     x, x_hat : (N, D) ndarray
         10 images or fewer look best.
     shape : (int, int), optional
-        Height and width of an image; by default, see `square`.
+        Height and width of an image; by default a square, if possible.
     """
     columns = len(x)
     inches = min(8.0, 0.8 * columns)
@@ -138,7 +138,7 @@ def plot_manifold(
     model : VAE
         A model with latent_dim 2.
     shape : (int, int), optional
-        Height and width of an image; by default, see `square`.
+        Height and width of an image; by default a square, if possible.
     cells : int
         Images along each side.
     label : int, optional
@@ -209,7 +209,7 @@ def plot_two_noises(
     ----------
     model : VAE
     shape : (int, int), optional
-        Height and width of an image; by default, see `square`.
+        Height and width of an image; by default a square, if possible.
     rng : numpy.random.Generator, int or None
     columns : int
         Images per row.

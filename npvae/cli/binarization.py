@@ -15,7 +15,7 @@ def support_of_data(binarization: str, support: tuple[float, float]) -> tuple[fl
 
 
 def test_images(dataset: Dataset, binarization: str) -> Array:
-    """Return test images as the model is meant to see them; what is random about them has a fixed seed."""
+    """Return test images as the model is meant to see them; any random pixels come from a fixed seed."""
     if binarization == "stochastic":
         return binarize(dataset.x_test, TEST_SEED)
     return binarize_threshold(dataset.x_test) if binarization == "threshold" else dataset.x_test

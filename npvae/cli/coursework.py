@@ -38,7 +38,7 @@ def add_parsers(subparsers: Any) -> None:
     handout = subparsers.add_parser(
         "handout",
         help="write an assignment for students",
-        description="Write an assignment: notebook, the same as a script, and README. Needs a clone of the repository.",
+        description="Write an assignment (notebook, script and README). Needs a clone of the repository.",
         epilog=HANDOUT_EXAMPLES,
     )
     handout.set_defaults(run=write)
@@ -48,7 +48,7 @@ def add_parsers(subparsers: Any) -> None:
         type=known_variant,
         default="0",
         metavar="SEED",
-        help='a whole number, each for other questions, or "textbook": answers in the package (default: 0)',
+        help='a whole number, each for different questions; "textbook": answered in the package (default: 0)',
     )
     handout.add_argument("--feedback", choices=FEEDBACK, default="hint", help="what check says (default: hint)")
     handout.add_argument("--short", action="store_true", help="the 50-point version")
@@ -61,7 +61,7 @@ def add_parsers(subparsers: Any) -> None:
         "grade",
         help="grade submissions, each in a sandbox",
         description="Grade notebooks or scripts. Writes grades.csv, feedback for each student, the written answers "
-        "and a summary of the class. If interrupted, the same command resumes.",
+        "and a summary of the class. If interrupted, run the same command again.",
         epilog=GRADE_EXAMPLES,
     )
     grade.set_defaults(run=mark)
@@ -83,7 +83,7 @@ def add_parsers(subparsers: Any) -> None:
     grade.add_argument("--only", metavar="STUDENT", help="grade this one again; the others stay as they are")
     grade.add_argument("--gradescope", action="store_true", help="also write a results.json for each student")
     grade.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at once (default: cores)"
+        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="number of processes (default: cores)"
     )
 
 

@@ -43,7 +43,7 @@ def add_parsers(subparsers: Any) -> None:
         epilog=EXAMPLES,
     )
     gradcheck.set_defaults(run=print_table)
-    gradcheck.add_argument("--seed", type=seed, default=0, help="seed for points, noise and upstream gradients")
+    gradcheck.add_argument("--seed", type=seed, default=0, help="seed for everything random (default: 0)")
 
 
 def print_table(options: Namespace) -> int:

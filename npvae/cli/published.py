@@ -21,14 +21,14 @@ def add_parsers(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "reproduce",
         help="run a published experiment and print our numbers beside theirs",
-        description="Run an experiment on MNIST as published. If interrupted, the same command resumes.",
+        description="Run an experiment on MNIST as published. If interrupted, run the same command again.",
         epilog=EXAMPLES,
     )
     parser.set_defaults(run=reproduce)
     parser.add_argument("recipe", metavar="NAME", choices=tuple(RECIPES), help=", ".join(RECIPES))
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="some of its runs (default: all)")
     parser.add_argument(
-        "--scale", type=positive, default=1.0, help="share of the schedule to run; a larger one resumes"
+        "--scale", type=positive, default=1.0, help="share of the schedule to run; a larger one continues the run"
     )
     parser.add_argument("--seed", type=seed, default=0, help="seed for everything random (default: 0)")
     add_threads(parser, default=1)

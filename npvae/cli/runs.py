@@ -128,7 +128,7 @@ def crc32(x: Array) -> int:
 
 
 def go_back(folder: Path) -> None:
-    """Replace the newest checkpoint by the previous one; the newest is kept as checkpoint.damaged.npz.
+    """Replace the newest checkpoint with the previous one; the newest is kept as checkpoint.damaged.npz.
 
     Raises
     ------

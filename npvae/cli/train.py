@@ -36,7 +36,7 @@ examples:
   npvae train --model iwae --importance-samples 5
   npvae train --data fashion/train-images-idx3-ubyte.gz --out runs/fashion
   npvae train --resume runs/fashion           resumes where it stopped: same result, bit for bit
-  npvae train --resume RUN --epochs 20        trains it for more epochs
+  npvae train --resume RUN --epochs 20        extends it to 20 epochs
 """
 COMMANDS = {MODELS[name].command: MODELS[name] for name in MODELS.own}
 """The package's models, by name on the command line."""
@@ -68,7 +68,7 @@ def add_parsers(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a model; with no options, a VAE on MNIST",
-        description="Train a VAE or a relative. Writes the model, its history and its figures to a new folder.",
+        description="Train a VAE or a related model. Writes model, history and figures to a new folder.",
         epilog=EXAMPLES,
         argument_default=argparse.SUPPRESS,  # options that were not given are absent: see DEFAULTS
     )

@@ -48,7 +48,7 @@ def add_parsers(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="measure how good a trained model is on its test images",
-        description="Print the loss, its two terms, the bound and the active units on test images.",
+        description="Print loss, its terms, bound and active units on test images, with z drawn from q(z|x).",
         epilog=EVALUATE_EXAMPLES,
     )
     parser.set_defaults(run=evaluate)

@@ -20,7 +20,7 @@ from npvae.training import TEST_SEED, fit
 
 NLL_SAMPLES = 5000
 BLOCK = 250
-"""Test images to measure between two saves."""
+"""Number of test images measured between two saves."""
 
 
 def make_model(arm: Arm, recipe: Recipe, x_train: Array, seed: int) -> Model:
@@ -99,8 +99,8 @@ def reproduce(
     arms : list of str, optional
         Names of arms; all by default.
     scale : float
-        Share of the published schedule to run, above 0 and up to 1: its first epochs. A larger share resumes the same
-        run.
+        Share of the published schedule to run, above 0 and up to 1: its first epochs. A larger share continues
+        the same run.
     folder : Path, optional
         Where checkpoints and results are kept; a run that finds its checkpoints there resumes from them.
         Default: runs/<recipe>-seed-<seed>.
@@ -133,7 +133,7 @@ def reproduce(
         say(f"\n{name}: {arm.scaled_epochs(scale)} epochs, published {arm.epochs}")
         model, history = run_arm(recipe, arm, scale, folder, seed, threads, verbose=True)
         if history.interrupted:
-            say(f"stopped: the same command resumes from {folder}")
+            say(f"stopped: run the same command again to resume from {folder}")
             break
         results[name] = measure(recipe, arm, model, len(history), folder, threads, verbose=True) | {
             "epochs": len(history),

@@ -176,9 +176,9 @@ def pixels(name: str, values: Any) -> Array:
 
 
 def dataset(name: str, values: Any, width: int, support: tuple[float, float]) -> Array:
-    """Return a whole data set, (N, width), of uint8, float or bool, once all of it is checked, or raise a ValueError.
+    """Return a whole data set, (N, width), uint8, float or bool, or raise a ValueError; all floats are checked once.
 
-    It is not copied, however large: batches are converted where they are taken from it.
+    It is not copied, however large: each batch is converted when it is taken.
     """
     array = plain(name, values)
     if array.ndim == 1 and len(array) != width:

@@ -1,6 +1,6 @@
 """What all models share: their sizes and parameters, the mean loss, and the checks of arguments.
 
-The mathematics of each model, its forward and its backward, stands in the model's own file.
+The mathematics of each model, its forward and its backward, is in the model's own file.
 """
 
 import os
@@ -114,9 +114,9 @@ class Model:
         return params
 
     def init_output(self, x: Array) -> None:
-        """Set the decoder's output to its best fit without z, so that training need not find it first.
+        """Set the output bias to its best fit without z, so that training need not find it first.
 
-        The output bias is set to give the mean image, and a learned standard deviation to the spread around it.
+        On its own, the bias then gives the mean image; a learned standard deviation is set to the spread around it.
 
         Parameters
         ----------

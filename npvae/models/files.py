@@ -72,7 +72,7 @@ def load_model_of(kind: type[M], path: str | os.PathLike[str]) -> M:
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the configuration and the arrays in a file, or raise a ValueError."""
     if os.path.isdir(path):
-        raise ValueError(f"{path} is a folder, expected an .npz file, such as the model.npz that npvae train writes")
+        raise ValueError(f"{path} is a folder, expected an .npz file: in the folder of a run it is model.npz")
     arrays = read_arrays(path)
     try:
         config = json.loads(str(arrays.pop("config")))
