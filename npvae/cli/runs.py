@@ -138,7 +138,7 @@ def go_back(folder: Path) -> None:
     newest = folder / CHECKPOINT
     previous = previous_of(newest)
     if not previous.exists():
-        raise FileNotFoundError(f"{previous} does not exist: there is no earlier checkpoint to go back to")
+        raise FileNotFoundError(f"{previous} does not exist: there is no checkpoint before the newest to go back to")
     if newest.exists():
         newest.replace(newest.with_suffix(".damaged.npz"))
     write_atomically(newest, lambda file: file.write(previous.read_bytes()))
