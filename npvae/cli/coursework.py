@@ -61,7 +61,7 @@ def add_parsers(subparsers: Any) -> None:
         "grade",
         help="grade submissions, each in a sandbox",
         description="Grade notebooks or scripts. Writes grades.csv, feedback for each student, the written answers "
-        "and a summary of the class. If interrupted, run the same command again.",
+        "and a summary of the class. If interrupted, it continues when run again.",
         epilog=GRADE_EXAMPLES,
     )
     grade.set_defaults(run=mark)

@@ -21,7 +21,7 @@ def add_parsers(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "reproduce",
         help="run a published experiment and print our numbers beside theirs",
-        description="Run an experiment on MNIST as published. If interrupted, run the same command again.",
+        description="Run an experiment on MNIST as published. If interrupted, it continues when run again.",
         epilog=EXAMPLES,
     )
     parser.set_defaults(run=reproduce)

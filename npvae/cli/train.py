@@ -82,7 +82,7 @@ def add_parsers(subparsers: Any) -> None:
     add(
         "--model",
         choices=tuple(COMMANDS),
-        help="variational, plain, conditional on the label, or importance-weighted (default: vae)",
+        help="plain, variational, conditional on the label, or importance-weighted (default: vae)",
     )
     add(
         "--likelihood",
