@@ -1,6 +1,6 @@
-"""npvae: a variational autoencoder and every gradient of it, by hand, in NumPy.
+"""npvae: a variational autoencoder in NumPy, with every gradient derived by hand.
 
-The sections of the lecture notes, and where each stands:
+The sections of the lecture notes, and where to find each in the code:
 
     Variational AutoEncoders: two outputs      VAE.encode                          npvae/models/vae.py
     Why Log-Variance instead of Variance?      reparameterize, kl_divergence       npvae/latent.py
@@ -13,9 +13,9 @@ The sections of the lecture notes, and where each stands:
     See Also: autoencoders                     AutoEncoder                         npvae/models/autoencoder.py
     See Also: conditional VAEs                 ConditionalVAE                      npvae/models/conditional.py
 
-Each function `f` has its gradient, `f_backward`, directly under it. What they stand on: layers.py, network.py,
-parameters.py. How they are trained and judged: optim.py, training.py, evaluation.py, gradcheck.py. Beyond the notes,
-the importance-weighted bound: models/importance.py.
+Each function `f` has its gradient, `f_backward`, directly under it. The building blocks are in layers.py, network.py
+and parameters.py; training and evaluation are in optim.py, training.py, evaluation.py and gradcheck.py. The
+importance-weighted bound, in models/importance.py, goes beyond the notes.
 """
 
 from npvae.data import binarize, binarize_threshold, load_digits, load_mnist, read_idx, to_float

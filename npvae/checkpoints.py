@@ -1,6 +1,6 @@
-"""Checkpoints: all that training needs to go on as if it had never stopped, in one .npz file without pickles.
+"""Checkpoints: all that training needs to resume as if it had never stopped, in one .npz file without pickles.
 
-The one before stays beside the newest: a file that is damaged later on costs an epoch, not a run.
+The previous one is kept beside the newest: if the newest is damaged, that costs an epoch and not the whole run.
 """
 
 import json
@@ -21,27 +21,27 @@ from npvae.models import Model
 from npvae.optim import Optimizer
 
 FORMAT = 2
-"""Rises when what a checkpoint holds changes its meaning."""
+"""Version of the file format: raised whenever the meaning of its contents changes."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds, read but not yet believed."""
+    """The contents of a file, read but not yet checked."""
 
     model: dict[str, Any]
     optimizer: str
     steps: int
     rng: dict[str, Any]
     training: dict[str, Any]
-    """The settings that training has to go on with."""
+    """The settings that training must resume with."""
     computer: dict[str, Any]
     rows: list[dict[str, float]]
     vectors: dict[str, Array]
-    """params, and the optimizer's moments by their names."""
+    """params, and the optimizer's moments, by name."""
 
 
 def previous_of(path: str | os.PathLike[str]) -> Path:
-    """Where the checkpoint before the one at `path` is kept."""
+    """Return the path at which the checkpoint before the one at `path` is kept."""
     path = Path(path)
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
@@ -55,14 +55,14 @@ def save_checkpoint(
     training: Mapping[str, Any],
     threads: int,
 ) -> None:
-    """Write the state after an epoch, whole or not at all. What stood at `path` becomes the previous checkpoint.
+    """Write the state after an epoch, atomically. An existing file at `path` becomes the previous checkpoint.
 
     Raises
     ------
     ValueError
-        Where rng's state is not made of whole numbers (those of `np.random.default_rng` are).
+        If the state of rng cannot be written as JSON (that of `np.random.default_rng` can).
     OSError
-        Where the file cannot be written: the one that stood there still does.
+        If the file cannot be written; an existing one is then left as it was.
     """
     header = {
         "format": FORMAT,
@@ -91,22 +91,22 @@ def load_checkpoint(
     training: Mapping[str, Any],
     columns: Iterable[str],
 ) -> tuple[list[dict[str, float]], int]:
-    """Put model, optimizer and rng into the state of a checkpoint.
+    """Restore model, optimizer and rng to the state in a checkpoint.
 
-    Warns where it was written with another NumPy or on another kind of processor: the last digits may then differ.
+    Warns if it was written with another NumPy or on another kind of processor: the last digits may then differ.
 
     Returns
     -------
     rows : list of dict
-        Of its history.
+        The rows of its history.
     threads : int
-        On which the matrix products ran: with others the last digits would differ.
+        Number of threads for the matrix products: with another number the last digits would differ.
 
     Raises
     ------
     ValueError
-        For a file that is damaged, of another format, or of another model, optimizer, generator or training.
-        Nothing has been changed then.
+        For a file that is damaged, has another format, or belongs to another model, optimizer, generator or training.
+        Nothing has been changed in that case.
     """
     try:
         arrays = read_arrays(path)
@@ -128,7 +128,8 @@ def load_checkpoint(
         raise ValueError(f"{path} is not a checkpoint, or it is damaged: {why}{_way_out(path)}") from error
     if found.computer != computer():
         warnings.warn(
-            f"{path} was written on {found.computer}, this is {computer()}: the last digits may differ", stacklevel=3
+            f"{path} was written on {found.computer}, but this is {computer()}: the last digits may differ",
+            stacklevel=3,
         )
     rng.bit_generator.state = found.rng
     model.params.vector, model.beta = vectors.pop("params"), beta
@@ -137,11 +138,11 @@ def load_checkpoint(
 
 
 class OtherTrainingError(ValueError):
-    """A whole checkpoint, of something else."""
+    """An intact checkpoint, but of another training run."""
 
 
 def _parse(path: str | os.PathLike[str], arrays: dict[str, Array]) -> Checkpoint:
-    """What the arrays of a file say, with nothing checked but its format."""
+    """Return what the arrays of a file say, with nothing checked but its format."""
     try:
         header = json.loads(str(arrays.pop("header")))
         version = header.pop("format")
@@ -149,13 +150,13 @@ def _parse(path: str | os.PathLike[str], arrays: dict[str, Array]) -> Checkpoint
         raise ValueError(f"it has no header ({type(error).__name__})") from error
     if version != FORMAT:
         raise OtherTrainingError(
-            f"{path} has format {version}, this npvae reads {FORMAT}: go on with the npvae that has written it"
+            f"{path} has format {version}, this npvae reads {FORMAT}: resume with the npvae that wrote it"
         )
     return Checkpoint(**header, vectors=arrays)
 
 
 def computer() -> dict[str, Any]:
-    """What decides the last digits of a result, besides the number of threads: NumPy and the processor's kind."""
+    """Return what affects the last digits, besides the number of threads: NumPy's version, the kind of processor."""
     import platform
 
     return {"numpy": np.__version__, "machine": platform.machine()}
@@ -192,7 +193,7 @@ def _checked_vectors(found: Checkpoint, model: Model, optimizer: Optimizer) -> d
 
 
 def _keep_previous(path: Path) -> None:
-    """A second name for the file that is about to be replaced; a copy, where the file system has no such thing."""
+    """Keep the file that is about to be replaced: by a hard link, or a copy where the file system has no links."""
     previous = previous_of(path)
     if path.exists():
         previous.unlink(missing_ok=True)
@@ -206,11 +207,11 @@ def _way_out(path: str | os.PathLike[str]) -> str:
     previous = previous_of(path)
     if not previous.exists():
         return ""
-    return f". The one before it is {previous}: npvae train --resume RUN --previous goes on from there, or rename it"
+    return f". The previous one is {previous}: npvae train --resume RUN --previous resumes from it, or rename it"
 
 
 def _without_beta(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration less what a schedule may have changed on the way."""
+    """Return the configuration without beta, which a schedule may have changed during training."""
     return {name: value for name, value in config.items() if name != "beta"}
 
 
@@ -220,5 +221,5 @@ def _rng_state(rng: Generator) -> dict[str, Any]:
         json.dumps(state)
     except TypeError as error:
         name = type(rng.bit_generator).__name__
-        raise ValueError(f"rng is a {name}, expected one from np.random.default_rng, to be saved") from error
+        raise ValueError(f"rng is a {name}, expected a state that can be saved: use np.random.default_rng") from error
     return state

@@ -20,7 +20,7 @@ from npvae.models.importance import log_mean_exp, log_prior_ratio
 
 BATCH = 500
 ROWS = 1000
-"""Decoder rows of a chunk: as many as stay in the processor's cache."""
+"""Rows that pass through the decoder at once: as many as stay in the processor's cache."""
 ACTIVE = 0.01
 
 
@@ -37,13 +37,13 @@ class Evaluation:
     elbo: float
     """Lower bound on log p(x), -(nll + kl) whatever beta is, nats per image; NaN for an autoencoder."""
     bits_per_pixel: float
-    """The bound as a code length: -elbo / (D log 2)."""
+    """The bound as a code length, in bits per pixel: -elbo / (D log 2)."""
     active_units: int
-    """Latent dimensions whose mean varies with x."""
+    """Number of latent dimensions whose mean varies with x."""
     latent_dim: int
-    """Latent dimensions there are."""
+    """Number of latent dimensions."""
     examples: int
-    """Images the means are over."""
+    """Number of images that the means are taken over."""
 
     def __str__(self) -> str:
         lines = [
@@ -60,19 +60,19 @@ class Evaluation:
 
 
 def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0, threads: int = 1) -> Evaluation:
-    r"""Mean loss terms over a data set, with z drawn from q(z given x), and the active units.
+    r"""Return the mean loss terms over a data set, with z drawn from q(z given x), and the number of active units.
 
     Parameters
     ----------
     model : Model
     x : (N, D) ndarray
-        uint8 grey levels, divided by 255 here, or floats. Binarize first where the model was trained so.
+        uint8 grey levels, divided by 255 here, or floats. Binarize them first if the model was trained that way.
     labels : (N,) ndarray of int
         Only for a `ConditionalVAE`.
     rng : numpy.random.Generator, int or None
-        Draws the noise. The default gives the same draws at every call.
+        Draws the noise. The default gives the same draws in every call.
     threads : int
-        Of the matrix products, see `fit`.
+        Number of threads for the matrix products; see `fit`.
 
     Returns
     -------
@@ -81,11 +81,11 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0, 
     Raises
     ------
     ValueError
-        For a wrong shape or dtype, N = 0, pixels out of range, NaN, labels that do not fit.
+        For a wrong shape or dtype, N = 0, pixels out of range, NaN, or labels that do not fit.
 
     Notes
     -----
-    A latent dimension is active where
+    A latent dimension is active if
 
     .. math:: \mathrm{Var}_x \left( \mathbb{E}_{q(z|x)}[z_j] \right) = \mathrm{Var}_x(\mu_j(x)) > 0.01
 
@@ -110,7 +110,7 @@ def evaluate(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0, 
 
 
 def codes(model: Model, x: Array, labels: Array | None = None) -> Array:
-    """Mean of q(z given x), or an autoencoder's code, of every image: (N, L)."""
+    """Return the mean of q(z given x), or an autoencoder's code, for every image: (N, L)."""
     parts = slices(len(x), BATCH)
     return np.concatenate([model.codes(to_float(x[part], model.dtype), rows_of(labels, part)) for part in parts])
 
@@ -125,7 +125,7 @@ class MeanTerms:
 
 
 def mean_terms(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0) -> MeanTerms:
-    """Mean loss, nll and kl over a data set, z drawn from q(z given x); arguments as in `evaluate`."""
+    """Return mean loss, nll and kl over a data set, with z drawn from q(z given x); arguments as in `evaluate`."""
     rng = validation.generator("rng", rng)
     total = np.zeros(3)
     for part in slices(len(x), BATCH):
@@ -136,7 +136,7 @@ def mean_terms(model: Model, x: Array, labels: Array | None = None, rng: Rng = 0
 
 
 def log_weights(model: Any, x: Array, mu: Array, logvar: Array, eps: Array, labels: Array | None = None) -> Array:
-    """Importance weights log p(x, z) - log q(z given x) of z = mu + sigma eps: eps (k, N, L) gives (k, N)."""
+    """Return the log importance weights, log p(x, z) - log q(z given x), (k, N), of z = mu + sigma eps (k, N, L)."""
     k, N, L = eps.shape
     z, _ = reparameterize(mu, logvar, eps)
     output = model.decoder_output(z.reshape(k * N, L), None if labels is None else np.tile(labels, k))
@@ -154,23 +154,24 @@ def log_likelihood(
     verbose: bool = True,
     threads: int = 1,
 ) -> Array:
-    r"""Importance-weighted estimate of log p(x) of each image; in expectation a bound that rises with n_samples.
+    r"""Estimate log p(x) of each image by importance sampling: on average a lower bound that n_samples tighten.
 
     Parameters
     ----------
     model : VAE, ConditionalVAE or ImportanceWeightedVAE
     x : (N, D) ndarray
-        uint8 grey levels, divided by 255 here, or floats. Binarize first where the model was trained so.
+        uint8 grey levels, divided by 255 here, or floats. Binarize them first if the model was trained that way.
     labels : (N,) ndarray of int
         Only for a `ConditionalVAE`: the estimate is then of log p(x given label).
     n_samples : int
-        Draws k of z for each image. They are worked through in chunks, so memory grows with neither k nor N.
+        Number k of draws of z for each image. They are processed in chunks, so that memory use grows with neither k
+        nor N.
     rng : numpy.random.Generator, int or None
         Draws the noise.
     verbose : bool
-        Show a progress bar, where there is a terminal.
+        Show a progress bar if stderr is a terminal.
     threads : int
-        Of the matrix products, see `fit`.
+        Number of threads for the matrix products; see `fit`.
 
     Returns
     -------
@@ -180,14 +181,14 @@ def log_likelihood(
     Raises
     ------
     ValueError
-        As `evaluate`, and for an `AutoEncoder`, which defines no p(x).
+        As in `evaluate`, and for an `AutoEncoder`, which does not define p(x).
 
     Notes
     -----
     .. math::
         \log p(x) \approx \log \frac1k \sum_{i=1}^k \frac{p(x | z_i)\, p(z_i)}{q(z_i | x)}, \qquad z_i \sim q(z | x)
 
-    with the largest term taken out of the sum. Burda, Grosse and Salakhutdinov (2016), eq. 8.
+    with the largest term factored out of the sum. Burda, Grosse and Salakhutdinov (2016), eq. 8.
     """
     if not model.has_prior:
         raise ValueError(f"{type(model).__name__} has no log-likelihood: it defines no distribution of x; use a VAE")
@@ -211,12 +212,12 @@ def log_likelihood(
 
 
 def sums(terms: LossTerms) -> Array:
-    """Sums of loss, nll and kl over a batch, added up in float64."""
+    """Return the sums of loss, nll and kl over a batch, accumulated in float64."""
     return np.array([np.sum(term, dtype=np.float64) for term in terms])
 
 
 def rows_of(labels: Array | None, part: slice | Array) -> Array | None:
-    """The labels of some of the examples, where there are any."""
+    """Return the labels of some of the examples, or None if there are no labels."""
     return None if labels is None else labels[part]
 
 

@@ -1,6 +1,6 @@
-"""Analytic gradients against finite differences, and the table of all pairs that have one.
+"""Checking analytic gradients against finite differences, and the table of all pairs to check.
 
-tests/mathematics/test_pairs.py checks every pair of the table, tests/mathematics/test_gradcheck.py this checker.
+tests/mathematics/test_pairs.py checks every pair in the table, and tests/mathematics/test_gradcheck.py the checker.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,11 +20,11 @@ from npvae.network import ACTIVATIONS
 STEP = 1e-5
 FLOOR = 0.01
 BAR = 1e-6
-"""Right gradients stay under it."""
+"""Correct gradients have errors below this."""
 
 
 class KinkError(ArithmeticError):
-    """A relu switched between the two evaluations of a difference: the point says nothing; draw another."""
+    """A relu switched between the two evaluations of a finite difference, which then means nothing: draw again."""
 
 
 def gradient_error(
@@ -34,34 +34,34 @@ def gradient_error(
     rng: Rng = 0,
     pattern: Callable[[Any], Array] | None = None,
 ) -> float:
-    r"""Largest relative difference between a gradient and finite differences; 0 for a perfect gradient.
+    r"""Return the largest relative difference between a gradient and finite differences; 0 for a perfect gradient.
 
     Parameters
     ----------
     forward : callable
-        Takes the args, returns (out, cache). A closure over data and noise: it must not draw anything.
+        Takes the args and returns (out, cache). It closes over data and noise: it must not draw anything.
     backward : callable
-        Takes (dout, cache), returns the gradients with respect to the args, in their order; one alone need not be in
-        a tuple.
+        Takes (dout, cache) and returns the gradients with respect to the args, in order; a single gradient need not
+        be in a tuple.
     args : sequence of ndarray
-        Where to check. They are converted to float64 and left unchanged.
+        The point at which to check. The arrays are converted to float64 and left unchanged.
     rng : numpy.random.Generator, int or None
-        Draws the upstream gradient dout from N(0, 1): one of ones would miss what cancels in a sum.
+        Draws the upstream gradient dout from N(0, 1): with all ones, errors that cancel in a sum would be missed.
     pattern : callable, optional
-        Takes the cache, returns which relus are open. Where it differs within a difference, KinkError is raised.
+        Takes the cache and returns which relus are active. If this changes within a difference, KinkError is raised.
 
     Returns
     -------
     error : float
-        Right gradients stay under 1e-6.
+        Correct gradients have errors below 1e-6.
 
     Raises
     ------
     ValueError
-        For an arg that is not all finite numbers, and where backward returns the wrong number of gradients, or one
-        of the wrong shape.
+        If an arg is not an array of finite numbers, or if backward returns the wrong number of gradients, or one of
+        the wrong shape.
     KinkError
-        See `pattern`; `redraw` draws until it does not happen.
+        See `pattern`; `redraw` draws new points until it is not raised.
 
     Notes
     -----
@@ -71,8 +71,8 @@ def gradient_error(
         numeric = \frac{f(v + h) - f(v - h)}{2 h}, \qquad
         error = \frac{|analytic - numeric|}{|numeric| + 0.01 \max |numeric|}
 
-    with the maximum over the entries of the same array. All entries are compared: random directions would let
-    a small error in one of them pass.
+    with the maximum over the entries of the same array. All entries are compared: with random directions, a small
+    error in one entry could go unnoticed.
     """
     return max(gradient_errors(forward, backward, args, rng, pattern), default=0.0)
 
@@ -84,7 +84,7 @@ def gradient_errors(
     rng: Rng = 0,
     pattern: Callable[[Any], Array] | None = None,
 ) -> list[float]:
-    """The error of each gradient, in the order of the args; see `gradient_error`."""
+    """Return the error of each gradient, in the order of the args; see `gradient_error`."""
     args = [np.array(validation.finite(f"args[{i}]", arg, np.float64)) for i, arg in enumerate(args)]
     out, cache = forward(*args)
     dout = validation.generator("rng", rng).standard_normal(np.shape(out))
@@ -94,7 +94,7 @@ def gradient_errors(
         raise ValueError(f"backward returned {len(gradients)} gradients, expected {len(args)}: one for each arg")
     for i, (arg, gradient) in enumerate(zip(args, gradients, strict=True)):
         if np.shape(gradient) != arg.shape:
-            raise ValueError(f"gradient {i} has shape {np.shape(gradient)}, expected {arg.shape}, that of its arg")
+            raise ValueError(f"gradient {i} has shape {np.shape(gradient)}, expected {arg.shape}, like its arg")
 
     analytic = [np.array(gradient) for gradient in gradients]  # copies: forward may reuse its buffers
     reference = np.array(pattern(cache)) if pattern else np.empty(0)
@@ -112,7 +112,7 @@ def gradient_errors(
 
 
 def numeric_gradient(evaluate: Callable[[], Array], arg: Array, dout: Array) -> Array:
-    """Central differences with respect to every entry of arg, which evaluate looks at."""
+    """Return central differences with respect to every entry of arg, which evaluate reads."""
     numeric = np.empty_like(arg)
     for index in np.ndindex(arg.shape):
         value = arg[index]
@@ -126,7 +126,7 @@ def numeric_gradient(evaluate: Callable[[], Array], arg: Array, dout: Array) -> 
 
 
 def relative_error(analytic: Array, numeric: Array) -> float:
-    """Largest difference of any entry, relative to the entry plus, so that zeros count, 1 % of the largest."""
+    """Return the largest error of any entry, relative to the entry plus 1 % of the largest, since some are zero."""
     difference = np.abs(analytic - numeric)
     scale = np.abs(numeric) + FLOOR * np.max(np.abs(numeric), initial=0)
     error = np.divide(difference, scale, out=np.where(difference == 0, 0.0, np.inf), where=scale > 0)
@@ -134,18 +134,19 @@ def relative_error(analytic: Array, numeric: Array) -> float:
 
 
 def redraw(check: Callable[[Generator], Any], rng: Rng = 0, tries: int = 100) -> tuple[Any, int]:
-    """Call check(rng) until no relu switches within a difference.
+    """Call check(rng) until no relu switches within a finite difference.
 
     Returns
     -------
-    result : what check returned
+    result : Any
+        What check returned.
     redrawn : int
         How many points fell on a kink.
 
     Raises
     ------
     KinkError
-        After `tries` points: relu is not the reason then.
+        If all of `tries` points fall on a kink, which cannot be chance.
     """
     rng = validation.generator("rng", rng)
     for redrawn in range(tries):
@@ -157,24 +158,24 @@ def redraw(check: Callable[[Generator], Any], rng: Rng = 0, tries: int = 100) ->
 
 
 class Pair(NamedTuple):
-    """A forward with its backward, and how to draw what they are checked at."""
+    """A forward and its backward, and how to draw the arguments at which to check them."""
 
     forward: Callable[..., tuple[Any, Any]]
     backward: Callable[[Any, Any], Any]
     draw: Callable[[Generator, int], tuple[Array, ...]]
-    """Takes a generator and N; returns the arguments of forward, in their order."""
+    """Takes a generator and N; returns the arguments of forward, in order."""
     wrt: tuple[int, ...] = (0,)
-    """Which arguments have a gradient; the others are data or noise."""
+    """Indices of the arguments that have a gradient; the others are data or noise."""
     pattern: Callable[[Any], Array] | None = None
     """As in `gradient_error`."""
 
 
 K, D, H, L = 5, 7, 8, 3
-"""Sizes of what is drawn, besides N: all differ, so that axes cannot be mistaken for one another."""
+"""Sizes of the arrays to draw, besides N: all differ, so that no axis can be mistaken for another."""
 
 
 def normal(*shapes: tuple[int | str, ...]) -> Callable[[Generator, int], tuple[Array, ...]]:
-    """Draw standard normal arrays of these shapes, in which "N" stands for the number of examples."""
+    """Return a function that draws standard normal arrays of these shapes, where "N" is the number of examples."""
     return lambda rng, N: tuple(
         rng.standard_normal([N if size == "N" else int(size) for size in shape]) for shape in shapes
     )
@@ -190,11 +191,11 @@ PAIRS: dict[str, Pair] = {
     ),
     "log_mean_exp": Pair(log_mean_exp, log_mean_exp_backward, normal((K, "N"))),
 }
-"""The pairs that are neither activations nor losses: those are in their registries, and `all_pairs` adds them."""
+"""The pairs that are neither activations nor losses; `all_pairs` adds those from their registries."""
 
 
 def all_pairs() -> dict[str, Pair]:
-    """Every pair of the package, and whatever has been entered into `ACTIVATIONS` and `LIKELIHOODS`."""
+    """Return every pair in the package, and those that others have added to `ACTIVATIONS` and `LIKELIHOODS`."""
     pairs = dict(PAIRS)
     for name, activation in ACTIVATIONS.items():
 
@@ -216,7 +217,7 @@ def all_pairs() -> dict[str, Pair]:
 
 
 def pair_error(pair: Pair, rng: Generator, N: int = 4, scale: float = 1.0) -> float:
-    """Gradient error of a pair at a drawn point; `scale` stretches the arguments that have a gradient.
+    """Return the gradient error of a pair at a random point; `scale` multiplies the arguments that have a gradient.
 
     Raises
     ------
@@ -234,12 +235,12 @@ def pair_error(pair: Pair, rng: Generator, N: int = 4, scale: float = 1.0) -> fl
 
 
 def model_errors(model: Model, x: Array, eps: Any, rng: Rng = 0, labels: Array | None = None) -> dict[str, float]:
-    """Gradient error of every parameter of a float64 model, by name, at its present parameters.
+    """Return the gradient error of every parameter of a float64 model, by name, at its current parameters.
 
     Raises
     ------
     KinkError
-        Where a relu switches within a difference; the model keeps its parameters.
+        If a relu switches within a finite difference; the model keeps its parameters.
     """
     names, inputs = list(model.params), model.inputs(x, eps, labels)
     before = model.params.vector.copy()
@@ -270,9 +271,9 @@ def model_errors(model: Model, x: Array, eps: Any, rng: Rng = 0, labels: Array |
 
 
 def spread_biases(model: Model, rng: Generator) -> None:
-    """Biases away from zero, where a wrong gradient could hide, as the activation takes them.
+    """Draw biases, since at zero a wrong gradient could hide, from the range that suits the activation.
 
-    A gradient that is tiny everywhere would drown in the rounding of the loss it is compared with.
+    Outside that range, gradients could be so tiny everywhere that they would drown in the rounding of the loss.
     """
     low, high = ACTIVATIONS[model.activation].biases
     for array in model.params.values():

@@ -1,4 +1,4 @@
-"""What training looked like: one row per epoch, to be read, plotted, written and read again."""
+"""The record of a training run: one row per epoch, to look at, plot, save and load."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ COLUMNS = ("epoch", "train_loss", "train_nll", "train_kl", "test_loss", "test_nl
 
 
 class History:
-    """One row per epoch, losses in nats per example.
+    """One row per epoch, with losses in nats per example.
 
     `history["test_loss"]` is a column, `history.rows` are the rows.
     """
@@ -38,13 +38,13 @@ class History:
         return len(self.rows)
 
     def __getitem__(self, column: str) -> Array:
-        """One column, (epochs,); NaN where there was no test set."""
+        """Return one column, (epochs,); NaN where there was no test set."""
         if column not in COLUMNS:
             raise KeyError(f"no column {column!r}, expected one of: {', '.join(COLUMNS)}")
         return np.array([row[column] for row in self.rows])
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows as CSV, UTF-8, atomically; numbers in full precision."""
+        """Write the rows as CSV in UTF-8, atomically, with numbers in full precision."""
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -53,12 +53,12 @@ class History:
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> "History":
-        """Read what `to_csv` has written.
+        """Read a history that `to_csv` wrote.
 
         Raises
         ------
         ValueError
-            For a file that is not CSV in UTF-8, other columns, or entries that are not numbers.
+            For a file that is not CSV in UTF-8, other column names, or entries that are not numbers.
         """
         history = cls()
         try:

@@ -2,10 +2,10 @@
 
 The encoder describes q(z given x) = N(mu, diag(sigma^2)) by mu and logvar = log sigma^2. (The lecture notes write the
 variance as alpha squared in one place and as sigma squared in another; the code says sigma everywhere.) As always,
-`f` returns its output and a cache, and `f_backward(dout, cache)` the gradients with respect to f's arguments.
+`f` returns its output and a cache, and `f_backward(dout, cache)` returns the gradients with respect to f's arguments.
 
-In float32, sigma^2 = exp(logvar) is positive and finite for log-variances from -103 to 88; below, it rounds to 0, and
-above, it overflows. Values, gradients and their tests: tests/mathematics/test_latent.py and test_pairs.py.
+In float32, sigma^2 = exp(logvar) is positive and finite for log-variances from -103 to 88; below that it underflows
+to 0, and above it overflows. Values and gradients are tested in tests/mathematics/test_latent.py and test_pairs.py.
 """
 
 import numpy as np
@@ -14,14 +14,14 @@ from npvae.internals.types import Array
 
 
 def reparameterize(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple[Array, Array]]:
-    r"""Draw from q(z given x), as a function of mu, logvar and noise that was drawn elsewhere.
+    r"""Sample z from q(z given x), as a function of mu, logvar and noise that is drawn elsewhere.
 
     Parameters
     ----------
     mu, logvar : (N, L) ndarray
         Means and log-variances, :math:`\log \sigma^2`.
     eps : (N, L) ndarray
-        Noise, drawn from N(0, I) by the caller: it is data, and gets no gradient.
+        Noise, drawn from N(0, I) by the caller; like data, it has no gradient.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def reparameterize(mu: Array, logvar: Array, eps: Array) -> tuple[Array, tuple[A
 
 
 def reparameterize_backward(dz: Array, cache: tuple[Array, Array]) -> tuple[Array, Array]:
-    r"""Give dmu and dlogvar, both (N, L), with the noise of the forward pass.
+    r"""Return dmu and dlogvar, both (N, L), for the noise of the forward pass.
 
     .. math:: \frac{\partial z}{\partial \mu} = 1, \qquad \frac{\partial z}{\partial \log \sigma^2}
         = \epsilon \frac{d}{d \log \sigma^2} e^{\log \sigma^2 / 2} = \tfrac12 \sigma \epsilon
@@ -49,7 +49,7 @@ def reparameterize_backward(dz: Array, cache: tuple[Array, Array]) -> tuple[Arra
 
 
 def kl_divergence(mu: Array, logvar: Array) -> tuple[Array, tuple[Array, Array]]:
-    r"""KL divergence from q(z given x) = N(mu, diag(sigma^2)) to the prior p(z) = N(0, I).
+    r"""KL divergence of q(z given x) = N(mu, diag(sigma^2)) from the prior p(z) = N(0, I).
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def kl_divergence(mu: Array, logvar: Array) -> tuple[Array, tuple[Array, Array]]
     Returns
     -------
     kl : (N,) ndarray
-        In nats, summed over the latent dimensions: 0 where q is the prior, and never negative up to rounding.
+        In nats, summed over the latent dimensions: 0 where q equals the prior, else positive (up to rounding).
 
     Notes
     -----
@@ -74,7 +74,7 @@ def kl_divergence(mu: Array, logvar: Array) -> tuple[Array, tuple[Array, Array]]
 
 
 def kl_divergence_backward(dkl: Array, cache: tuple[Array, Array]) -> tuple[Array, Array]:
-    r"""Give dmu and dlogvar, both (N, L): mu is pulled to 0 and the variance to 1.
+    r"""Return dmu and dlogvar, both (N, L); descending along them pulls mu to 0 and the variance to 1.
 
     .. math:: \frac{\partial KL}{\partial \mu_j} = \mu_j, \qquad
         \frac{\partial KL}{\partial \log \sigma_j^2} = -\tfrac12 (1 - \sigma_j^2)

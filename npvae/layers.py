@@ -1,10 +1,11 @@
 """A dense layer and three activations, each with its vector-Jacobian product directly under it.
 
-Everywhere in this package `f(...)` returns its output and a cache, which is exactly what its gradient needs, and
+Everywhere in this package `f(...)` returns its output and a cache, which holds exactly what its gradient needs, and
 `f_backward(dout, cache)` takes the gradient of the loss with respect to that output (same shape) and returns the
-gradients with respect to f's arguments, in their order. `dv` is the gradient of the loss with respect to `v`.
+gradients with respect to f's arguments, in order, leaving out data and noise. `dv` is the gradient of the loss with
+respect to `v`.
 
-Values, gradients and their tests: tests/mathematics/test_layers.py and test_pairs.py.
+Values and gradients are tested in tests/mathematics/test_layers.py and test_pairs.py.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from npvae.internals.types import Array
 
 
 def dense(x: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
-    r"""Affine map of each row.
+    r"""Apply an affine map to each row.
 
     Parameters
     ----------
@@ -40,9 +41,9 @@ def dense(x: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
 def dense_backward(
     dy: Array, cache: tuple[Array, Array], out: tuple[Array, Array] | None = None, need_dx: bool = True
 ) -> tuple[Any, Array, Array]:
-    r"""Give dx (N, I), dW (I, O) and db (O,); all rows share W and b, so their gradients are sums over the rows.
+    r"""Return dx (N, I), dW (I, O) and db (O,); all rows share W and b, so dW and db are sums over the rows.
 
-    `out`, a pair of buffers, receives dW and db; without `need_dx`, dx is None: the data needs no gradient.
+    `out` is a pair of buffers for dW and db. Without `need_dx`, dx is None: where x is data, it has no gradient.
 
     .. math:: y_{no} = \sum_i x_{ni} W_{io} + b_o \quad\Rightarrow\quad
         dx = dy\, W^T, \qquad dW = x^T dy, \qquad db = \sum_n dy_n
@@ -56,7 +57,7 @@ def dense_backward(
 
 
 def relu(a: Array) -> tuple[Array, Array]:
-    r"""Rectified linear unit of an array of any shape, entry by entry.
+    r"""Apply the rectified linear unit to each entry of an array of any shape.
 
     .. math:: h = \max(a, 0)
     """
@@ -65,19 +66,19 @@ def relu(a: Array) -> tuple[Array, Array]:
 
 
 def relu_backward(dh: Array, cache: Array) -> Array:
-    r"""Give da: dh where a > 0, which is where h > 0, and 0 elsewhere; at the kink a = 0 it is 0 by convention."""
+    r"""Return da: dh where a > 0, that is, h > 0, and 0 elsewhere; at the kink, a = 0, it is 0 by convention."""
     h = cache
     return dh * (h > 0)
 
 
 def tanh(a: Array) -> tuple[Array, Array]:
-    """Hyperbolic tangent of an array of any shape, entry by entry; in [-1, 1]."""
+    """Apply the hyperbolic tangent, with values in [-1, 1], to each entry of an array of any shape."""
     h = np.tanh(a)
     return h, h
 
 
 def tanh_backward(dh: Array, cache: Array) -> Array:
-    r"""Give da; the derivative is a function of the output.
+    r"""Return da; the derivative is a function of the output.
 
     .. math:: \tanh'(a) = 1 - \tanh^2(a) = 1 - h^2
     """
@@ -86,19 +87,19 @@ def tanh_backward(dh: Array, cache: Array) -> Array:
 
 
 def sigmoid(a: Array) -> tuple[Array, Array]:
-    r"""Logistic function of an array of any shape, entry by entry; in [0, 1].
+    r"""Apply the logistic function, with values in [0, 1], to each entry of an array of any shape.
 
     .. math:: h = \frac{1}{1 + e^{-a}} = \frac{e^a}{e^a + 1}
 
     The left form overflows for large negative a, the right one for large positive a. Both equal
-    :math:`e^{\min(a, 0)} / (1 + e^{-|a|})`, where no exponent is ever positive.
+    :math:`e^{\min(a, 0)} / (1 + e^{-|a|})`, in which no exponent is ever positive.
     """
     h = np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))
     return h, h
 
 
 def sigmoid_backward(dh: Array, cache: Array) -> Array:
-    r"""Give da; the derivative is a function of the output.
+    r"""Return da; the derivative is a function of the output.
 
     .. math:: \frac{dh}{da} = \frac{e^{-a}}{(1 + e^{-a})^2} = h (1 - h)
     """

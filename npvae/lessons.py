@@ -1,4 +1,4 @@
-"""What every lesson needs: the source of a function as it stands in the package, one style of figure, one thread."""
+"""Helpers for the lessons: showing the source of the package's functions, one style of figure, one thread."""
 
 import ast
 import inspect
@@ -9,18 +9,18 @@ from typing import Any
 
 
 def show_source(*functions: Any) -> None:
-    """Print the source of functions or methods as it stands, but for docstrings and annotations: the mathematics.
+    """Print the source of functions or methods without docstrings and annotations, which leaves the mathematics.
 
     Parameters
     ----------
     *functions : function
-        Written in Python, in the order in which they shall stand.
+        Functions written in Python, in the order in which to print them.
     """
     print("\n\n".join(source(function) for function in functions))
 
 
 def source(function: Any) -> str:
-    """Source of a function or method without its docstring and annotations."""
+    """Return the source of a function or method without its docstring and annotations."""
     text = textwrap.dedent(inspect.getsource(function)).rstrip().encode()
     tree: Any = ast.parse(text).body[0]
     starts = [0, *itertools.accumulate(len(line) for line in text.splitlines(keepends=True))]
@@ -46,9 +46,9 @@ def source(function: Any) -> str:
 
 
 def start_lesson() -> None:
-    """One style for all figures, and one thread, so that the numbers do not depend on the machine's cores.
+    """Set one style for all figures, and one thread, so that the numbers do not depend on the number of cores.
 
-    Figures have 80 dots an inch, and colours that colour-blind eyes and grey print tell apart.
+    Figures have 80 dots per inch, and lines that can be told apart by colour-blind readers and in greyscale print.
     """
     import matplotlib.pyplot as plt
     from cycler import cycler

@@ -1,9 +1,10 @@
-"""The decoder's distribution over x: Bernoulli pixels or Gaussian ones, each loss with its gradient.
+"""The decoder's distribution of x: Bernoulli or Gaussian pixels, each loss with its gradient.
 
-First the mathematics, in pairs; then a small class for each distribution, which tells a model which pair to use, what
-the likelihood itself learns and how it starts, and how to turn the decoder's output into a mean or a draw.
+The mathematics comes first, in pairs; then a small class for each distribution tells a model which pair to use, which
+parameters the likelihood itself learns and how to initialize them, and how to turn the decoder's output into a mean
+or a draw.
 
-Values, gradients and their tests: tests/mathematics/test_likelihoods.py and test_pairs.py.
+Values and gradients are tested in tests/mathematics/test_likelihoods.py and test_pairs.py.
 """
 
 import math
@@ -22,12 +23,12 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def bernoulli_nll(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    r"""Negative log-likelihood of pixels under independent Bernoullis, from logits.
+    r"""Negative log-likelihood of pixels under independent Bernoulli distributions, given their logits.
 
     Parameters
     ----------
     x : (N, D) ndarray
-        Pixels in [0, 1]. Between 0 and 1 this is a cross-entropy and no longer a likelihood.
+        Pixels in [0, 1]. If some lie strictly between, nll is a cross-entropy and not a negative log-likelihood.
     logits : (N, D) ndarray
         Decoder output before the sigmoid.
 
@@ -45,14 +46,14 @@ def bernoulli_nll(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array, A
         = \sum_i \left[ \mathrm{softplus}(a_i) - x_i a_i \right]
 
     and :math:`\mathrm{softplus}(a) = \log(1 + e^a) = \max(a, 0) + \log(1 + e^{-|a|})` never overflows and never takes
-    the logarithm of a rounded zero. Lecture notes, "Reconstruction Loss"; Kingma and Welling (2014), eq. 11.
+    the logarithm of a zero due to rounding. Lecture notes, "Reconstruction Loss"; Kingma and Welling (2014), eq. 11.
     """
     softplus = np.maximum(logits, 0) + np.log(1 + np.exp(-np.abs(logits)))
     return np.sum(softplus - x * logits, axis=-1), (x, logits, softplus)
 
 
 def bernoulli_nll_backward(dnll: Array, cache: tuple[Array, Array, Array]) -> Array:
-    r"""Give dlogits (N, D).
+    r"""Return dlogits (N, D).
 
     .. math:: \frac{d}{da} \left[ \mathrm{softplus}(a) - x a \right] = \mathrm{sigmoid}(a) - x = \hat x - x,
         \qquad \hat x = e^{\log \hat x} = e^{a - \mathrm{softplus}(a)}
@@ -63,7 +64,7 @@ def bernoulli_nll_backward(dnll: Array, cache: tuple[Array, Array, Array]) -> Ar
 
 
 def gaussian_nll(x: Array, mean: Array, logvar: Any) -> tuple[Array, tuple[Array, Array]]:
-    r"""Negative log-density of pixels under independent Gaussians.
+    r"""Negative log-density of pixels under independent Gaussian distributions.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def gaussian_nll(x: Array, mean: Array, logvar: Any) -> tuple[Array, tuple[Array
     Returns
     -------
     nll : (N,) ndarray
-        In nats, summed over the pixels. A density may exceed 1, so this may be negative.
+        In nats, summed over the pixels. A density can exceed 1, so nll can be negative.
 
     Notes
     -----
@@ -91,7 +92,7 @@ def gaussian_nll(x: Array, mean: Array, logvar: Any) -> tuple[Array, tuple[Array
 
 
 def gaussian_nll_backward(dnll: Array, cache: tuple[Array, Array]) -> tuple[Array, Array]:
-    r"""Give dmean (N, D) and dlogvar, which has logvar's shape: summed over whatever logvar was broadcast over.
+    r"""Return dmean (N, D) and dlogvar, in logvar's shape: it is summed over the axes logvar was broadcast along.
 
     .. math:: \frac{\partial}{\partial m} = -\frac{x - m}{\sigma^2}, \qquad
         \frac{\partial}{\partial \log \sigma^2} = \tfrac12 \left( 1 - \frac{(x - m)^2}{\sigma^2} \right)
@@ -104,7 +105,7 @@ def gaussian_nll_backward(dnll: Array, cache: tuple[Array, Array]) -> tuple[Arra
 
 
 def _sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
-    """Undo broadcasting: an entry that was used many times gets the sum of its gradients."""
+    """Undo broadcasting: an entry that was used several times gets the sum of its gradients."""
     leading = gradient.ndim - len(shape)
     stretched = tuple(leading + i for i, size in enumerate(shape) if size == 1)
     summed = np.sum(gradient, axis=(*range(leading), *stretched))
@@ -114,19 +115,19 @@ def _sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
 class Likelihood:
     """A distribution of x given the decoder's output. A subclass needs `name`, `pair` and `sample`.
 
-    Defining one enters it into `LIKELIHOODS`, so that a model can be given its name, saved and loaded. What stands
-    here suits a likelihood of any real x whose output is its mean, and which learns nothing itself.
+    Defining a subclass adds it to `LIKELIHOODS`, so that a model can be given its name, saved and loaded. The
+    defaults suit a likelihood of any real x whose mean is the decoder's output and which learns no parameters itself.
     """
 
     name: ClassVar[str]
     pair: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
-    """The loss as a function of x and the output, (N,) nats, and its backward."""
+    """The loss, (N,) in nats, as a function of x and the decoder's output, and its backward."""
     support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
-    """Interval in which x lies."""
+    """Interval in which x must lie."""
     checked_with: ClassVar[dict[str, Any]] = {}
-    """Settings that the gradient table checks a whole model with."""
+    """Settings with which the gradient table checks a whole model."""
     param_shapes: Mapping[str, tuple[int, ...]] = {}
-    """Names and shapes of what the likelihood itself learns."""
+    """Names and shapes of the parameters that the likelihood itself learns."""
 
     def __init_subclass__(cls) -> None:
         LIKELIHOODS[cls.name] = cls
@@ -142,41 +143,41 @@ class Likelihood:
 
     @staticmethod
     def draw(rng: Generator, x: Array) -> dict[str, tuple[Array, ...]]:
-        """Arguments for `pair` beside x, (N, D), at which its gradient is checked; several kinds by their names."""
+        """Draw arguments of `pair`, besides x (N, D), to check its gradient at: one tuple per variant, by name."""
         return {"": (rng.standard_normal(x.shape),)}
 
     def nll(self, x: Array, output: Array, params: Mapping[str, Array]) -> tuple[Array, Any]:
-        """Negative log-likelihood of each example, (N,) nats, and the cache for `nll_backward`."""
+        """Return the negative log-likelihood of each example, (N,) in nats, and the cache for `nll_backward`."""
         forward, _ = self.pair
         nll, cache = forward(x, output)
         return nll, cache
 
     def nll_backward(self, dnll: Array, cache: Any, grads: Mapping[str, Array]) -> Any:
-        """Gradient with respect to the output; those of learned parameters are written into grads."""
+        """Return the gradient with respect to the output; write that of any learned parameter into grads."""
         _, backward = self.pair
         return backward(dnll, cache)
 
     def mean(self, output: Array) -> Array:
-        """E[x given z], shape of output."""
+        """Return E[x given z], which has the shape of output."""
         return output
 
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
-        """Set the output's bias, and what the likelihood learns, to fit x (N, D) without any z."""
+        """Set the output bias, and the likelihood's own parameters, to fit x (N, D) without using z."""
         params["output.b"][...] = np.mean(x, axis=0)
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
-        """A draw of x, shape of output."""
+        """Draw x, in the shape of output."""
         raise NotImplementedError
 
 
 LIKELIHOODS: Registry[type[Likelihood]] = Registry("likelihoods")
-"""Every likelihood by its name."""
+"""Every likelihood, by name."""
 
 
 class Bernoulli(Likelihood):
     """Each pixel is 1 with probability sigmoid(logit): for binary data.
 
-    The decoder's output is the logits; the mean of p(x given z) is their sigmoid.
+    The decoder outputs the logits; the mean of p(x given z) is their sigmoid.
     """
 
     name = "bernoulli"
@@ -184,16 +185,16 @@ class Bernoulli(Likelihood):
     support = (0.0, 1.0)
 
     def mean(self, output: Array) -> Array:
-        """Probability of each pixel."""
+        """Return the probability that each pixel is 1."""
         return sigmoid(output)[0]
 
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
         """Set the bias to the logit of the mean image."""
-        mean = np.clip(np.mean(x, axis=0), 1e-3, 1 - 1e-3)  # always black would ask for an infinite logit
+        mean = np.clip(np.mean(x, axis=0), 1e-3, 1 - 1e-3)  # always black would need an infinite logit
         params["output.b"][...] = np.log(mean / (1 - mean))
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
-        """Zeros and ones."""
+        """Draw zeros and ones."""
         draw = rng.random(output.shape, dtype=output.dtype) < self.mean(output)
         return draw.astype(output.dtype)
 
@@ -204,8 +205,13 @@ class Gaussian(Likelihood):
     Parameters
     ----------
     std : float or "learned"
-        Standard deviation of every pixel, in the units of x. "learned" makes it one parameter,
-        `output.logvar`, which starts at std = 1 (or where `Model.init_output` puts it).
+        Standard deviation of every pixel, in the units of x. "learned" makes it a parameter that all pixels share,
+        `output.logvar`, which starts at std = 1 unless `Model.init_output` sets it.
+
+    Raises
+    ------
+    ValueError
+        For a std that is neither a finite positive number nor "learned".
     """
 
     name = "gaussian"
@@ -226,33 +232,33 @@ class Gaussian(Likelihood):
 
     @staticmethod
     def draw(rng: Generator, x: Array) -> dict[str, tuple[Array, ...]]:
-        """A mean, and a log-variance for each entry, for each pixel, for all."""
+        """Draw a mean, and a log-variance for each entry, for each pixel, or for all."""
         shapes = {"logvar (N, D)": x.shape, "logvar (D,)": x.shape[1:], "logvar ()": ()}
         return {name: (rng.standard_normal(x.shape), rng.standard_normal(shape)) for name, shape in shapes.items()}
 
     def logvar(self, params: Mapping[str, Array]) -> Any:
-        """Log-variance of every pixel: a parameter, or a constant."""
+        """Return the log-variance of every pixel: a parameter, or a constant."""
         return params["output.logvar"] if self.std == "learned" else 2 * math.log(float(self.std))
 
     def nll(self, x: Array, output: Array, params: Mapping[str, Array]) -> tuple[Array, Any]:
-        """Negative log-density of each example, (N,) nats."""
+        """Return the negative log-density of each example, (N,) in nats."""
         return gaussian_nll(x, output, self.logvar(params))
 
     def nll_backward(self, dnll: Array, cache: Any, grads: Mapping[str, Array]) -> Array:
-        """Gradient with respect to the mean; that of a learned log-variance is written into grads."""
+        """Return the gradient with respect to the mean; write that of a learned log-variance into grads."""
         dmean, dlogvar = gaussian_nll_backward(dnll, cache)
         if self.std == "learned":
             grads["output.logvar"][...] = dlogvar
         return dmean
 
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
-        """Set the bias to the mean image, and a learned variance to the spread around it."""
+        """Set the bias to the mean image, and a learned variance to the mean variance around it."""
         params["output.b"][...] = np.mean(x, axis=0)
         if self.std == "learned":
             params["output.logvar"][...] = np.log(np.mean(np.var(x, axis=0)) + 1e-6)
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
-        """The mean, and noise."""
+        """Draw x: the mean plus noise."""
         noise = rng.standard_normal(output.shape, dtype=output.dtype)
         sigma = math.exp(0.5 * self.logvar(params))
         return output + sigma * noise
@@ -262,12 +268,12 @@ LIKELIHOODS.close()
 
 
 def make_likelihood(likelihood: str | Mapping[str, Any] | Likelihood) -> Likelihood:
-    """The likelihood that a name, a saved configuration or an instance stands for.
+    """Return the likelihood that a name, a saved configuration or an instance stands for.
 
     Raises
     ------
     ValueError
-        For a name that is not in `LIKELIHOODS`, or anything else.
+        For a name that is not in `LIKELIHOODS`, or for an argument of any other kind.
     """
     if isinstance(likelihood, Likelihood):
         return likelihood

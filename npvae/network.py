@@ -1,4 +1,4 @@
-"""A multilayer perceptron: dense layer, activation, and again; backward is the same in reverse.
+"""A multilayer perceptron: dense layers, each followed by an activation; backward visits them in reverse.
 
 Its gradients are tested in tests/mathematics/test_network.py.
 """
@@ -13,41 +13,41 @@ from npvae.parameters import Parameters, dense_shapes, glorot_uniform, he_normal
 
 
 def draw_normal(rng: Generator, shape: tuple[int, ...]) -> Array:
-    """Standard normal numbers."""
+    """Draw standard normal numbers."""
     return rng.standard_normal(shape)
 
 
 class Activation(NamedTuple):
-    """A function of the hidden layers, and what has to be known of it."""
+    """A nonlinearity of the hidden layers, and what the package needs to know about it."""
 
     forward: Callable[[Array], tuple[Array, Any]]
     backward: Callable[[Array, Any], Array]
     initializer: Callable[[tuple[int, int], Generator], Array]
-    """Draws the weights of the dense layer before it."""
+    """Draws the weights of the dense layer that precedes it."""
     biases: tuple[float, float] = (-0.4, 0.4)
-    """Between which biases are drawn where a model's gradients are checked: neither saturated nor switched off."""
+    """Range of biases for checking a model's gradients, in which units are neither saturated nor switched off."""
     draw: Callable[[Generator, tuple[int, ...]], Array] = draw_normal
     """Draws the argument at which its own gradient is checked."""
     branch: Callable[[Any], Array] | None = None
-    """Takes the cache; where it changes there is a kink, over which a finite difference says nothing."""
+    """Takes the cache; where the result changes there is a kink, across which a finite difference is meaningless."""
 
 
 ACTIVATIONS: Registry[Activation] = Registry("activations")
-"""Every activation of the hidden layers by its name."""
+"""Every activation of the hidden layers, by name."""
 ACTIVATIONS["relu"] = Activation(relu, relu_backward, he_normal, biases=(0.0, 1.0), branch=lambda h: h > 0)
 ACTIVATIONS["tanh"] = Activation(tanh, tanh_backward, glorot_uniform)
 ACTIVATIONS.close()
 
 
 class MLP:
-    r"""Hidden layers of a network. It holds no parameters and no state: both are handed in.
+    r"""The hidden layers of a network. The object holds neither parameters nor caches: both are arguments.
 
     Parameters
     ----------
     name : str
         Layer i has the parameters `name.i.W` and `name.i.b`.
     sizes : tuple of int
-        Width of the input, then of each hidden layer. One size alone makes the identity.
+        Width of the input, then of each hidden layer. A single size gives the identity.
     activation : str
         A name in `ACTIVATIONS`.
 
@@ -70,7 +70,7 @@ class MLP:
         return shapes
 
     def forward(self, x: Array, params: Parameters) -> tuple[Array, list[Any]]:
-        """The last hidden layer, (N, H), and one cache per layer."""
+        """Return the last hidden layer, (N, H), and one cache per layer."""
         activation = ACTIVATIONS[self.activation].forward
         h, caches = x, []
         for layer in self.layers:
@@ -80,7 +80,7 @@ class MLP:
         return h, caches
 
     def backward(self, dh: Array, caches: list[Any], grads: Parameters, need_dx: bool = True) -> Any:
-        """Give dx (N, I), or None where it is not needed. The gradients of all W and b are written into grads."""
+        """Return dx (N, I), or None where it is not needed, and write the dW and db of every layer into grads."""
         activation_backward = ACTIVATIONS[self.activation].backward
         for layer, (dense_cache, activation_cache) in zip(self.layers[::-1], caches[::-1], strict=True):
             need = need_dx or layer != self.layers[0]

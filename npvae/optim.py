@@ -1,7 +1,7 @@
-"""Optimizers on a flat vector: SGD with momentum, Adagrad and Adam; and schedules for their rate.
+"""Optimizers on a flat vector (SGD with momentum, Adagrad and Adam), and schedules for the learning rate and beta.
 
-Each works through the vector in chunks that fit the processor's cache, so that a formula can be taken one
-operation at a time, as NumPy does, without going to memory for each. Tests: tests/mathematics/test_optim.py.
+Each optimizer works through the vector in chunks that fit into the processor's cache, so that NumPy can evaluate a
+formula one operation at a time without going to main memory for each. Tests: tests/mathematics/test_optim.py.
 """
 
 import math
@@ -14,34 +14,39 @@ from npvae.internals.memory import aligned
 from npvae.internals.types import Array
 
 CHUNK = 32768
-"""Entries of a chunk: few enough that its arrays stay in cache, many enough that calling NumPy costs nothing."""
+"""Entries per chunk: few enough for its arrays to stay in cache, many enough to make NumPy's overhead negligible."""
 FLUSH_EVERY = 100
-"""Steps between two looks for moments that fade."""
+"""Steps between two checks for moments that have faded."""
 FADED = 1e-30
-"""Smaller moments move no parameter; left alone they would shrink on to subnormals, with which computing is slow."""
+"""Smaller moments move no parameter; left alone they would decay to subnormals, which are slow to compute with."""
 
 
 class Optimizer:
-    """A rule that moves parameters in place against their gradient.
+    """A rule that updates parameters in place, against their gradient.
 
     Parameters
     ----------
     lr : float
         Learning rate.
     weight_decay : float
-        Adds weight_decay * params to the gradient: that of a penalty weight_decay / 2 * |params|^2, which is a
-        Gaussian prior on the parameters.
+        Adds weight_decay * params to the gradient. This is the gradient of a penalty weight_decay / 2 * |params|^2,
+        which amounts to a Gaussian prior on the parameters.
+
+    Raises
+    ------
+    ValueError
+        For a setting, here or of a subclass, that is negative or not finite.
     """
 
     moments: tuple[str, ...] = ()
-    """Names of the running vectors that the rule keeps, each (P,) and zero at first."""
+    """Names of the vectors that the rule carries from step to step, each (P,) and initially zero."""
 
     def __init__(self, lr: float, weight_decay: float = 0.0) -> None:
         self.lr = validation.finite_number("lr", lr, above=0)
         self.weight_decay = validation.finite_number("weight_decay", weight_decay, above=0)
         self.t = 0
         self.state: dict[str, Array] = {}
-        self.scratch = np.empty((2, 0))  # two rows as long as a chunk, from the first step on
+        self.scratch = np.empty((2, 0))  # two rows of CHUNK entries from the first step on
 
     def __repr__(self) -> str:
         hidden = ("t", "state", "scratch")
@@ -49,26 +54,26 @@ class Optimizer:
         return f"{type(self).__name__}({settings}; {self.t} steps so far)"
 
     def step(self, params: Array, grad: Array) -> None:
-        """Move params, in place.
+        """Update params in place.
 
         Parameters
         ----------
         params : (P,) ndarray
         grad : (P,) ndarray
-            Gradient of the loss with respect to params; unchanged. It may hold NaN: `fit` looks for that.
+            Gradient of the loss with respect to params; left unchanged. `train_epoch`, not `step`, looks for NaN.
 
         Raises
         ------
         ValueError
-            Where the two differ in shape, or differ from the vector this optimiser has been used for, share memory,
-            or params are not floats that can be written to. Nothing has changed then.
+            If the shapes differ from each other or from those of earlier steps, if the two arrays share memory, or if
+            params is not a writable array of floats. Nothing has been changed in that case.
         """
         validation.target("params", params)
         grad = validation.real("grad", grad)
         if params.dtype.kind != "f":
             raise ValueError(f"params has dtype {params.dtype}, expected floats: convert with .astype(np.float32)")
         if np.may_share_memory(params, grad):
-            raise ValueError("grad is memory of params, expected an array of its own: pass grad.copy()")
+            raise ValueError("grad shares memory with params, expected a separate array: pass grad.copy()")
         shapes = {params.shape, grad.shape, *(moment.shape for moment in self.state.values())}
         if len(shapes) > 1 or params.ndim != 1:
             raise ValueError(
@@ -91,7 +96,7 @@ class Optimizer:
                 moment[np.abs(moment) < FADED] = 0
 
     def update(self, p: Array, g: Array, *moments: Array) -> None:
-        """The rule itself, on one chunk: change p and the moments in place."""
+        """Apply the rule to one chunk, changing p and the moments in place."""
         raise NotImplementedError
 
 
@@ -110,7 +115,7 @@ class SGD(Optimizer):
         self.momentum = validation.finite_number("momentum", momentum, above=0)
 
     def update(self, p: Array, g: Array, *moments: Array) -> None:
-        """One chunk of a step."""
+        """Apply the rule to one chunk."""
         (v,) = moments
         v *= self.momentum
         v += g
@@ -118,7 +123,7 @@ class SGD(Optimizer):
 
 
 class Adagrad(Optimizer):
-    r"""A learning rate for each parameter, which falls with the squares of its gradients so far.
+    r"""A learning rate for each parameter, which falls as its squared gradients accumulate.
 
     Notes
     -----
@@ -134,14 +139,14 @@ class Adagrad(Optimizer):
         self.adagrad_eps = validation.finite_number("adagrad_eps", adagrad_eps, above=0)
 
     def update(self, p: Array, g: Array, *moments: Array) -> None:
-        """One chunk of a step."""
+        """Apply the rule to one chunk."""
         (s,) = moments
         s += g * g
         p -= self.lr * g / (np.sqrt(s) + self.adagrad_eps)
 
 
 class Adam(Optimizer):
-    r"""Running means of the gradient and of its square, corrected for having started at zero.
+    r"""Steps along a running mean of the gradient, scaled by one of its square; both are corrected for starting at 0.
 
     Notes
     -----
@@ -161,10 +166,10 @@ class Adam(Optimizer):
         v = beta2 * v + (1 - beta2) * g**2
         p -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + adam_eps)
 
-    `update` computes the same in fewer passes over memory. Its state holds sums in place of means,
-    :math:`m / (1 - \beta_1)` and :math:`v / (1 - \beta_2)`, so that no array is multiplied by a constant that a
-    single number can carry. Kingma and Ba (2015), algorithm 1. Their :math:`\epsilon` is `adam_eps` here, since eps
-    is always noise.
+    `update` computes the same in fewer passes over memory. Its state holds sums instead of means,
+    :math:`m / (1 - \beta_1)` and :math:`v / (1 - \beta_2)`, so that these constants are multiplied into a single
+    number and not into arrays. Kingma and Ba (2015), algorithm 1. Their :math:`\epsilon` is called `adam_eps` here,
+    since eps always means noise.
     """
 
     moments = ("m", "v")
@@ -178,12 +183,12 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(lr, weight_decay)
         if np.shape(betas) != (2,) or not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"betas is {betas}, expected two numbers from 0 to below 1")
+            raise ValueError(f"betas is {betas}, expected two numbers, each from 0 to below 1")
         self.betas = betas
         self.adam_eps = validation.finite_number("adam_eps", adam_eps, above=0)
 
     def update(self, p: Array, g: Array, *moments: Array) -> None:
-        """One chunk of a step; what lies in between stays in two buffers, and thus in cache."""
+        """Apply the rule to one chunk; intermediate results go into two buffers, and so stay in cache."""
         m, v = moments
         beta1, beta2 = self.betas
         a = (1 - beta1) / (1 - beta1**self.t)  # m_hat = a m
@@ -201,16 +206,28 @@ class Adam(Optimizer):
 
 
 Schedule = Callable[[int], float]
-"""What the value is in an epoch; epochs count from 1."""
+"""Maps an epoch, counted from 1, to a value."""
 
 
 def cosine_decay(start: float, epochs: int) -> Schedule:
-    """Learning rate that falls from start to nearly zero in the last epoch along half a cosine."""
+    """Return a learning rate that falls along half a cosine: start in the first epoch, nearly zero in the last.
+
+    Raises
+    ------
+    ValueError
+        For a start that is negative or not finite, or epochs that are not a whole number of 1 or more.
+    """
     start, epochs = validation.finite_number("start", start, above=0), validation.positive_int("epochs", epochs)
     return lambda epoch: 0.5 * start * (1 + math.cos(math.pi * (epoch - 1) / epochs))
 
 
 def linear_warmup(end: float, epochs: int) -> Schedule:
-    """A value (of beta, say) that rises in equal steps to end, reached in the given epoch, and stays."""
+    """Return a value (of beta, say) that rises in equal steps, reaches end in the given epoch, and stays there.
+
+    Raises
+    ------
+    ValueError
+        For an end that is negative or not finite, or epochs that are not a whole number of 1 or more.
+    """
     end, epochs = validation.finite_number("end", end, above=0), validation.positive_int("epochs", epochs)
     return lambda epoch: end * min(1.0, epoch / epochs)

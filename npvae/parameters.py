@@ -1,6 +1,6 @@
 """All parameters of a model in one flat vector, with named and shaped views into it.
 
-The layers see matrices, the optimiser sees one vector, and both are the same memory.
+The layers see matrices, the optimizer sees one vector, and both share the same memory.
 """
 
 import math
@@ -16,16 +16,16 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Parameters(Mapping[str, Array]):
-    """Names to arrays, every array a view into one vector. Assigning to a name copies the values in.
+    """A mapping from names to arrays, each a view into one vector. Assigning to a name copies the values in.
 
     Parameters
     ----------
     shapes : mapping of str to tuple of int
-        In the order in which they lie in the vector.
+        The shape of each array by its name, in the order in which they lie in the vector.
     dtype : dtype
-        Of a new vector of zeros.
+        Type of a new vector of zeros.
     vector : (P,) ndarray, optional
-        The memory to look into, in place of a new vector.
+        An existing vector to take views of, instead of a new one.
     """
 
     def __init__(self, shapes: Shapes, dtype: DTypeLike = np.float64, vector: Array | None = None) -> None:
@@ -45,7 +45,7 @@ class Parameters(Mapping[str, Array]):
 
     @property
     def vector(self) -> Array:
-        """All entries, (P,). Assigning copies the values in, so the views stay true."""
+        """All entries, (P,). Assigning copies the values in, so the views stay valid."""
         return self._vector
 
     @vector.setter
@@ -53,15 +53,15 @@ class Parameters(Mapping[str, Array]):
         self._vector[...] = values
 
     def layer(self, name: str) -> tuple[Array, Array]:
-        """W and b of a dense layer, in the order in which `dense` takes them."""
+        """Return W and b of a dense layer, in the order in which `dense` takes them."""
         return self._views[f"{name}.W"], self._views[f"{name}.b"]
 
     def like(self, vector: Array) -> "Parameters":
-        """The same names and shapes over another vector, such as a gradient."""
+        """Return the same names and shapes over another vector, such as a gradient."""
         return Parameters(self.shapes, vector=vector)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Parameters, (self.shapes, self._vector.dtype, self._vector)  # views copied alone would look elsewhere
+        return Parameters, (self.shapes, self._vector.dtype, self._vector)  # a view copied alone is no longer a view
 
     def __getitem__(self, name: str) -> Array:
         return self._views[name]
@@ -77,12 +77,12 @@ class Parameters(Mapping[str, Array]):
 
 
 def dense_shapes(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of one dense layer's W and b."""
+    """Return the shapes of one dense layer's W and b."""
     return {f"{name}.W": (inputs, outputs), f"{name}.b": (outputs,)}
 
 
 def glorot_uniform(shape: tuple[int, int], rng: Generator) -> Array:
-    r"""Initial weights that keep the variance of signals and gradients through linear and tanh layers.
+    r"""Draw initial weights that preserve the variance of signals and gradients through linear and tanh layers.
 
     Notes
     -----
@@ -95,7 +95,7 @@ def glorot_uniform(shape: tuple[int, int], rng: Generator) -> Array:
 
 
 def he_normal(shape: tuple[int, int], rng: Generator) -> Array:
-    r"""Initial weights that keep the variance of signals through relu layers, which halve it.
+    r"""Draw initial weights that preserve the variance of pre-activations, though each relu halves their mean square.
 
     Notes
     -----

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from npvae.models import VAE
 
 DPI = 100
-# Okabe and Ito's colours, told apart by colour-blind eyes; line styles do the same in grey print.
+# Okabe and Ito's colours can be told apart by colour-blind readers; in greyscale print, line styles help.
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 
 
@@ -26,7 +26,7 @@ class ShownOnce(Figure):
     """A figure that a notebook shows once, although it is both open and the value of a cell's last line."""
 
     def _ipython_display_(self) -> None:
-        """Be shown like any other figure, and not a second time with all open ones after the cell."""
+        """Let the figure be shown as usual, but not a second time with all open figures after the cell."""
         if "inline" in plt.get_backend():
             plt.close(self)
         raise NotImplementedError
@@ -37,7 +37,7 @@ def _subplots(*args: Any, **settings: Any) -> Any:
 
 
 def plot_history(history: "History") -> Figure:
-    """Training curves: the loss on the left, its two terms on the right, nats per example over epochs."""
+    """Plot the loss, on the left, and its two terms, beside it, in nats per example over the epochs."""
     epochs = history["epoch"]
     held_out = not np.all(np.isnan(history["test_loss"]))
     part = "test" if held_out else "train"
@@ -59,18 +59,18 @@ def plot_history(history: "History") -> Figure:
 
 
 def plot_bounds(histories: "Mapping[str, History]", examples: int) -> Figure:
-    """The bound on training and test data against the number of training samples seen, a line a history.
+    """Plot the bound on training and test data against the number of training samples seen, one colour per history.
 
     Parameters
     ----------
     histories : mapping of str to History
-        By the name that stands at the line.
+        By the name to show in the legend.
     examples : int
-        Training samples an epoch.
+        Training samples per epoch.
 
     Notes
     -----
-    Drawn like Kingma and Welling (2014), figure 2: solid for training, dashed for test data.
+    After Kingma and Welling (2014), figure 2. Lines are solid for training data and dashed for test data.
     """
     figure, axes = _subplots(figsize=(7, 4.2), layout="constrained")
     greys = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(histories)))
@@ -88,16 +88,16 @@ def plot_bounds(histories: "Mapping[str, History]", examples: int) -> Figure:
 
 
 def plot_images(images: Array, columns: int = 10, shape: tuple[int, int] | None = None, title: str = "") -> Figure:
-    """A sheet of images, row by row.
+    """Plot images on one sheet, row by row.
 
     Parameters
     ----------
     images : (N, D) ndarray
-        Values from 0 (black) to 1 (white); what lies outside is shown as black or white.
+        Values from 0 (black) to 1 (white); values outside are shown as black or white.
     columns : int
-        Images in a row.
+        Images per row.
     shape : (int, int), optional
-        Height and width of an image; a square where nothing is said.
+        Height and width of an image; by default a square, if possible.
     title : str
     """
     sheet = tile(images, columns, shape)
@@ -110,14 +110,14 @@ def plot_images(images: Array, columns: int = 10, shape: tuple[int, int] | None 
 
 
 def plot_reconstructions(x: Array, x_hat: Array, shape: tuple[int, int] | None = None) -> Figure:
-    """Images above their reconstructions.
+    """Plot images above their reconstructions.
 
     Parameters
     ----------
     x, x_hat : (N, D) ndarray
-        N of 10 or fewer look best.
+        10 images or fewer look best.
     shape : (int, int), optional
-        Height and width of an image; a square where nothing is said.
+        Height and width of an image; by default a square, if possible.
     """
     columns = len(x)
     inches = min(8.0, 0.8 * columns)
@@ -131,14 +131,14 @@ def plot_reconstructions(x: Array, x_hat: Array, shape: tuple[int, int] | None =
 def plot_manifold(
     model: "VAE", shape: tuple[int, int] | None = None, cells: int = 15, label: int | None = None
 ) -> Figure:
-    """What a two-dimensional latent space decodes to, on a grid of equal probability under the prior.
+    """Plot what a two-dimensional latent space decodes to, on a grid of cells of equal prior probability.
 
     Parameters
     ----------
     model : VAE
-        With latent_dim 2.
+        A model with latent_dim 2.
     shape : (int, int), optional
-        Height and width of an image; a square where nothing is said.
+        Height and width of an image; by default a square, if possible.
     cells : int
         Images along each side.
     label : int, optional
@@ -147,7 +147,7 @@ def plot_manifold(
     Raises
     ------
     ValueError
-        For another latent_dim.
+        If latent_dim is not 2.
 
     Notes
     -----
@@ -169,7 +169,7 @@ def plot_manifold(
 
 
 def plot_latent(mu: Array, labels: Array, points: int = 2000) -> Figure:
-    """Where the encoder puts images in a two-dimensional latent space: each code, drawn as its label.
+    """Plot where the encoder puts images in a two-dimensional latent space, each code drawn as its label.
 
     Parameters
     ----------
@@ -178,12 +178,12 @@ def plot_latent(mu: Array, labels: Array, points: int = 2000) -> Figure:
     labels : (N,) ndarray
         Whole numbers.
     points : int
-        At most so many, the first ones, are drawn.
+        Maximum number of points; the first ones are drawn.
 
     Raises
     ------
     ValueError
-        For another number of latent dimensions.
+        If there are not two latent dimensions.
     """
     _require_two_dimensions(mu.shape[1])
     mu, labels = mu[:points], labels[:points]
@@ -203,23 +203,23 @@ def plot_latent(mu: Array, labels: Array, points: int = 2000) -> Figure:
 def plot_two_noises(
     model: "VAE", shape: tuple[int, int] | None = None, rng: Rng = 0, columns: int = 8, labels: Array | None = None
 ) -> Figure:
-    """The two sources of randomness apart: the latent Gaussian, and the output Bernoulli or Gaussian.
+    """Plot the two sources of randomness separately: the latent Gaussian, and the output's Bernoulli or Gaussian.
 
     Parameters
     ----------
     model : VAE
     shape : (int, int), optional
-        Height and width of an image; a square where nothing is said.
+        Height and width of an image; by default a square, if possible.
     rng : numpy.random.Generator, int or None
     columns : int
-        Images in a row.
+        Images per row.
     labels : (columns,) ndarray of int, optional
         Only for a `ConditionalVAE`.
 
     Notes
     -----
-    From top to bottom: the means of p(x given z) for several z; one output draw for each of the same z; several
-    output draws for the first z alone. Lecture notes, "Decoder".
+    From top to bottom: the means of p(x given z) for several z; one draw of the output for each of the same z;
+    several draws of the output for the first z alone. Lecture notes, "Decoder".
     """
     rng = np.random.default_rng(rng)
     z = rng.standard_normal((columns, model.latent_dim), dtype=model.dtype.name)
@@ -239,13 +239,13 @@ def plot_two_noises(
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, atomically, and let go of it."""
+    """Write a figure as PNG, atomically, and close it."""
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
     plt.close(figure)
 
 
 def tile(images: Array, columns: int, shape: tuple[int, int] | None = None, gap: int = 1) -> Array:
-    """Images (N, D) as one array of pixels, row by row, `gap` white pixels between them."""
+    """Arrange images (N, D) in one array of pixels, row by row, with `gap` white pixels between them."""
     height, width = shape or square(images.shape[1])
     rows = -(-len(images) // columns)
     sheet = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap))
@@ -256,7 +256,7 @@ def tile(images: Array, columns: int, shape: tuple[int, int] | None = None, gap:
 
 
 def square(pixels: int) -> tuple[int, int]:
-    """Height and width of an image of so many pixels: a square, or one row where that cannot be."""
+    """Return height and width of an image of this many pixels: a square if possible, otherwise one row."""
     side = math.isqrt(pixels)
     return (side, side) if side * side == pixels else (1, pixels)
 
@@ -268,4 +268,4 @@ def _show(axes: Any, sheet: Array) -> None:
 
 def _require_two_dimensions(latent_dim: int) -> None:
     if latent_dim != 2:
-        raise ValueError(f"the model has latent_dim {latent_dim}, expected 2: the figure is a plane")
+        raise ValueError(f"the model has latent_dim {latent_dim}, expected 2: the figure shows a plane")

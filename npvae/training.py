@@ -1,4 +1,4 @@
-"""Training: minibatches, the loop over them, and a safe shell around it.
+"""Training: minibatches, the loop over them, and a safe wrapper around it.
 
 Tests: tests/training/test_training.py.
 """
@@ -25,17 +25,17 @@ from npvae.models import LossTerms, Model
 from npvae.optim import Adam, Optimizer, Schedule
 
 TEST_SEED = 0
-"""Noise and binarization of the test set are drawn once: its curve shows the model, not the draws."""
+"""Test noise and binarization are always drawn from this seed: the test curve shows the model, not the draws."""
 
 
 class DivergenceError(FloatingPointError):
-    """Training has left the finite numbers. `fit` adds the history of the epochs before, as `history`."""
+    """The loss, a parameter or the optimizer is no longer finite. `fit` adds the completed epochs, as `history`."""
 
     history: History
 
 
 def minibatches(n: int, batch_size: int, rng: Generator) -> Iterator[Array]:
-    """Index arrays that together visit each of n examples once, in random order; the last may be shorter."""
+    """Yield index arrays that together visit each of n examples once, in random order; the last may be shorter."""
     order = rng.permutation(n)
     for start in range(0, n, batch_size):
         yield order[start : start + batch_size]
@@ -51,36 +51,36 @@ def train_epoch(
     binarize: bool = False,
     draws: int = 1,
 ) -> MeanTerms:
-    """The loop of the notes: for each batch draw the noise, take loss and gradient, and make a step.
+    """Train for one epoch, as in the notes: for each batch, draw the noise, compute loss and gradient, take a step.
 
     Parameters
     ----------
     model : Model
-        Moves in place.
+        Its parameters are updated in place.
     x : (N, D) ndarray
         uint8 grey levels, or floats.
     optimizer : Optimizer
     batches : iterable of (B,) ndarray of int
-        Rows of x, see `minibatches`.
+        Row numbers of x; see `minibatches`.
     rng : numpy.random.Generator
-        Draws the noise, and pixels where `binarize` says so.
+        Draws the noise, and the pixels if `binarize` is True.
     labels : (N,) ndarray of int
         Only for a `ConditionalVAE`.
     binarize : bool
-        Draw each pixel as 0 or 1, with its grey level as the probability.
+        Draw each pixel as 0 or 1, with its grey level as the probability of 1.
     draws : int
-        Draws of the noise for each image of a batch.
+        Number of draws of the noise for each image.
 
     Returns
     -------
     terms : MeanTerms
-        Mean loss, nll and kl over the epoch, nats per example, as they were before each step.
+        Mean loss, nll and kl over the epoch, in nats per example, each batch measured before its step.
 
     Raises
     ------
     DivergenceError
-        When the loss, a parameter or the optimizer's state stops being finite. The model gets back the last
-        parameters whose loss was finite.
+        If the loss, a parameter or the optimizer's state is no longer finite. The model then has the last parameters
+        whose loss was finite.
     """
     params, grad = model.params.vector, aligned(model.params.vector)
     total, n = np.zeros(3), 0
@@ -100,7 +100,7 @@ def train_epoch(
 def minibatch(
     model: Model, x: Array, labels: Array | None, batch: Array, rng: Generator, binarize: bool, draws: int
 ) -> tuple[Array, Array | None]:
-    """These rows of x as the model takes them, and their labels, each as often as there are draws."""
+    """Return these rows of x, as the model takes them, and their labels, each repeated `draws` times."""
     images, y = x[batch], rows_of(labels, batch)
     images = to_float(draw_binary(images, rng) if binarize else images, model.dtype)
     if draws > 1:
@@ -127,54 +127,54 @@ def fit(
     threads: int = 1,
     verbose: bool = True,
 ) -> History:
-    """Train a model, in place: `train_epoch`, epoch by epoch, with checkpoints and a history.
+    """Train a model in place: run `train_epoch` epoch by epoch, with checkpoints and a history.
 
     Parameters
     ----------
     model : Model
     x_train, x_test : (N, D) ndarray
-        uint8 grey levels, divided by 255 batch by batch, or floats. The test set is only looked at.
+        uint8 grey levels, divided by 255 batch by batch, or floats. The test set is only evaluated.
     labels, test_labels : (N,) ndarray of int
         Only for a `ConditionalVAE`.
     epochs : int
         Passes over the training set.
     batch_size : int
-        Examples per step; the last step of an epoch takes what is left.
+        Examples per step; the last step of an epoch takes those that are left.
     optimizer : Optimizer, optional
         By default Adam with a learning rate of 0.001.
     binarize : bool
-        Draw each pixel as 0 or 1 with its grey level as the probability: anew in each epoch for training, once for
-        the test set.
+        Draw each pixel as 0 or 1, with its grey level as the probability of 1: anew in each epoch for training, once
+        for the test set.
     draws : int
-        Draws of the noise for each image of a batch: their losses and gradients are averaged.
+        Number of draws of the noise for each image; their losses and gradients are averaged.
     lr_schedule, beta_schedule : callable, optional
-        Takes the epoch, from 1; returns the learning rate, or the weight of the KL term. See `cosine_decay` and
-        `linear_warmup`.
+        Takes the epoch, counted from 1, and returns the learning rate, or the weight of the KL term. See
+        `cosine_decay` and `linear_warmup`.
     rng : numpy.random.Generator, int or None
-        Draws order, noise and binarization. The same seed gives the same bits on the same machine, versions and
-        number of threads.
+        Draws the order of the examples, the noise and the binarization. The same seed gives the same result, bit for
+        bit, on the same machine with the same versions and number of threads.
     checkpoint : path-like, optional
-        An .npz file that is written to before the first epoch and after each, the one before kept beside it.
-        Where it exists, training resumes from it and ends with the same bits as if it had never stopped.
+        An .npz file that is written before the first epoch and after every epoch; the previous one is kept beside it.
+        If it exists, training resumes from it, and the result is, bit for bit, as if it had never stopped.
     threads : int
-        Of the matrix products. Two save a quarter of the time at most, and only on an idle machine; beside a busy
-        process they cost a multiple of it. From a checkpoint, training goes on with the count it was written with.
+        Number of threads for the matrix products. Two save a quarter of the time at most, and only on an idle
+        machine; beside a busy process they multiply the time. Resumed training keeps the number in the checkpoint.
     verbose : bool
         Print one line per epoch and, on a terminal, show a progress bar.
 
     Returns
     -------
     history : History
-        Ctrl-C ends training early: `history.interrupted` is then True, the rows are those of the epochs that
-        ended, and the model keeps all it has learned.
+        One row per completed epoch. Ctrl-C ends training early: `history.interrupted` is then True, and the model
+        keeps all it has learned.
 
     Raises
     ------
     ValueError
-        For a wrong shape or dtype, no examples, pixels out of range, NaN, labels that do not fit, a checkpoint
-        that is damaged or of another model.
+        For a wrong shape or dtype, no examples, pixels out of range, NaN, labels that do not fit, or a checkpoint
+        that is damaged or belongs to another training run.
     DivergenceError
-        As in `train_epoch`; it names the epoch as well.
+        As in `train_epoch`; the message names the epoch as well.
     """
     support = (0.0, 1.0) if binarize else model.likelihood.support
     x_train = validation.dataset("x_train", x_train, model.input_dim, support)
@@ -191,7 +191,7 @@ def fit(
     rate = _checked_schedule("lr_schedule", lr_schedule) or (lambda epoch: optimizer.lr)
     beta = _checked_schedule("beta_schedule", beta_schedule) or (lambda epoch: model.beta)
     if beta_schedule and not model.weighs_kl:
-        raise ValueError(f"beta_schedule was given, but {type(model).__name__} has no KL term to weigh")
+        raise ValueError(f"beta_schedule was given, but {type(model).__name__} has no KL term to weight")
     rng = validation.generator("rng", rng)
 
     history, settings = History(), {}
@@ -229,7 +229,7 @@ def fit(
 
 
 def epoch_line(row: dict[str, float], epochs: int, beta: float) -> str:
-    """One line on one epoch; with beta other than 1 it tells the loss and the bound apart."""
+    """Return one line about an epoch; with beta other than 1, it shows loss and bound separately."""
     part = "train" if np.isnan(row["test_loss"]) else "test"
     nll, kl = row[f"{part}_nll"], row[f"{part}_kl"]
     test = "" if part == "train" else f"  test loss {row['test_loss']:8.3f}"
@@ -246,11 +246,11 @@ def _row(epoch: int, train: MeanTerms, test: MeanTerms | None, seconds: float) -
     return dict(zip(COLUMNS, values, strict=True))
 
 
-# What fit is given.
+# Checks of what fit is given.
 
 
 def _checked_labels(name: str, labels: Any, model: Model, x: Array) -> Array | None:
-    """Labels that fit, or a ValueError that says which do not."""
+    """Return labels that fit, or raise a ValueError that says which do not."""
     try:
         return model.check_labels(labels, len(x))
     except ValueError as error:
@@ -258,7 +258,7 @@ def _checked_labels(name: str, labels: Any, model: Model, x: Array) -> Array | N
 
 
 def _checked_optimizer(optimizer: Any) -> Optimizer:
-    """An optimizer, or a ValueError."""
+    """Return an optimizer, or raise a ValueError."""
     if optimizer is None:
         return Adam()
     if not isinstance(optimizer, Optimizer):
@@ -268,11 +268,11 @@ def _checked_optimizer(optimizer: Any) -> Optimizer:
 
 
 def _checked_schedule(name: str, schedule: Any) -> Callable[[int], float] | None:
-    """A schedule or None, or a ValueError."""
+    """Return a schedule or None, or raise a ValueError."""
     if schedule is not None and not callable(schedule):
         raise ValueError(
             f"{name} is {schedule!r}, expected a function of the epoch such as cosine_decay(1e-3, epochs): "
-            "a constant rate belongs to the optimizer, Adam(lr=...)"
+            "a constant belongs to the optimizer, Adam(lr=...), or to the model, VAE(beta=...)"
         )
     return schedule
 
@@ -282,10 +282,10 @@ def _checked_schedule(name: str, schedule: Any) -> Callable[[int], float] | None
 
 @contextlib.contextmanager
 def last_finite(params: Array) -> Iterator[Array]:
-    """A copy of the parameters for the block to keep up to date, which is put back where training diverges."""
+    """Yield a copy of the parameters, which the block keeps up to date; if training diverges, put it back."""
     good = aligned(params)
     try:
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # looked for, and named
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # found by the checks below
             yield good
     except DivergenceError:
         params[...] = good
@@ -293,7 +293,7 @@ def last_finite(params: Array) -> Iterator[Array]:
 
 
 def check_terms(step: int, model: Model, terms: LossTerms) -> None:
-    """A DivergenceError that names what stopped being finite: a parameter if any, else a term of the loss."""
+    """Raise a DivergenceError that names what is no longer finite: a parameter if any, else a term of the loss."""
     if np.isfinite(np.sum(terms.loss, dtype=np.float64)):
         return
     broken = [f"the parameter {name}" for name, array in model.params.items() if not np.all(np.isfinite(array))]
@@ -304,7 +304,7 @@ def check_terms(step: int, model: Model, terms: LossTerms) -> None:
 
 
 def check_state(model: Model, optimizer: Optimizer) -> None:
-    """A DivergenceError after an overflow in the last step, or in the optimizer, where it would freeze parameters."""
+    """Raise a DivergenceError after an overflow in the last step, or in the optimizer, which freezes parameters."""
     vectors = {"the parameter": model.params.vector} | {
         f"the optimizer's {moment} of": vector for moment, vector in optimizer.state.items()
     }

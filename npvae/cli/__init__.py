@@ -1,4 +1,4 @@
-"""The command line: one file of commands per subject, and how errors are told."""
+"""The command line: one file of commands per subject, and how errors are reported."""
 
 import importlib
 import os
@@ -11,12 +11,12 @@ from npvae.cli.arguments import Parser, UsageError
 from npvae.internals.threads import limited_threads
 
 SUBJECTS = ("train", "trained", "published", "gradients", "coursework")
-"""Modules here, each with its commands. One whose room has been deleted from the package is left out."""
+"""Modules of this package, each with its commands. One whose part of npvae has been deleted is left out."""
 ROOMS = ("npvae.experiments", "npvae.coursework")
 
 
 def make_parser() -> Parser:
-    """The whole command line."""
+    """Return the parser of the whole command line."""
     parser = Parser(prog="npvae", description=npvae.__doc__.partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"npvae {npvae.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -30,8 +30,8 @@ def make_parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
-    os.environ.setdefault("MPLBACKEND", "agg")  # figures go to files: no screen is needed
+    """Run the command line and return its exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
+    os.environ.setdefault("MPLBACKEND", "agg")  # figures go to files: no display is needed
     warnings.showwarning = lambda message, *_, **__: print(f"npvae: warning: {message}", file=sys.stderr)
     arguments = make_parser().parse_args(argv)
     try:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _fail(str(error), 2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has gone
         return 1
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
@@ -53,6 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str, status: int) -> int:
     line = "".join(
         c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split())
-    )  # files may name things
+    )  # names from files may contain anything
     print(f"npvae: error: {line}", file=sys.stderr)
     return status

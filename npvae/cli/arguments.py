@@ -1,4 +1,4 @@
-"""What the commands share: the parser, kinds of numbers, and the error for options that do not go together."""
+"""What the commands share: the parser, types of numbers, and the error for options that do not go together."""
 
 import argparse
 import math
@@ -9,17 +9,17 @@ from npvae.internals.threads import available_cores
 
 
 class UsageError(Exception):
-    """Options that are fine alone and wrong together."""
+    """Options that parse, but have an impossible value or do not go together."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, and keeps examples as they are written."""
+    """A parser that reports what is wrong in one line, and prints examples as they are written."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        """Exit with 2."""
+        """Exit with status 2."""
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
@@ -43,16 +43,16 @@ not_negative = _number(float, lambda value: 0 <= value < math.inf, "a finite num
 
 
 def threads(text: str) -> int:
-    """A number of threads, or "auto" for as many as there are cores to use."""
+    """Parse a number of threads, or "auto" for as many as there are cores to use."""
     return available_cores() if text == "auto" else int(whole(text))
 
 
 def std(text: str) -> float | str:
-    """A finite float above 0, or "learned"."""
+    """Parse a finite float above 0, or "learned"."""
     return text if text == "learned" else float(positive(text))
 
 
 def add_threads(parser: argparse.ArgumentParser, **settings: Any) -> None:
     """Let a command say how many threads its matrix products use."""
-    what = "of the matrix products, or auto: as many as there are cores to use (default: 1)"
+    what = "threads for the matrix products, or auto for as many as there are cores to use (default: 1)"
     parser.add_argument("--threads", type=threads, metavar="N", help=what, **settings)

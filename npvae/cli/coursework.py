@@ -1,4 +1,4 @@
-"""The coursework on the command line."""
+"""npvae handout and npvae grade: the coursework on the command line."""
 
 import argparse
 import os
@@ -24,8 +24,8 @@ HANDOUT_EXAMPLES = """\
 examples:
   npvae handout coursework-2026 --variant 2026        what students get
   npvae handout lecturer --variant 2026 --solutions   the same with solutions and tests, for you, nbgrader or Otter
-  npvae handout lab --variant 7 --short               50 points in place of 100
-  npvae handout exam --variant 3 --feedback none      check says nothing
+  npvae handout lab --variant 7 --short               50 points instead of 100
+  npvae handout exam --variant 3 --feedback none      check gives no feedback
 """
 
 
@@ -39,23 +39,23 @@ examples:
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Enter the coursework's commands into the command line."""
+    """Add the coursework's commands to the command line."""
     handout = subparsers.add_parser(
         "handout",
         help="write an assignment for students",
-        description="Write an assignment: notebook, the same as a script, README. Needs a clone of the repository.",
+        description="Write an assignment (notebook, script and README). Needs a clone of the repository.",
         epilog=HANDOUT_EXAMPLES,
     )
     handout.set_defaults(run=write)
-    handout.add_argument("folder", metavar="DIR", type=Path, help="folder to write to; nothing in it is replaced")
+    handout.add_argument("folder", metavar="DIR", type=Path, help="folder to write to; no file is overwritten")
     handout.add_argument(
         "--variant",
         type=known_variant,
         default="0",
         metavar="SEED",
-        help='a whole number: each asks other questions; "textbook": its answers are in the package (default: 0)',
+        help='a whole number, each for different questions; "textbook": answered in the package (default: 0)',
     )
-    handout.add_argument("--feedback", choices=FEEDBACK, default="hint", help="what check tells (default: hint)")
+    handout.add_argument("--feedback", choices=FEEDBACK, default="hint", help="what check says (default: hint)")
     handout.add_argument("--short", action="store_true", help="the 50-point version")
     handout.add_argument(
         "--solutions", action="store_true", help="keep solutions, graded tests and the marking guide"
@@ -65,13 +65,13 @@ def add_parsers(subparsers: Any) -> None:
     grade = subparsers.add_parser(
         "grade",
         help="grade submissions, each in a sandbox",
-        description="Grade notebooks or scripts. Leaves grades.csv, feedback for each student, the answers in words "
-        "and a summary of the class. Interrupted, the same command goes on.",
+        description="Grade notebooks or scripts. Writes grades.csv, feedback for each student, the written answers "
+        "and a summary of the class. If interrupted, it continues when run again.",
         epilog=GRADE_EXAMPLES,
     )
     grade.set_defaults(run=mark)
     grade.add_argument(
-        "submissions", type=Path, metavar="SUBMISSIONS", help="a folder, or the zip of Moodle or Canvas"
+        "submissions", type=Path, metavar="SUBMISSIONS", help="a folder, or the zip file from Moodle or Canvas"
     )
     grade.add_argument("--out", type=Path, required=True, metavar="DIR", help="where grades and feedback go")
     grade.add_argument(
@@ -90,17 +90,17 @@ def add_parsers(subparsers: Any) -> None:
             help=f"the {points}-point version (default: what the files ask, where they agree)",
         )
     grade.add_argument(
-        "--roster", type=Path, metavar="CSV", help='all students: a column "student", others to match by'
+        "--roster", type=Path, metavar="CSV", help='all students: a column "student", and others to match by'
     )
     grade.add_argument("--only", metavar="STUDENT", help="grade this one again; the others stay as they are")
-    grade.add_argument("--gradescope", action="store_true", help="also a results.json for each student")
+    grade.add_argument("--gradescope", action="store_true", help="also write a results.json for each student")
     grade.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="at once (default: cores)"
+        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="number of processes (default: cores)"
     )
 
 
 def known_variant(text: str) -> str:
-    """The name of an assignment that exists."""
+    """Return the name of an assignment that exists, or raise an error."""
     try:
         return variant(text).name
     except ValueError as error:
@@ -108,7 +108,7 @@ def known_variant(text: str) -> str:
 
 
 def write(options: Namespace) -> int:
-    """Write a handout and say what it asks."""
+    """Write a handout and print what it asks."""
     paths = write_handout(
         options.folder,
         options.variant,
@@ -129,7 +129,7 @@ def write(options: Namespace) -> int:
 
 
 def mark(options: Namespace) -> int:
-    """Grade submissions and say where everything is."""
+    """Grade submissions and print where everything is."""
     submissions = collect(options.submissions, options.roster)
     assignment = _asked(submissions, options)
     chosen = submissions
@@ -137,7 +137,7 @@ def mark(options: Namespace) -> int:
         chosen = [submission for submission in submissions if submission.student == options.only]
         if not chosen:
             known = ", ".join(submission.student for submission in submissions[:10])
-            raise ValueError(f"no submission of {options.only!r}, expected one of: {known}, ...")
+            raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
         _refuse_a_mixture(submissions, assignment, options)
     if sandbox.promises():
         print(sandbox.promises(), flush=True)
@@ -199,7 +199,7 @@ def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment,
 
 
 def _in_parallel(submissions: list[Submission], assignment: Assignment, options: Namespace) -> dict[str, Graded]:
-    """Grade in several processes; what brought a process down is tried once more in one of its own."""
+    """Grade in several processes; a submission that brought a process down is tried once more in a separate one."""
     results = options.out / "results"
     hide = [options.submissions.resolve(), options.out.resolve()]
     again = options.only is not None

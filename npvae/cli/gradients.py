@@ -1,4 +1,4 @@
-"""npvae gradcheck: a table of every pair and of every parameter of small models, against finite differences."""
+"""npvae gradcheck: a table that checks every pair, and every parameter of small models."""
 
 import functools
 from argparse import Namespace
@@ -30,12 +30,12 @@ class Row(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether the error lies under the bar."""
+        """Whether the error is below the bar."""
         return self.error < BAR
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Enter the command into the command line."""
+    """Add the command to the command line."""
     gradcheck = subparsers.add_parser(
         "gradcheck",
         help="check every gradient against finite differences",
@@ -43,11 +43,11 @@ def add_parsers(subparsers: Any) -> None:
         epilog=EXAMPLES,
     )
     gradcheck.set_defaults(run=print_table)
-    gradcheck.add_argument("--seed", type=seed, default=0, help="of points, noise, upstream gradients (default: 0)")
+    gradcheck.add_argument("--seed", type=seed, default=0, help="seed for everything random (default: 0)")
 
 
 def print_table(options: Namespace) -> int:
-    """Print the table of gradient errors; 1 where one does not pass."""
+    """Print the table of gradient errors; return 1 if any does not pass."""
     width = 50
     print(f"{'gradient of':{width}}  {'error':>8}")
     passed, redrawn = True, {}
@@ -55,14 +55,14 @@ def print_table(options: Namespace) -> int:
         print(f"{row.name:{width}}  {row.error:8.1e}  {'pass' if row.passed else 'FAIL'}", flush=True)
         passed = passed and row.passed
         redrawn[row.name.split(":")[0]] = row.redrawn
-    print(f"\nerror: largest difference from central differences, relative; pass: under {BAR:g}")
-    print(f"points redrawn because a relu switched within a difference: {sum(redrawn.values())}")
+    print(f"\nerror: largest relative difference from central differences; pass: below {BAR:g}")
+    print(f"points redrawn because a relu switched within a finite difference: {sum(redrawn.values())}")
     print("every gradient passes" if passed else "some gradients are WRONG")
     return 0 if passed else 1
 
 
 def gradient_table(rng: Rng = 0) -> Iterator[Row]:
-    """Check everything, row by row: each pair, VAEs of every likelihood, and the other models with the first.
+    """Check everything, row by row: each pair, a VAE with each likelihood, the other models with the first of them.
 
     Parameters
     ----------

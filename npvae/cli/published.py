@@ -1,4 +1,4 @@
-"""npvae reproduce: published experiments."""
+"""npvae reproduce: run a published experiment."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -17,26 +17,26 @@ examples:
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Enter the command into the command line."""
+    """Add the command to the command line."""
     parser = subparsers.add_parser(
         "reproduce",
-        help="run a published experiment and print ours beside theirs",
-        description="Run a published experiment on MNIST as published. Interrupted, the same command goes on.",
+        help="run a published experiment and print our numbers beside theirs",
+        description="Run an experiment on MNIST as published. If interrupted, it continues when run again.",
         epilog=EXAMPLES,
     )
     parser.set_defaults(run=reproduce)
     parser.add_argument("recipe", metavar="NAME", choices=tuple(RECIPES), help=", ".join(RECIPES))
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="some of its runs (default: all)")
     parser.add_argument(
-        "--scale", type=positive, default=1.0, help="first share of the schedule; a larger one goes on"
+        "--scale", type=positive, default=1.0, help="share of the schedule to run; a larger one continues the run"
     )
-    parser.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed for everything random (default: 0)")
     add_threads(parser, default=1)
     parser.add_argument("--out", metavar="DIR", help="folder (default: runs/<name>-seed-<seed>)")
 
 
 def reproduce(options: Namespace) -> int:
-    """Run a published experiment and print ours beside theirs."""
+    """Run a published experiment and print our numbers beside theirs."""
     if not 0 < options.scale <= 1:
         raise UsageError(f"--scale is {options.scale:g}, expected a number above 0, at most 1")
     folder = Path(options.out) if options.out else None

@@ -26,7 +26,7 @@ CHECKPOINT, LOCK = "checkpoint.npz", ".lock"
 
 
 def new_folder(out: str | None, data: str, model: str) -> Path:
-    """Make the folder of a run, never one that holds anything.
+    """Make the folder of a run; an existing one must be empty.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def new_folder(out: str | None, data: str, model: str) -> Path:
     Raises
     ------
     FileExistsError
-        Where `out` exists and is not empty.
+        If `out` exists and is not empty.
     """
     if out is not None:
         folder = Path(out)
@@ -53,17 +53,17 @@ def new_folder(out: str | None, data: str, model: str) -> Path:
         except FileExistsError:
             if not folder.is_dir():
                 raise
-    raise FileExistsError(f"runs/{name} and 999 more exist")
+    raise FileExistsError(f"runs/{name} and 998 more exist: choose another folder with --out")
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in this folder. However this one ends, the system lets go of it.
+    """Keep other processes from training in this folder. However this one ends, the system releases the lock.
 
     Raises
     ------
     FileExistsError
-        Where another process is at it.
+        If another process is training in it.
     """
     with open(folder / LOCK, "a") as file:
         try:
@@ -71,7 +71,7 @@ def held(folder: Path) -> Iterator[None]:
         except (BlockingIOError, PermissionError) as error:
             raise FileExistsError(f"{folder} is in use: another npvae train is writing into it") from error
         except OSError:
-            pass  # a network drive may have no locks
+            pass  # a network drive may not support locks
         remove_strays(folder)
         yield
 
@@ -88,7 +88,7 @@ def _lock(file: IO[str]) -> None:
 
 
 def write_config(folder: Path, model: Model, dataset: Dataset, training: Mapping[str, Any], options: Any) -> None:
-    """Write config.json: all that is needed to make the run again, or to go on with it."""
+    """Write config.json: all that is needed to repeat the run, or to resume it."""
     config = {
         "npvae": npvae.__version__,
         "numpy": np.__version__,
@@ -103,14 +103,14 @@ def write_config(folder: Path, model: Model, dataset: Dataset, training: Mapping
 
 
 def read_options(folder: Path) -> tuple[dict[str, Any], int]:
-    """The options a run was started with, and the checksum of its training images.
+    """Return the options that a run was started with, and the checksum of its training images.
 
     Raises
     ------
     FileNotFoundError
-        Where the folder is not one of a run.
+        If the folder is not that of a run.
     ValueError
-        Where its configuration is damaged, or from before runs could be resumed.
+        If its configuration is damaged, or is from before runs could be resumed.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -119,40 +119,40 @@ def read_options(folder: Path) -> tuple[dict[str, Any], int]:
         config = json.loads(path.read_text("utf-8"))
         return dict(config["options"]), int(config["crc32"])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged or says too little to go on from: {error!r}; start again") from error
+        raise ValueError(f"{path} is damaged or says too little to resume: {error!r}; start the run again") from error
 
 
 def crc32(x: Array) -> int:
-    """Checksum of a data set."""
+    """Return the checksum of a data set."""
     return zlib.crc32(np.ascontiguousarray(x).data)
 
 
 def go_back(folder: Path) -> None:
-    """Put the previous checkpoint in the place of the newest, which is kept as checkpoint.damaged.npz.
+    """Replace the newest checkpoint with the previous one; the newest is kept as checkpoint.damaged.npz.
 
     Raises
     ------
     FileNotFoundError
-        Where there is no previous one.
+        If there is no previous one.
     """
     newest = folder / CHECKPOINT
     previous = previous_of(newest)
     if not previous.exists():
-        raise FileNotFoundError(f"{previous}: there is no checkpoint before the newest to go back to")
+        raise FileNotFoundError(f"{previous} does not exist: there is no checkpoint before the newest to go back to")
     if newest.exists():
         newest.replace(newest.with_suffix(".damaged.npz"))
     write_atomically(newest, lambda file: file.write(previous.read_bytes()))
 
 
 def open_run(folder: str) -> tuple[Any, dict[str, Any]]:
-    """The model and the configuration of a run.
+    """Return the model and the configuration of a run.
 
     Raises
     ------
     FileNotFoundError
-        Where the folder is not one of a run.
+        If the folder is not that of a run.
     ValueError
-        Where its files are damaged.
+        If its files are damaged.
     """
     place = Path(folder)
     if not (place / "model.npz").is_file():
@@ -162,25 +162,25 @@ def open_run(folder: str) -> tuple[Any, dict[str, Any]]:
         height, width = (validation.positive_int("image_shape", side) for side in config["image_shape"])
         data, binarize = config["data"], config["training"]["binarize"]
         if not isinstance(data, str) or binarize not in ("stochastic", "threshold", "none"):
-            raise ValueError(f"data is {data!r} and binarize {binarize!r}, expected what npvae train has written")
+            raise ValueError(f"data is {data!r} and binarize {binarize!r}, expected what npvae train writes")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{place / 'config.json'} is damaged: {error!r}") from error
     model = load_model(place / "model.npz")
     if height * width != model.input_dim:
         raise ValueError(
-            f"{folder} has images of {height} x {width} and a model of {model.input_dim} pixels: damaged"
+            f"{folder} is damaged: it has images of {height} x {width} and a model of {model.input_dim} pixels"
         )
     return model, config
 
 
 def write_results(folder: Path, model: Any, history: History, dataset: Dataset, seed: int) -> dict[str, str]:
-    """Write model, history and figures; returns what each file shows."""
+    """Write model, history and figures; return what each file holds."""
     model.save(folder / "model.npz")
     written = {"model.npz": "the trained model, for npvae.load_model"}
     written["config.json"] = "how it was made"
     history.to_csv(folder / "history.csv")
-    written["history.csv"] = "losses of each epoch, nats per example"
-    written[CHECKPOINT] = "from where npvae train --resume goes on"
+    written["history.csv"] = "losses of each epoch, in nats per example"
+    written[CHECKPOINT] = "the state that npvae train --resume starts from"
     written[previous_of(CHECKPOINT).name] = "the checkpoint before that"
     return written | _write_figures(folder, model, history, dataset, seed)
 
@@ -202,7 +202,7 @@ def _write_figures(folder: Path, model: Any, history: History, dataset: Dataset,
         figures["samples.png"] = sample_sheet(model, seed, shape)
         figures["noises.png"] = (
             plots.plot_two_noises(model, shape, seed, labels=np.arange(8) % model.label_dim if conditional else None),
-            "the two sources of randomness apart",
+            "the two sources of randomness, separately",
         )
         if model.latent_dim == 2 and not conditional:
             figures["manifold.png"] = plots.plot_manifold(model, shape), "what the latent plane decodes to"
@@ -217,7 +217,7 @@ def _write_figures(folder: Path, model: Any, history: History, dataset: Dataset,
 
 
 def sample_sheet(model: Any, seed: int, shape: tuple[int, int]) -> tuple[Any, str]:
-    """A figure of samples from the prior, by label where the model takes one, and what it shows."""
+    """Return a figure of samples from the prior, by label if the model takes one, and what it shows."""
     from npvae import plots
 
     if not model.label_dim:
@@ -227,7 +227,7 @@ def sample_sheet(model: Any, seed: int, shape: tuple[int, int]) -> tuple[Any, st
 
 
 def save_images(images: Array, path: Path, shape: tuple[int, int]) -> None:
-    """Write images as a picture, or as an array where the path ends in .npy."""
+    """Write images as a picture, or as an array if the path ends in .npy."""
     if path.suffix == ".npy":
         return write_atomically(path, lambda file: np.save(file, images))
     from npvae import plots

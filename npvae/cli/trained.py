@@ -30,7 +30,7 @@ examples:
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Enter the commands into the command line."""
+    """Add the commands to the command line."""
     parser = subparsers.add_parser(
         "sample",
         help="draw new images from a trained model",
@@ -38,27 +38,27 @@ def add_parsers(subparsers: Any) -> None:
         epilog=SAMPLE_EXAMPLES,
     )
     parser.set_defaults(run=sample)
-    parser.add_argument("folder", metavar="RUN", help="folder that npvae train has made")
+    parser.add_argument("folder", metavar="RUN", help="folder that npvae train has written")
     parser.add_argument("-n", type=whole, default=100, help="how many images (default: 100)")
-    parser.add_argument("--seed", type=seed, default=0, help="of the draw (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed for the draws (default: 0)")
     parser.add_argument("--label", type=seed, metavar="Y", help="class to draw, for a cvae (default: all, in order)")
-    parser.add_argument("--output-noise", action="store_true", help="draw each pixel, in place of its mean")
+    parser.add_argument("--output-noise", action="store_true", help="draw each pixel instead of showing its mean")
     parser.add_argument("--out", metavar="FILE", help=".png or .npy (default: RUN/samples-seed-<seed>.png)")
 
     parser = subparsers.add_parser(
         "evaluate",
-        help="how good a trained model is on its test images",
-        description="Loss, its two terms, the bound and the active units on test images, z drawn from q(z|x).",
+        help="measure how good a trained model is on its test images",
+        description="Print loss, its terms, bound and active units on test images, with z drawn from q(z|x).",
         epilog=EVALUATE_EXAMPLES,
     )
     parser.set_defaults(run=evaluate)
-    parser.add_argument("folder", metavar="RUN", help="folder that npvae train has made")
+    parser.add_argument("folder", metavar="RUN", help="folder that npvae train has written")
     parser.add_argument("--data", help="other data, as in npvae train (default: what it was trained on)")
     parser.add_argument(
         "--samples",
         type=whole,
         metavar="K",
-        help="estimate log p(x) as well, with K importance samples per image: with 5000 as in the literature, MNIST "
+        help="also estimate log p(x), with K importance samples per image; with 5000, as in the literature, MNIST "
         "takes a quarter of an hour or more",
     )
     add_threads(parser, default=1)
@@ -75,12 +75,12 @@ def sample(options: Namespace) -> int:
         raise UsageError(f"{options.folder} holds an {kind}: it has no distribution to sample from; train a VAE")
     labels = None
     if model.label_dim:
-        every = np.arange(options.n) * model.label_dim // options.n  # as many of each, in order
+        every = np.arange(options.n) * model.label_dim // options.n  # equally many of each, in order
         labels = (
             every if options.label is None else validation.class_labels(options.label, options.n, model.label_dim)
         )
     elif options.label is not None:
-        raise UsageError(f"--label belongs to a ConditionalVAE, {options.folder} holds a {type(model).__name__}")
+        raise UsageError(f"--label belongs to a ConditionalVAE, but {options.folder} holds a {type(model).__name__}")
     height, width = config["image_shape"]
     images = model.sample(options.n, options.seed, options.output_noise, labels)
     runs.save_images(images, path, (height, width))
@@ -90,7 +90,7 @@ def sample(options: Namespace) -> int:
 
 
 def evaluate(options: Namespace) -> int:
-    """Evaluate on held-out images, treated as in training."""
+    """Evaluate a model on held-out images, binarized as in training."""
     model, config = runs.open_run(options.folder)
     binarization = config["training"]["binarize"]
     support = support_of_data(binarization, model.likelihood.support)

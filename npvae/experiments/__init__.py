@@ -1,1 +1,1 @@
-"""Published experiments: their settings, and running them."""
+"""Published experiments: their settings, and how to run them."""

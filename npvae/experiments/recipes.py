@@ -1,4 +1,4 @@
-"""Published experiments, as published: what was trained on what, for how long, and the numbers that came out."""
+"""Published experiments: what was trained on what, for how long, and the numbers that were published."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -24,18 +24,18 @@ class Arm:
     batch_size: int
     optimizer: Callable[[], Optimizer]
     lr_stages: Sequence[tuple[int, float]] = ()
-    """(epochs, learning rate), one after the other."""
+    """(epochs, learning rate) of each stage, in order."""
     draws: int = 1
     initialize: Callable[[Model, np.random.Generator], None] | None = None
-    """Draws all parameters, where the experiment does not start from the model's own initialisation."""
+    """Draws all parameters, if the experiment does not start from the model's own initialization."""
     published: str = ""
 
     def scaled_epochs(self, scale: float) -> int:
-        """Epochs of a shortened run: the first ones of the schedule, so that it can go on later."""
+        """Return the epochs of a shortened run: the first ones of the schedule, so that it can be resumed later."""
         return max(1, round(self.epochs * scale))
 
     def lr_schedule(self) -> Schedule | None:
-        """Learning rate of each epoch."""
+        """Return the learning rate of each epoch, or None if it is constant."""
         rates = [lr for epochs, lr in self.lr_stages for _ in range(epochs)]
         return (lambda epoch: rates[epoch - 1]) if rates else None
 
@@ -47,7 +47,7 @@ class Recipe:
     name: str
     source: str
     binarize: bool
-    """Drawn anew in each epoch ("dynamic"); otherwise grey levels."""
+    """Whether pixels are drawn anew in each epoch ("dynamic"); otherwise they are grey levels."""
     output_bias: bool
     """Whether the output starts at the mean image."""
     measure: str
@@ -56,12 +56,12 @@ class Recipe:
 
 
 def _gaussian(model: Model, rng: np.random.Generator) -> None:
-    """All parameters from N(0, 0.01^2): the paper's N(0, 0.01) read as a standard deviation."""
+    """Draw all parameters from N(0, 0.01^2): the paper's N(0, 0.01), with 0.01 read as the standard deviation."""
     model.params.vector = 0.01 * rng.standard_normal(model.params.vector.shape)
 
 
 def _uniform_by_inputs(model: Model, rng: np.random.Generator) -> None:
-    """Weights and biases of a layer from U(-r, r), r = 1 / sqrt(inputs): PyTorch's default for a linear layer."""
+    """Draw a layer's weights and biases from U(-r, r), r = 1 / sqrt(inputs): PyTorch's default for a linear layer."""
     for name, array in model.params.items():
         limit = 1 / math.sqrt(len(model.params[name[:-1] + "W"]))
         array[...] = rng.uniform(-limit, limit, array.shape)

@@ -1,4 +1,4 @@
-"""Running a recipe: train each arm, measure it as published, and set ours beside theirs. Resumable throughout."""
+"""Running a recipe, resumably: train each arm, measure it as published, and put our numbers beside theirs."""
 
 import json
 import math
@@ -20,11 +20,11 @@ from npvae.training import TEST_SEED, fit
 
 NLL_SAMPLES = 5000
 BLOCK = 250
-"""Test images between two writings of what has been measured."""
+"""Number of test images measured between two saves."""
 
 
 def make_model(arm: Arm, recipe: Recipe, x_train: Array, seed: int) -> Model:
-    """An arm's model before training."""
+    """Return an arm's model before training."""
     model = arm.model(784, rng=seed, **arm.settings)
     if arm.initialize:
         arm.initialize(model, np.random.default_rng(seed))
@@ -36,7 +36,7 @@ def make_model(arm: Arm, recipe: Recipe, x_train: Array, seed: int) -> Model:
 def run_arm(
     recipe: Recipe, arm: Arm, scale: float, folder: Path, seed: int, threads: int, verbose: bool
 ) -> tuple[Model, History]:
-    """Train one arm, from where an earlier run has stopped."""
+    """Train one arm, resuming an earlier run if there is one."""
     (x_train, _), (x_test, _) = load_mnist()
     model = make_model(arm, recipe, x_train, seed)
     history = fit(
@@ -62,7 +62,7 @@ def run_arm(
 def measure(
     recipe: Recipe, arm: Arm, model: Model, epochs: int, folder: Path, threads: int, verbose: bool
 ) -> dict[str, Any]:
-    """The published quantity on the whole test set, and what else a reader asks."""
+    """Measure the published quantity on the whole test set, and what else a reader may ask."""
     _, (x_test, _) = load_mnist()
     x = binarize(x_test, TEST_SEED) if recipe.binarize else x_test
     result = evaluate(model, x, rng=TEST_SEED, threads=threads)
@@ -97,16 +97,16 @@ def reproduce(
     ----------
     recipe : Recipe
     arms : list of str, optional
-        Names of arms; all where nothing is said.
+        Names of arms; all by default.
     scale : float
-        Share of the published schedule, above 0 and up to 1: its first epochs. With a larger share the same run
-        goes on.
+        Share of the published schedule to run, above 0 and up to 1: its first epochs. A larger share continues
+        the same run.
     folder : Path, optional
-        Where checkpoints and results stand; a run that finds its checkpoints there goes on from them.
+        Where checkpoints and results are kept; a run that finds its checkpoints there resumes from them.
         Default: runs/<recipe>-seed-<seed>.
     seed, threads : int
     say : callable
-        Gets each line of the report.
+        Called with each line of the report.
 
     Returns
     -------
@@ -126,14 +126,14 @@ def reproduce(
     say(f"{recipe.name}: {recipe.source}; seed {seed}, {count_of(threads)}")
     say("MNIST, " + ("pixels drawn as 0 or 1 anew in each epoch" if recipe.binarize else "grey levels"))
     if scale != 1:
-        say(f"SHORTENED: the first {scale:g} of the published schedule; the numbers are not those of the full one")
+        say(f"SHORTENED to {scale:g} of the published schedule: the numbers are not those of the full one")
     results = {}
     for name in arms or known:
         arm = known[name]
         say(f"\n{name}: {arm.scaled_epochs(scale)} epochs, published {arm.epochs}")
         model, history = run_arm(recipe, arm, scale, folder, seed, threads, verbose=True)
         if history.interrupted:
-            say(f"stopped; the same command goes on from {folder}")
+            say(f"stopped: run the same command again to resume from {folder}")
             break
         results[name] = measure(recipe, arm, model, len(history), folder, threads, verbose=True) | {
             "epochs": len(history),
@@ -150,7 +150,7 @@ def reproduce(
 
 
 def _table(recipe: Recipe, results: dict[str, dict[str, Any]]) -> list[str]:
-    """Ours beside theirs."""
+    """Return a table of our numbers beside theirs."""
     key = "nll" if recipe.measure == "nll" else "test loss"
     lines = ["", f"{'':12s} {'epochs':>6s} {key + ', ours':>16s} {'published':>16s} {'active units':>13s}"]
     for name, result in results.items():

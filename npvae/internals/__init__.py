@@ -1,1 +1,1 @@
-"""What the mathematics stands on and a reader may skip: checks of what comes in, files, memory, threads, types."""
+"""What the mathematics relies on and a reader may skip: argument checks, files, memory, threads and types."""

@@ -1,6 +1,6 @@
-"""Files: written beside their place and renamed into it, never left half-written; read without pickles.
+"""Files, written atomically and read without pickles.
 
-What only a file needs is imported where a file is written or read: `import npvae` stays quick.
+Modules that only files need are imported where a file is written or read, so that `import npvae` stays fast.
 """
 
 import contextlib
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 DAMAGED = (OSError, EOFError, ValueError, LookupError, OverflowError, RuntimeError, struct.error, zlib.error)
-"""What reading a damaged, encrypted or hostile archive can raise, besides its format's own error."""
+"""What reading a damaged, encrypted or hostile archive can raise, besides the format's own error."""
 LARGEST_HEADER = 1 << 14
-"""Bytes of an .npy file in which its header ends; NumPy itself reads none of more than 10,000."""
+"""Bytes within which the header of an .npy file must end; NumPy itself refuses headers of more than 10,000."""
 PORTIONED = (0, 8)
-"""Stored, deflated: the methods of a zip that Python unpacks in portions. Of others, 4 kB may become 4 GB at once."""
+"""Stored and deflated: the zip methods that Python unpacks in portions. With others, 4 kB may become 4 GB at once."""
 NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-PATIENCE = 10
-"""How often a rename is tried on Windows, where a virus scanner or a viewer may hold the file for a moment."""
+ATTEMPTS = 10
+"""How often a rename is tried on Windows, where a virus scanner or a viewer may keep the file open for a moment."""
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], Any]) -> None:
@@ -40,14 +40,14 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     Parameters
     ----------
     path : path-like
-        Where the file will stand. A file that stands there is replaced whole, or not at all.
+        Where to put the file. An existing file is replaced atomically.
     write : callable
-        Takes a binary file. It lies in memory: whatever fails on the disk fails here, and is named.
+        Takes a binary file, which is in memory: any error on the disk occurs here, and its message names `path`.
 
     Raises
     ------
     OSError
-        Where the folder does not exist or cannot be written, or the disk is full.
+        If the folder does not exist or is not writable, or the disk is full.
     """
     import tempfile
 
@@ -63,7 +63,7 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
             os.chmod(temporary, 0o666 & ~_umask())
             _replace(temporary, path)
         except BaseException:
-            with contextlib.suppress(OSError):  # the folder may have gone, the error to tell is the first
+            with contextlib.suppress(OSError):  # the folder may be gone; the error to report is the first
                 os.unlink(temporary)
             raise
     except OSError as error:
@@ -71,25 +71,25 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
 
 
 def remove_strays(folder: Path) -> None:
-    """Remove what killed processes have left of files they had not finished."""
+    """Remove the unfinished files that killed processes have left behind."""
     for stray in folder.glob(".*.*.????????"):
         stray.unlink()
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
+    """Write UTF-8 text, atomically."""
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
 def read_array(path: str | os.PathLike[str]) -> Array:
-    """The array of an .npy file.
+    """Read the array in an .npy file.
 
     Raises
     ------
     FileNotFoundError
-        Where there is no such file.
+        If there is no such file.
     ValueError
-        For a file that is damaged, is not .npy, or holds Python objects: those are never unpickled.
+        For a file that is damaged, is not .npy, or holds Python objects, which are never unpickled.
     """
     with open(path, "rb") as file:
         try:
@@ -99,22 +99,22 @@ def read_array(path: str | os.PathLike[str]) -> Array:
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Every array of an .npz file.
+    """Read every array in an .npz file.
 
     Raises
     ------
     FileNotFoundError
-        Where there is no such file.
+        If there is no such file.
     ValueError
         For a file that is damaged, is not .npz, would unpack to more than `unpacked_limit` allows, or holds Python
-        objects: those are never unpickled.
+        objects, which are never unpickled.
     """
     import zipfile
 
     with open(path, "rb") as file:
         try:
             if file.read(2) != b"PK":
-                raise ValueError("it does not begin as a zip does")
+                raise ValueError("it is not a zip file")
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
                 refuse_bomb(sum(member.file_size for member in members), os.fstat(file.fileno()).st_size)
@@ -124,25 +124,25 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
 
 
 def unpacked_limit(size: int) -> int:
-    """Bytes that a compressed file of `size` bytes may unpack to.
+    """Return the number of bytes that a compressed file of `size` bytes may unpack to.
 
-    MNIST unpacks to 5 times its file, drawn as zeros and ones in float64 to 120 times; a bomb to 1000 times, or to
-    whatever it claims. An honest file beyond the limit can be stored uncompressed, and has none then.
+    MNIST unpacks to 5 times the size of its file, or 120 times if drawn as zeros and ones in float64; a zip bomb to
+    1000 times, or to whatever it claims. An honest file beyond the limit can be stored uncompressed.
     """
     return 100_000_000 + 100 * size
 
 
 def refuse_bomb(unpacked: int, size: int) -> None:
-    """A ValueError where a file of `size` bytes unpacks to more than it may."""
+    """Raise a ValueError if a file of `size` bytes unpacks to more than it may."""
     if unpacked > unpacked_limit(size):
         raise ValueError(
             f"it unpacks from {size:,} to {unpacked:,} bytes or more, expected at most {unpacked_limit(size):,}: "
-            "if it is no attack, store it uncompressed"
+            "if it is not an attack, store it uncompressed"
         )
 
 
 def read_up_to(file: IO[bytes] | io.BufferedIOBase, size: int) -> bytearray:
-    """At most size bytes; a chunk at a time, since read(size) would reserve memory for all of it at once."""
+    """Read at most size bytes, a chunk at a time, since read(size) would reserve memory for all of it at once."""
     content = bytearray()
     while len(content) < size and (chunk := file.read(min(CHUNK, size - len(content)))):
         content += chunk
@@ -150,7 +150,7 @@ def read_up_to(file: IO[bytes] | io.BufferedIOBase, size: int) -> bytearray:
 
 
 def unzip(archive: "ZipFile", member: "ZipInfo", size: int) -> bytearray:
-    """At most size bytes of what a zip holds, or one of the errors in DAMAGED or a BadZipFile."""
+    """Read at most size bytes of a member of a zip file, or raise one of the errors in DAMAGED or a BadZipFile."""
     if member.compress_type not in PORTIONED:
         raise ValueError(f"{member.filename} is compressed by method {member.compress_type}, expected deflate")
     with archive.open(member) as file:
@@ -160,18 +160,18 @@ def unzip(archive: "ZipFile", member: "ZipInfo", size: int) -> bytearray:
 def _named_array(archive: "ZipFile", member: "ZipInfo") -> tuple[str, Array]:
     name = member.filename
     if archive.getinfo(name) is not member:
-        raise ValueError(f"it holds two arrays of the name {name}")
+        raise ValueError(f"it holds two arrays named {name}")
     return name.removesuffix(".npy"), _array(name, unzip(archive, member, member.file_size))
 
 
 def _array(name: str, content: bytearray) -> Array:
-    """The array that the bytes of an .npy file describe, sharing their memory."""
+    """Return the array that the bytes of an .npy file describe, sharing their memory."""
     if content.startswith(b"PK"):
-        raise ValueError(f"{name} is an archive, expected one array: call it .npz")
+        raise ValueError(f"{name} is an archive, expected a single array: rename the file to .npz")
     file = io.BytesIO(content[:LARGEST_HEADER])
     try:
         shape, is_fortran, dtype = NPY_HEADERS[np.lib.format.read_magic(file)](file)
-    except Exception as error:  # a header is a Python literal: there is hardly an error that reading one cannot raise
+    except Exception as error:  # a header is a Python literal: reading one can raise almost anything
         raise ValueError(f"the header of {name} cannot be read: {error}") from error
     if dtype.hasobject:
         raise ValueError(
@@ -179,23 +179,23 @@ def _array(name: str, content: bytearray) -> Array:
             "save it as a plain array of numbers"
         )
     if dtype.kind == "V":
-        raise ValueError(f"{name} holds records, expected plain numbers: save each field as an array of its own")
+        raise ValueError(f"{name} holds records, expected plain numbers: save each field as a separate array")
     held, promised = len(content) - file.tell(), math.prod(shape) * dtype.itemsize
     if held != promised:
-        raise ValueError(f"{name} holds {held} bytes, its header {shape} of {dtype} promises {promised}")
+        raise ValueError(f"{name} holds {held} bytes, but its header, {shape} of {dtype}, promises {promised}")
     array = np.frombuffer(content, dtype, offset=file.tell())
-    # Of code points that Unicode does not have NumPy would make strings that bring Python down.
+    # From code points that Unicode does not have, NumPy would make strings that crash Python.
     if dtype.kind == "U" and np.any(array.view(f"{dtype.byteorder}u4") > sys.maxunicode):
         raise ValueError(f"{name} holds text that is not Unicode")
     return array.reshape(shape, order="F" if is_fortran else "C")
 
 
 def _replace(source: str, target: Path) -> None:
-    for attempt in range(PATIENCE):
+    for attempt in range(ATTEMPTS):
         try:
             return os.replace(source, target)
         except PermissionError:
-            if os.name != "nt" or attempt == PATIENCE - 1:
+            if os.name != "nt" or attempt == ATTEMPTS - 1:
                 raise
             time.sleep(0.05 * 2**attempt)
 

@@ -1,17 +1,17 @@
-"""Long vectors that start at a cache line."""
+"""Memory for long vectors, aligned with cache lines."""
 
 import numpy as np
 
 from npvae.internals.types import Array
 
 CACHE_LINE = 64
-"""Bytes that the processor reads and writes at once, on nearly all of today's."""
+"""Size in bytes, on nearly all of today's processors."""
 
 
 def aligned(vector: Array) -> Array:
-    """A copy that starts at a cache line, so that a store of a whole line need not touch two.
+    """Return a copy that starts at a cache line, so that storing a line's worth of data need not touch two.
 
-    NumPy starts its own arrays anywhere; on long vectors its loops then take up to twice as long.
+    NumPy's own arrays may start anywhere in a line; on long vectors its loops then take up to twice as long.
     """
     memory = np.empty(vector.nbytes + CACHE_LINE, np.uint8)
     address, _ = memory.__array_interface__["data"]

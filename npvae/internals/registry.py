@@ -1,4 +1,4 @@
-"""Registries: likelihoods, activations and models by name, the package's own and anyone's."""
+"""Registries of likelihoods, activations and models by name, both the package's own and those of others."""
 
 from typing import TypeVar
 
@@ -6,22 +6,22 @@ Entry = TypeVar("Entry")
 
 
 class Registry(dict[str, Entry]):
-    """Entries by name. One that is entered again replaces itself; the names of the package's own cannot be taken.
+    """Entries by name. An entry added again replaces the earlier one; the package's own names cannot be taken.
 
     Parameters
     ----------
     what : str
-        What the entries are, for the error.
+        What the entries are, in the plural, for the error message.
     """
 
     def __init__(self, what: str) -> None:
         super().__init__()
         self.what = what
         self.own: tuple[str, ...] = ()
-        """Names that are in it from the beginning, which the command line offers."""
+        """The package's own names, which the command line offers."""
 
     def close(self) -> None:
-        """Make all names that are in it the package's own."""
+        """Declare all names registered so far the package's own."""
         self.own = tuple(self)
 
     def __setitem__(self, name: str, entry: Entry) -> None:

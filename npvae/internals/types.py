@@ -1,6 +1,6 @@
-"""The names that annotations use everywhere.
+"""Names for types, used in annotations everywhere.
 
-Those of random numbers stand in quotes: NumPy loads that part of itself where it is first used, not for a name.
+Those with generators are in quotes: NumPy loads its random module on first use, which a mere name should not cause.
 """
 
 from typing import Any, TypeAlias
@@ -11,4 +11,4 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 Generator: TypeAlias = "np.random.Generator"
 Rng: TypeAlias = "np.random.Generator | int | None"
-"""A generator, a seed for one, or None for fresh randomness: whatever `np.random.default_rng` takes."""
+"""A generator, a seed for one, or None for fresh randomness, as `np.random.default_rng` takes them."""

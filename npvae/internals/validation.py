@@ -1,6 +1,6 @@
-"""Checks of what comes in: made once, in the public calls, so that the mathematics need none.
+"""Checks of arguments: made once, in the public calls, so that the mathematics needs none.
 
-Every message names the argument, says what it is and what was expected, and what to do.
+Every message names the argument and says what it is, what was expected, and what to do.
 """
 
 import operator
@@ -14,7 +14,7 @@ from npvae.internals.types import Array, Generator, Rng
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
-    """The value as an int of `least` or more, or a ValueError."""
+    """Return the value as an int of `least` or more, or raise a ValueError."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -25,12 +25,12 @@ def whole_number(name: str, value: Any, least: int) -> int:
 
 
 def positive_int(name: str, value: Any) -> int:
-    """The value as an int of 1 or more, or a ValueError."""
+    """Return the value as an int of 1 or more, or raise a ValueError."""
     return whole_number(name, value, 1)
 
 
 def finite_number(name: str, value: Any, above: float) -> float:
-    """The value as a finite float of `above` or more, or a ValueError."""
+    """Return the value as a finite float of `above` or more, or raise a ValueError."""
     try:
         number = float(value) if np.ndim(value) == 0 and np.isrealobj(value) else np.nan
     except (TypeError, ValueError, OverflowError):
@@ -41,21 +41,21 @@ def finite_number(name: str, value: Any, above: float) -> float:
 
 
 def widths(name: str, value: Any) -> tuple[int, ...]:
-    """The value as a tuple of ints of 1 or more, or a ValueError."""
+    """Return the value as a tuple of ints of 1 or more, or raise a ValueError."""
     if not isinstance(value, tuple | list):
         raise ValueError(f"{name} is {value!r}, expected a tuple of the layers' widths: ({value!r},) for one layer")
     return tuple(positive_int(name, width) for width in value)
 
 
 def one_of(name: str, value: Any, known: Collection[str]) -> str:
-    """The value, which is one of the known names, or a ValueError."""
+    """Return the value if it is one of the known names, or raise a ValueError."""
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} is {value!r}, expected one of: " + ", ".join(f'"{each}"' for each in known))
     return value
 
 
 def float_type(name: str, value: DTypeLike) -> np.dtype[Any]:
-    """The value as float32 or float64, or a ValueError."""
+    """Return the value as float32 or float64, or raise a ValueError."""
     try:
         dtype = np.dtype(value)
     except TypeError:
@@ -66,7 +66,7 @@ def float_type(name: str, value: DTypeLike) -> np.dtype[Any]:
 
 
 def generator(name: str, rng: Rng) -> Generator:
-    """The generator that a seed or a generator stands for, or a ValueError."""
+    """Return the generator that a seed or a generator stands for, or raise a ValueError."""
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
@@ -76,17 +76,17 @@ def generator(name: str, rng: Rng) -> Generator:
 
 
 def plain(name: str, values: Any) -> Array:
-    """The values as an array that is nothing but an array, or a ValueError."""
+    """Return the values as a plain ndarray, of no subclass, or raise a ValueError."""
     if type(values) is not np.ndarray and np.ma.is_masked(values):
         raise ValueError(f"{name} has masked entries, expected none: fill them in, as with {name}.filled(0)")
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is not an array, expected one, or lists of equal length: {error}") from error
+        raise ValueError(f"{name} is not an array, expected one, or nested lists of equal length: {error}") from error
 
 
 def real(name: str, values: Any) -> Array:
-    """The values as an array of real numbers, of any shape, or a ValueError."""
+    """Return the values as an array of real numbers, of any shape, or raise a ValueError."""
     array = plain(name, values)
     if array.dtype.kind not in "fbiu":
         raise ValueError(f"{name} has dtype {array.dtype}, expected real numbers: convert with .astype(np.float32)")
@@ -94,7 +94,7 @@ def real(name: str, values: Any) -> Array:
 
 
 def cast(name: str, array: Array, dtype: DTypeLike) -> Array:
-    """The array in the dtype, or a ValueError where a number is too large for it."""
+    """Return the array in the dtype, or raise a ValueError if a number is too large for it."""
     if array.dtype == dtype:
         return array
     try:
@@ -108,42 +108,42 @@ def cast(name: str, array: Array, dtype: DTypeLike) -> Array:
 
 
 def finite(name: str, values: Any, dtype: DTypeLike) -> Array:
-    """The values as an array of the dtype, of any shape, every entry finite, or a ValueError."""
+    """Return the values as an array of the dtype, of any shape, every entry finite, or raise a ValueError."""
     array = cast(name, real(name, values), dtype)
     within(name, array, (-np.inf, np.inf))
     return array
 
 
 def target(name: str, array: Any) -> None:
-    """A ValueError unless the array itself, not a copy of it, can be written into."""
+    """Raise a ValueError unless the array itself, and not a copy of it, can be written into."""
     if type(array) is not np.ndarray:
-        raise ValueError(f"{name} is a {type(array).__name__}, expected an ndarray, for it is changed in place")
+        raise ValueError(f"{name} is a {type(array).__name__}, expected an ndarray, since it is changed in place")
     if not array.flags.writeable:
         raise ValueError(f"{name} is read-only, expected an array to change in place: pass {name}.copy()")
 
 
 def rows(name: str, array: Array, width: int, width_name: str) -> None:
-    """A ValueError unless the array is (N, width) with N of 1 or more."""
-    expected = f"{name} has shape {array.shape}, expected (N, {width}), {width_name} being {width}"
+    """Raise a ValueError unless the array is (N, width) with N of 1 or more."""
+    expected = f"{name} has shape {array.shape}, expected (N, {width}), where {width_name} is {width}"
     if array.ndim > 2 and len(array) and array[0].size == width:
-        raise ValueError(f"{expected}: flatten each image first, {name}.reshape(len({name}), -1)")
+        raise ValueError(f"{expected}: flatten each image first, with {name}.reshape(len({name}), -1)")
     if array.ndim == 1 and array.size == width:
         raise ValueError(f"{expected}: for a single example use {name}[None, :]")
     if array.ndim != 2 or array.shape[1] != width:
         raise ValueError(expected)
     if len(array) == 0:
-        raise ValueError(f"{expected} and N 1 or more: there is no example in it")
+        raise ValueError(f"{expected} and N is 1 or more: there is no example in it")
 
 
 def latents(name: str, values: Any, width: int, dtype: DTypeLike) -> Array:
-    """Codes, finite, as an (N, width) array of the model's dtype, or a ValueError."""
+    """Return codes as a finite (N, width) array of the model's dtype, or raise a ValueError."""
     array = real(name, values)
     rows(name, array, width, "latent_dim")
     return finite(name, array, dtype)
 
 
 def noise(name: str, values: Any, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
-    """Noise of this shape, finite, as an array of the model's dtype, or a ValueError."""
+    """Return noise of this shape as a finite array of the model's dtype, or raise a ValueError."""
     array = real(name, values)
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, expected {shape}: noise for each row of x")
@@ -151,7 +151,7 @@ def noise(name: str, values: Any, shape: tuple[int, ...], dtype: DTypeLike) -> A
 
 
 def images(name: str, values: Any, width: int, support: tuple[float, float], dtype: DTypeLike) -> Array:
-    """A batch of images, floats in the interval, as an (N, width) array of the model's dtype, or a ValueError."""
+    """Return a batch of images, floats in `support`, as an (N, width) array of the dtype, or raise a ValueError."""
     array = plain(name, values)
     if array.dtype.kind not in "fb":
         raise ValueError(
@@ -165,7 +165,7 @@ def images(name: str, values: Any, width: int, support: tuple[float, float], dty
 
 
 def pixels(name: str, values: Any) -> Array:
-    """The values as an array of uint8 grey levels, of floats or of bools, or a ValueError."""
+    """Return the values as an array of uint8 grey levels, floats or bools, or raise a ValueError."""
     array = plain(name, values)
     if array.dtype != np.uint8 and array.dtype.kind not in "fb":
         raise ValueError(
@@ -176,9 +176,9 @@ def pixels(name: str, values: Any) -> Array:
 
 
 def dataset(name: str, values: Any, width: int, support: tuple[float, float]) -> Array:
-    """A whole data set, (N, width), uint8, float or bool; every float is looked at once, before work begins.
+    """Return a whole data set, (N, width), uint8, float or bool, or raise a ValueError; all floats are checked once.
 
-    It is not copied, however large: whoever takes a batch of it converts the batch.
+    It is not copied, however large: each batch is converted when it is taken.
     """
     array = plain(name, values)
     if array.ndim == 1 and len(array) != width:
@@ -194,12 +194,12 @@ def dataset(name: str, values: Any, width: int, support: tuple[float, float]) ->
 
 
 def within(name: str, array: Array, support: tuple[float, float]) -> None:
-    """A ValueError unless every pixel is finite and lies in the closed interval."""
+    """Raise a ValueError unless every pixel is finite and lies in the closed interval."""
     if array.size == 0:
         return
     low, high = support
     smallest, largest = array.min(), array.max()
-    if not (smallest > -np.inf and largest < np.inf):  # NaN is neither
+    if not (smallest > -np.inf and largest < np.inf):  # NaN fails both
         bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
         raise ValueError(
             f"{name} has {bad} entries that are NaN or infinite, expected finite numbers: np.isfinite finds them"
@@ -212,7 +212,7 @@ def within(name: str, array: Array, support: tuple[float, float]) -> None:
 
 
 def class_labels(values: Any, n: int, classes: int) -> Array:
-    """The values as (n,) whole numbers from 0 to below `classes`, or a ValueError; one number stands for all."""
+    """Return the values as (n,) whole numbers in [0, classes), or raise a ValueError; one number stands for all."""
     labels = plain("labels", values)
     if labels.dtype.kind not in "iu":
         raise ValueError(f"labels have dtype {labels.dtype}, expected whole numbers, 0 to {classes - 1}")

@@ -1,4 +1,4 @@
-"""The models, their registry, and files of them."""
+"""The models, their registry, and how they are saved and loaded."""
 
 from npvae.models.autoencoder import AutoEncoder
 from npvae.models.base import LossTerms, Model

@@ -1,6 +1,6 @@
 """The autoencoder that the lecture notes start from: one latent vector per input, and no distribution.
 
-Its gradients: tests/mathematics/test_autoencoder.py.
+Its gradients are tested in tests/mathematics/test_autoencoder.py.
 """
 
 from typing import Any, NoReturn
@@ -15,15 +15,15 @@ from npvae.parameters import Parameters
 
 
 class AutoEncoder(Model):
-    r"""Autoencoder with a multilayer perceptron on each side and the decoder losses of the VAE.
+    r"""Autoencoder with two multilayer perceptrons and the reconstruction losses of the VAE.
 
-    Its arguments are those of `VAE`; beta has nothing to weigh, since there is no KL term.
+    Its arguments are those of `VAE`, but beta must be 1, since there is no KL term to weight.
 
     Notes
     -----
     .. math:: \mathrm{loss}(x) = -\log p(x | z), \qquad z = \mathrm{encoder}(x)
 
-    Nothing says where codes should lie: there is no p(z), hence no `sample`, no bound and no likelihood of x.
+    Nothing determines where codes should lie: there is no p(z), hence no `sample`, no bound and no likelihood of x.
     Lecture notes, "Variational AutoEncoders" and "See Also".
     """
 
@@ -32,7 +32,7 @@ class AutoEncoder(Model):
     weighs_kl = False
 
     def forward(self, x: Array, eps: None = None) -> tuple[LossTerms, Any]:
-        """Loss terms of each example (kl is zero), and the cache for `backward`."""
+        """Return the loss terms of each example (kl is zero), and the cache for `backward`."""
         p = self.params
         h, encoder_cache = self.encoder.forward(x, p)
         z, latent_cache = dense(h, *p.layer("latent"))
@@ -43,7 +43,7 @@ class AutoEncoder(Model):
         return LossTerms(nll, nll, np.zeros_like(nll)), cache
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss), for every parameter, into grads: `forward` in reverse."""
+        """Write the gradient of sum(dloss * loss) with respect to all parameters into grads: `forward` in reverse."""
         encoder_cache, latent_cache, decoder_cache, output_cache, nll_cache = cache
         doutput = self.likelihood.nll_backward(dloss, nll_cache, grads)
         dg, *_ = dense_backward(doutput, output_cache, out=grads.layer("output"))
@@ -52,27 +52,27 @@ class AutoEncoder(Model):
         self.encoder.backward(dh, encoder_cache, grads, need_dx=False)
 
     def encode(self, x: Array) -> Array:
-        """The code z of each image: (N, D) to (N, L)."""
+        """Return the code z of each image: (N, D) to (N, L)."""
         h, _ = self.encoder.forward(self._images(x), self.params)
         z, _ = dense(h, *self.params.layer("latent"))
         return z
 
     def codes(self, x: Array, labels: Array | None = None) -> Array:
-        """The code of each image: (N, D) to (N, L)."""
+        """Return the code of each image: (N, D) to (N, L)."""
         return self.encode(x)
 
     def decode(self, z: Array) -> Array:
-        """Mean of p(x given z): (N, L) to (N, D)."""
+        """Return the mean of p(x given z): (N, L) to (N, D)."""
         g, _ = self.decoder.forward(validation.latents("z", z, self.latent_dim, self.dtype), self.params)
         output, _ = dense(g, *self.params.layer("output"))
         return self.likelihood.mean(output)
 
     def reconstruct(self, x: Array) -> Array:
-        """Encode and decode again: (N, D) to (N, D)."""
+        """Encode images and decode them again: (N, D) to (N, D)."""
         return self.decode(self.encode(x))
 
     def draw_eps(self, n: int, rng: Rng = None) -> None:
-        """None: an autoencoder takes no noise."""
+        """Return None: an autoencoder takes no noise."""
 
     def _noise(self, eps: Any, n: int) -> None:
         if eps is not None:
@@ -80,7 +80,7 @@ class AutoEncoder(Model):
 
     @property
     def sample(self) -> NoReturn:
-        """Does not exist: the error says why."""
+        """Not available: the error says why."""
         raise AttributeError(
             "an AutoEncoder has no sample: it learns a code for each image, but no distribution of codes that one "
             "could draw from (notebooks/01_autoencoder.ipynb shows what happens if one draws anyway); use a VAE"

@@ -1,6 +1,6 @@
-"""What all models share: their sizes and parameters, the mean loss, and the checks of what comes in.
+"""What all models share: their sizes and parameters, the mean loss, and the checks of arguments.
 
-The mathematics of each model, its forward and its backward, stands in the model's own file.
+The mathematics of each model, its forward and its backward, is in the model's own file.
 """
 
 import os
@@ -22,7 +22,7 @@ M = TypeVar("M", bound="Model")
 
 
 class LossTerms(NamedTuple):
-    """The loss of each example and the two terms it is made of, each (N,), in nats: loss = nll + beta kl."""
+    """The loss of each example and the two terms it is made of, each (N,) in nats: loss = nll + beta kl."""
 
     loss: Array
     nll: Array
@@ -30,22 +30,23 @@ class LossTerms(NamedTuple):
 
 
 class Model:
-    """Sizes, parameters and public calls. Subclasses add `heads`, `forward`, `backward` and `codes`.
+    """The sizes, parameters and public calls of a model. Subclasses add `heads`, `forward`, `backward` and `codes`.
 
-    See `npvae.VAE` for the arguments. `arrays`, which only a file gives, are the parameters in place of drawn ones:
-    no memory is taken before they fit, whatever sizes a file claims. Defining a subclass enters it into `MODELS`.
+    See `npvae.VAE` for the arguments. `arrays`, which only a file gives, holds the parameters to use instead of
+    random ones: no memory is allocated unless they fit, whatever sizes a file claims. Defining a subclass adds it to
+    `MODELS`.
     """
 
     heads: tuple[str, ...] = ()
-    """The linear layers at the encoder's end, each (H, L)."""
+    """Names of the linear layers at the end of the encoder, each (H, L)."""
     command: str = ""
-    """Name on the command line, of the package's own models."""
+    """Name on the command line; only the package's own models have one."""
     weighs_kl = True
-    """Whether the loss has a KL term for beta to weigh."""
+    """Whether the loss has a KL term for beta to weight."""
     has_prior = False
-    """Whether z has a prior to draw from, so that there are samples, a bound and a likelihood of x."""
+    """Whether z has a prior to draw from, so that samples, a bound and a likelihood of x exist."""
     label_dim = 0
-    """Classes of a model that is told the label, one-hot, in encoder and decoder."""
+    """Number of classes, for a model whose encoder and decoder take the label, one-hot; 0 for all others."""
 
     def __init_subclass__(cls) -> None:
         files.MODELS[cls.__name__] = cls
@@ -70,7 +71,7 @@ class Model:
         self.activation = validation.one_of("activation", activation, ACTIVATIONS)
         self.beta = validation.finite_number("beta", beta, above=0)
         if beta != 1 and not self.weighs_kl:
-            raise ValueError(f"beta is {beta:g}, expected 1: {type(self).__name__} has no KL term to weigh")
+            raise ValueError(f"beta is {beta:g}, expected 1: {type(self).__name__} has no KL term to weight")
         self.dtype = validation.float_type("dtype", dtype)
 
         D, L, widths = self.input_dim, self.latent_dim, self.hidden_dims
@@ -90,11 +91,11 @@ class Model:
 
     @property
     def extra_shapes(self) -> Shapes:
-        """Names and shapes of what a subclass learns besides; matrices start like weights, anything else at zero."""
+        """Names and shapes of a subclass's further parameters; matrices start like weights, all others at zero."""
         return {}
 
     def _initialize(self, rng: Generator) -> None:
-        """Weights as the activation after them asks, all others as linear layers, biases zero."""
+        """Draw hidden layers' weights as their activation requires, others as for linear layers; biases stay zero."""
         hidden = {f"{layer}.W" for layer in self.encoder.layers + self.decoder.layers}
         for name, array in self.params.items():
             if array.ndim == 2:
@@ -113,36 +114,36 @@ class Model:
         return params
 
     def init_output(self, x: Array) -> None:
-        """Start the decoder at what it can say without z, so that training need not find it first.
+        """Set the output bias to its best fit without z, so that training need not find it first.
 
-        The output bias becomes that of the mean image; a learned standard deviation, the spread around it.
+        On its own, the bias then gives the mean image; a learned standard deviation is set to the spread around it.
 
         Parameters
         ----------
         x : (N, D) ndarray
-            The training set, uint8 grey levels or floats. At most some 10,000 of it are looked at.
+            The training set, uint8 grey levels or floats. At most some 10,000 of its images are used.
 
         Raises
         ------
         ValueError
-            For a wrong shape or dtype, N = 0, pixels out of range, NaN.
+            For a wrong shape or dtype, N = 0, pixels out of range, or NaN.
         """
         x = validation.dataset("x", x, self.input_dim, self.likelihood.support)
         some = to_float(x[:: max(1, len(x) // 5000)], np.float64)
         self.likelihood.init_output(some, self.params)
 
-    # What a subclass writes out: the loss of each example, and the gradient of any weighting of them.
+    # What a subclass writes out: the loss of each example, and the gradient of any weighted sum of these losses.
 
     def forward(self, x: Array, eps: Any) -> tuple[LossTerms, Any]:
-        """Loss terms of each example, and the cache for `backward`."""
+        """Return the loss terms of each example, and the cache for `backward`."""
         raise NotImplementedError
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss), for every parameter, into grads."""
+        """Write the gradient of sum(dloss * loss) with respect to all parameters into grads."""
         raise NotImplementedError
 
     def codes(self, x: Array, labels: Array | None = None) -> Array:
-        """Where the encoder puts each image, as one point: (N, D) to (N, L)."""
+        """Return the point where the encoder puts each image: (N, D) to (N, L)."""
         raise NotImplementedError
 
     # Public calls.
@@ -150,16 +151,16 @@ class Model:
     def loss_and_grad(
         self, x: Array, eps: Array, out: Array | None = None, labels: Array | None = None
     ) -> tuple[float, Array]:
-        r"""Mean loss of a batch and its gradient with respect to every parameter.
+        r"""Return the mean loss of a batch and its gradient with respect to every parameter.
 
         Parameters
         ----------
         x : (N, D) ndarray
             Floats; in [0, 1] for a Bernoulli likelihood.
         eps : (N, L) ndarray
-            Noise from N(0, I), see `draw_eps`.
+            Noise from N(0, I); see `draw_eps`.
         out : (P,) ndarray, optional
-            Buffer that the gradient is written into, memory of its own.
+            Buffer that the gradient is written into; it must not share memory with the parameters, x or eps.
         labels : (N,) ndarray of int
             Only for a `ConditionalVAE`.
 
@@ -173,7 +174,7 @@ class Model:
         Raises
         ------
         ValueError
-            For a wrong shape or dtype, N = 0, pixels out of range, NaN.
+            For a wrong shape or dtype, N = 0, pixels out of range, NaN, or labels that do not fit.
 
         Notes
         -----
@@ -185,7 +186,7 @@ class Model:
     def terms_and_grad(
         self, x: Array, eps: Array, out: Array | None = None, labels: Array | None = None
     ) -> tuple[LossTerms, Array]:
-        """Loss terms of each example, (N,), and the gradient of their mean; see `loss_and_grad`."""
+        """Return the loss terms of each example, each (N,), and the mean loss's gradient; see `loss_and_grad`."""
         inputs = self.inputs(x, eps, labels)
         grad = np.empty_like(self.params.vector) if out is None else self._buffer(out, *inputs)
         terms, cache = self.forward(*inputs)
@@ -195,19 +196,19 @@ class Model:
         return terms, grad
 
     def loss_terms(self, x: Array, eps: Array, labels: Array | None = None) -> LossTerms:
-        """Loss, nll and kl of each example, (N,) nats each; arguments as in `loss_and_grad`."""
+        """Return loss, nll and kl of each example, (N,) each, in nats; arguments as in `loss_and_grad`."""
         terms, _ = self.forward(*self.inputs(x, eps, labels))
         return terms
 
     def inputs(self, x: Array, eps: Any, labels: Array | None = None) -> tuple[Any, ...]:
-        """The arguments of `forward`, checked: images and noise, and labels where the model is told them."""
+        """Return the arguments of `forward`, checked: images and noise, and labels if the model takes them."""
         x = self._images(x)
         labels = self.check_labels(labels, len(x))
         checked = x, self._noise(eps, len(x))
         return checked if labels is None else (*checked, labels)
 
     def noise_shape(self, n: int) -> tuple[int, ...]:
-        """Shape of the noise for n examples."""
+        """Return the shape of the noise for n examples."""
         return n, self.latent_dim
 
     def draw_eps(self, n: int, rng: Rng = None) -> Any:
@@ -222,7 +223,7 @@ class Model:
         return validation.images("x", x, self.input_dim, self.likelihood.support, self.dtype)
 
     def check_labels(self, labels: Any, n: int) -> Array | None:
-        """The labels of n examples as the model takes them (None, unless it is conditional), or a ValueError."""
+        """Return the labels of n examples (None unless the model is conditional), or raise a ValueError."""
         if labels is not None:
             raise ValueError(f"labels were given, but {type(self).__name__} takes none: use a ConditionalVAE")
         return None
@@ -237,7 +238,7 @@ class Model:
             )
         if any(np.may_share_memory(out, array) for array in (vector, *inputs)):
             raise ValueError(
-                "out is memory of the parameters, x or eps, expected a buffer of its own: "
+                "out shares memory with the parameters, x or eps, expected a separate buffer: "
                 "use np.empty_like(model.params.vector)"
             )
         return out
@@ -246,7 +247,7 @@ class Model:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The arguments that make this model again, whatever its parameters are, and the name of its class."""
+        """The arguments that make this model again, except for its parameters, and the name of its class."""
         return {
             "class": type(self).__name__,
             "input_dim": self.input_dim,
@@ -265,13 +266,13 @@ class Model:
         return f"{type(self).__name__}({sizes}, {self.activation}, {self.likelihood.name}{beta}: {count})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write configuration and parameters into one .npz file, atomically and without pickles.
+        """Write configuration and parameters to one .npz file, atomically and without pickles.
 
         Raises
         ------
         ValueError
-            For a model that could not be loaded again: parameters that are not finite, a likelihood or an activation
-            that is not in its registry.
+            For a model that could not be loaded again: with parameters that are not finite, or a likelihood or an
+            activation that is not in its registry.
         """
         files.save_model(self, path)
 

@@ -1,6 +1,6 @@
-"""The conditional variational autoencoder: the label enters encoder and decoder.
+"""The conditional variational autoencoder: the label enters both encoder and decoder.
 
-Its gradients: tests/mathematics/test_conditional.py.
+Its gradients are tested in tests/mathematics/test_conditional.py.
 """
 
 from typing import Any
@@ -17,21 +17,21 @@ from npvae.parameters import Parameters
 
 
 class ConditionalVAE(VAE):
-    r"""Variational autoencoder of images of a known class.
+    r"""Variational autoencoder of images whose class is known.
 
     Parameters
     ----------
     *args, **kwargs
         As for `VAE`.
     label_dim : int
-        Number of classes C. Labels are whole numbers from 0 to C - 1, handed to every call as `labels`.
+        Number of classes C. Labels are whole numbers from 0 to C - 1, passed to every call as `labels`.
 
     Notes
     -----
     .. math::
         \log p(x | y) \ge \mathbb{E}_{q(z|x,y)}[\log p(x | z, y)] - D_{KL}(q(z|x, y) \,\|\, p(z))
 
-    The label, one-hot, is appended to x and to z; everything else is the VAE's. Lecture notes, "See Also"; Sohn,
+    The label, one-hot, is appended to x and to z; all else is as in `VAE`. Lecture notes, "See Also"; Sohn,
     Lee and Yan (2015), with a prior that does not depend on y; Kingma et al. (2014), "M2", for labelled data.
     """
 
@@ -42,7 +42,7 @@ class ConditionalVAE(VAE):
         super().__init__(*args, **kwargs)
 
     def forward(self, x: Array, eps: Array, labels: Array) -> tuple[LossTerms, Any]:  # type: ignore[override]
-        """Loss terms of each example, and the cache for `backward`. labels is (N,)."""
+        """Return the loss terms of each example, and the cache for `backward`; labels are (N,)."""
         p = self.params
         h, encoder_cache = self.encoder.forward(self.encoder_input(x, labels), p)
         mu, mu_cache = dense(h, *p.layer("mu"))
@@ -57,7 +57,7 @@ class ConditionalVAE(VAE):
         return LossTerms(loss, nll, kl), cache
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss), for every parameter, into grads: `forward` in reverse."""
+        """Write the gradient of sum(dloss * loss) with respect to all parameters into grads: `forward` in reverse."""
         encoder_cache, mu_cache, logvar_cache, z_cache, decoder_cache, output_cache, nll_cache, kl_cache = cache
         dnll, dkl = dloss, self.beta * dloss
         dmu_kl, dlogvar_kl = kl_divergence_backward(dkl, kl_cache)
@@ -72,21 +72,21 @@ class ConditionalVAE(VAE):
         self.encoder.backward(dh_mu + dh_logvar, encoder_cache, grads, need_dx=False)
 
     def one_hot(self, labels: Array) -> Array:
-        """(N,) whole numbers to (N, C): 1 in the label's column, 0 elsewhere."""
+        """Turn whole numbers (N,) into vectors (N, C): 1 in the label's column, 0 elsewhere."""
         return np.eye(self.label_dim, dtype=self.dtype)[labels]
 
     def encoder_input(self, x: Array, labels: Any) -> Array:
-        """What enters the encoder: each image, and its label behind it."""
+        """Return the encoder's input: each image, followed by its label."""
         return np.concatenate([x, self.one_hot(labels)], axis=1)
 
     def decoder_input(self, z: Array, labels: Any) -> Array:
-        """What enters the decoder: each latent draw, and its label behind it."""
+        """Return the decoder's input: each latent draw, followed by its label."""
         return np.concatenate([z, self.one_hot(labels)], axis=1)
 
     def check_labels(self, labels: Any, n: int) -> Array:
-        """The labels of n examples, (n,) whole numbers from 0 to below label_dim, or a ValueError."""
+        """Return the labels of n examples, (n,) whole numbers in [0, label_dim), or raise a ValueError."""
         if labels is None:
-            raise ValueError("labels are missing, a ConditionalVAE needs one for each example: pass labels=")
+            raise ValueError("labels are missing, expected one for each example of a ConditionalVAE: pass labels=")
         return validation.class_labels(labels, n, self.label_dim)
 
     @property

@@ -18,7 +18,7 @@ FORMAT = 1
 M = TypeVar("M", bound="Model")
 
 MODELS: "Registry[type[Model]]" = Registry("models")
-"""Every class of models by its name; defining a class enters it."""
+"""Every class of models, by name; defining a class adds it."""
 
 
 def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
@@ -33,7 +33,7 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
 
 
 def load_model(path: str | os.PathLike[str]) -> "Model":
-    """Load a model saved by its `save`, whichever class it is of.
+    """Load a saved model, whatever its class.
 
     Parameters
     ----------
@@ -47,15 +47,15 @@ def load_model(path: str | os.PathLike[str]) -> "Model":
     Raises
     ------
     FileNotFoundError
-        Where there is no such file.
+        If there is no such file.
     ValueError
-        For a folder, a file that is damaged or is not of a model, a class or a likelihood that is not in its
+        For a folder, a file that is damaged or does not hold a model, a class or a likelihood that is not in its
         registry, or parameters that are NaN or infinite.
     """
     config, arrays = _read(path)
     if config["class"] not in MODELS:
         raise ValueError(
-            f"{path} holds a {config['class']}, expected one of: {', '.join(MODELS)}. If it is a class of your own, "
+            f"{path} holds a {config['class']}, expected one of: {', '.join(MODELS)}. If the class is your own, "
             "define or import it first"
         )
     return _from_file(MODELS[config["class"]], path, config, arrays)
@@ -70,9 +70,9 @@ def load_model_of(kind: type[M], path: str | os.PathLike[str]) -> M:
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The configuration and the arrays of a file, or a ValueError."""
+    """Return the configuration and the arrays in a file, or raise a ValueError."""
     if os.path.isdir(path):
-        raise ValueError(f"{path} is a folder, expected an .npz file: npvae train leaves one there, model.npz")
+        raise ValueError(f"{path} is a folder, expected an .npz file: in the folder of a run it is model.npz")
     arrays = read_arrays(path)
     try:
         config = json.loads(str(arrays.pop("config")))
@@ -96,5 +96,5 @@ def _from_file(kind: type[M], path: Any, config: dict[str, Any], arrays: Mapping
 
 
 def _make(kind: type[M], config: dict[str, Any], arrays: Mapping[str, Array]) -> M:
-    """The model that a configuration and arrays describe, or whatever error its class raises."""
+    """Return the model that a configuration and arrays describe, or raise whatever its class raises."""
     return kind(**{key: value for key, value in config.items() if key not in ("class", "format")}, arrays=arrays)

@@ -1,6 +1,6 @@
-"""Beyond the notes: importance weights, the tighter bound made of k of them, and its gradient written out.
+"""Beyond the notes: importance weights, the tighter bound made from k of them, and its gradient written out.
 
-Gradients and the bound: tests/mathematics/test_importance.py and test_pairs.py.
+Gradients and bound are tested in tests/mathematics/test_importance.py and test_pairs.py.
 """
 
 from typing import Any
@@ -17,12 +17,12 @@ from npvae.parameters import Parameters
 
 
 def log_prior_ratio(z: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
-    r"""How much likelier the prior finds z than q(z given x) does, where z = mu + sigma eps.
+    r"""Log-ratio of the prior to q(z given x) at z = mu + sigma eps.
 
     Parameters
     ----------
     z, eps : (k, N, L) ndarray
-        k draws for each example, and the noise that they were made of.
+        k draws for each example, and the noise that they were made from.
     logvar : (N, L) ndarray
         Log-variances.
 
@@ -37,13 +37,13 @@ def log_prior_ratio(z: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
 
     .. math:: \log p(z) - \log q(z|x) = \tfrac12 \sum_j \left( \log \sigma_j^2 + \epsilon_j^2 - z_j^2 \right)
 
-    Its mean over q is minus the KL divergence.
+    Its mean under q is the negative KL divergence.
     """
     return 0.5 * np.sum(logvar + eps**2 - z**2, axis=-1), z
 
 
 def log_prior_ratio_backward(dlog_ratio: Array, cache: Array) -> tuple[Array, Array]:
-    r"""Give dz (k, N, L), and dlogvar (N, L), summed over the k draws that one logvar serves.
+    r"""Return dz (k, N, L), and dlogvar (N, L), summed over the k draws that share one logvar.
 
     .. math:: \frac{\partial}{\partial z_j} = -z_j, \qquad \frac{\partial}{\partial \log \sigma_j^2} = \tfrac12
     """
@@ -56,7 +56,7 @@ def log_prior_ratio_backward(dlog_ratio: Array, cache: Array) -> tuple[Array, Ar
 def log_mean_exp(log_w: Array) -> tuple[Array, Array]:
     r"""Logarithm of the mean of exp over the first axis, without overflow: (k, N) to (N,).
 
-    The cache, (k, N), holds the normalised weights, w / sum(w): the gradient itself.
+    The cache, (k, N), holds the normalized weights, w / sum(w): the gradient itself.
 
     .. math:: \log \tfrac1k \sum_i w_i = m + \log \tfrac1k \sum_i e^{\log w_i - m}, \qquad m = \max_i \log w_i
 
@@ -68,7 +68,7 @@ def log_mean_exp(log_w: Array) -> tuple[Array, Array]:
 
 
 def log_mean_exp_backward(dout: Array, cache: Array) -> Array:
-    r"""Give dlog_w (k, N): each draw is weighted by its share.
+    r"""Return dlog_w (k, N): each draw counts by its normalized weight.
 
     .. math:: \frac{\partial}{\partial \log w_i} \log \tfrac1k \sum_j w_j = \frac{w_i}{\sum_j w_j}
 
@@ -84,9 +84,9 @@ class ImportanceWeightedVAE(VAE):
     Parameters
     ----------
     *args, **kwargs
-        As for `VAE`; beta has to be 1, since the bound does not split into two terms.
+        As for `VAE`, but beta must be 1, since the bound does not split into two terms.
     importance_samples : int
-        Draws k of z for each image; noise has the shape (k, N, L).
+        Number k of draws of z for each image; the noise has shape (k, N, L).
 
     Notes
     -----
@@ -95,8 +95,8 @@ class ImportanceWeightedVAE(VAE):
         \log w_i = \log p(x | z_i) + \log p(z_i) - \log q(z_i | x), \qquad z_i = \mu + \sigma \epsilon_i
 
     Burda, Grosse and Salakhutdinov (2016), eq. 8, and eq. 14 for the gradient. With k = 1 it is the VAE's
-    bound with the KL term estimated by its one draw. Of the terms, loss is the negative bound, nll the
-    importance-weighted mean of -log p(x given z_i), and kl what is left: loss - nll.
+    bound with the KL term estimated from the same single draw. Of the terms, loss is the negative bound, nll the
+    importance-weighted mean of -log p(x given z_i), and kl the remainder: loss - nll.
     """
 
     command = "iwae"
@@ -107,7 +107,7 @@ class ImportanceWeightedVAE(VAE):
         super().__init__(*args, **kwargs)
 
     def forward(self, x: Array, eps: Array) -> tuple[LossTerms, Any]:
-        """Loss terms of each example, and the cache for `backward`. eps is (k, N, L)."""
+        """Return the loss terms of each example, and the cache for `backward`; eps is (k, N, L)."""
         p, (k, N, L) = self.params, eps.shape
         h, encoder_cache = self.encoder.forward(x, p)
         mu, mu_cache = dense(h, *p.layer("mu"))
@@ -123,7 +123,7 @@ class ImportanceWeightedVAE(VAE):
         return LossTerms(-bound, mean_nll, -bound - mean_nll), (*networks, nll_cache, ratio_cache, weights)
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss), for every parameter, into grads: `forward` in reverse."""
+        """Write the gradient of sum(dloss * loss) with respect to all parameters into grads: `forward` in reverse."""
         *networks, nll_cache, ratio_cache, weights = cache
         encoder_cache, mu_cache, logvar_cache, z_cache, decoder_cache, output_cache = networks
         k, N, L = ratio_cache.shape
@@ -139,7 +139,7 @@ class ImportanceWeightedVAE(VAE):
         self.encoder.backward(dh_mu + dh_logvar, encoder_cache, grads, need_dx=False)
 
     def noise_shape(self, n: int) -> tuple[int, ...]:
-        """Shape of the noise for n examples, k draws of z for each."""
+        """Return the shape of the noise for n examples, with k draws of z for each."""
         return self.importance_samples, n, self.latent_dim
 
     @property

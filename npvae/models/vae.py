@@ -1,6 +1,6 @@
 """The variational autoencoder: its whole forward and its whole backward, line by line.
 
-Gradients, and what they cannot see: tests/mathematics/test_vae.py and test_anchors.py.
+Its gradients, and what gradients cannot reveal, are tested in tests/mathematics/test_vae.py and test_anchors.py.
 """
 
 from typing import Any
@@ -16,40 +16,40 @@ from npvae.parameters import Parameters
 
 
 class VAE(Model):
-    r"""Variational autoencoder with a multilayer perceptron on each side.
+    r"""Variational autoencoder with a multilayer perceptron as its encoder and another as its decoder.
 
     Parameters
     ----------
     input_dim : int
-        Pixels D of an image.
+        Number of pixels D of an image.
     latent_dim : int
-        Dimensions L of the latent space.
+        Number of dimensions L of the latent space.
     hidden_dims : tuple of int
-        Width of each hidden layer of the encoder; the decoder has the same in reverse. () makes it linear.
+        Width of each hidden layer of the encoder; the decoder has the same in reverse. () makes both linear.
     likelihood : str or Likelihood
-        What the decoder's output parametrises: "bernoulli", "gaussian", another name in `LIKELIHOODS`, or an instance
-        such as `Gaussian(std=0.1)`.
+        Distribution that the decoder's output parameterizes: "bernoulli", "gaussian", another name in `LIKELIHOODS`,
+        or an instance such as `Gaussian(std=0.1)`.
     activation : str
-        Of the hidden layers: "relu", "tanh", or another name in `ACTIVATIONS`. It decides how their weights start: He
-        for relu, Glorot for tanh.
+        Activation of the hidden layers: "relu", "tanh", or another name in `ACTIVATIONS`. It also determines how
+        their weights are initialized: He for relu, Glorot for tanh.
     beta : float
-        Weight of the KL term. With 1 the loss is the negative lower bound on log p(x); otherwise it is not.
+        Weight of the KL term. With 1, the loss estimates the negative ELBO; with any other value it does not.
     dtype : "float32" or "float64"
-        The first for training, the second for checking.
+        The first is for training, the second for checking gradients.
     rng : numpy.random.Generator, int or None
         Draws the initial weights.
 
     Raises
     ------
     ValueError
-        For a size below 1, an unknown name, a negative beta.
+        For a size below 1, an unknown name, or a negative beta.
 
     Notes
     -----
     .. math::
         \mathrm{loss}(x) = \mathbb{E}_{q(z|x)}[-\log p(x|z)] + \beta\, D_{KL}(q(z|x) \,\|\, p(z))
 
-    with the expectation estimated by one draw. Lecture notes, "Loss"; Kingma and Welling (2014), eq. 10;
+    with the expectation estimated from one draw of z. Lecture notes, "Loss"; Kingma and Welling (2014), eq. 10;
     Higgins et al. (2017) for beta.
     """
 
@@ -58,7 +58,7 @@ class VAE(Model):
     has_prior = True
 
     def forward(self, x: Array, eps: Array) -> tuple[LossTerms, Any]:
-        """Loss terms of each example, and the cache for `backward`."""
+        """Return the loss terms of each example, and the cache for `backward`."""
         p = self.params
         h, encoder_cache = self.encoder.forward(x, p)
         mu, mu_cache = dense(h, *p.layer("mu"))
@@ -73,7 +73,7 @@ class VAE(Model):
         return LossTerms(loss, nll, kl), cache
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
-        """Write the gradient of sum(dloss * loss), for every parameter, into grads: `forward` in reverse."""
+        """Write the gradient of sum(dloss * loss) with respect to all parameters into grads: `forward` in reverse."""
         encoder_cache, mu_cache, logvar_cache, z_cache, decoder_cache, output_cache, nll_cache, kl_cache = cache
         dnll, dkl = dloss, self.beta * dloss
         dmu_kl, dlogvar_kl = kl_divergence_backward(dkl, kl_cache)
@@ -87,15 +87,15 @@ class VAE(Model):
         self.encoder.backward(dh_mu + dh_logvar, encoder_cache, grads, need_dx=False)
 
     def encoder_input(self, x: Array, labels: Array | None) -> Array:
-        """What enters the encoder: the images alone, unless the model is conditional."""
+        """Return the encoder's input: the images alone, unless the model is conditional."""
         return x
 
     def decoder_input(self, z: Array, labels: Array | None) -> Array:
-        """What enters the decoder: the latent draws alone, unless the model is conditional."""
+        """Return the decoder's input: the latent draws alone, unless the model is conditional."""
         return z
 
     def encode(self, x: Array, labels: Array | None = None) -> tuple[Array, Array]:
-        """Mean and log-variance of q(z given x).
+        """Return mean and log-variance of q(z given x).
 
         Parameters
         ----------
@@ -107,6 +107,11 @@ class VAE(Model):
         Returns
         -------
         mu, logvar : (N, L) ndarray
+
+        Raises
+        ------
+        ValueError
+            As in `loss_and_grad`.
         """
         x = self._images(x)
         h, _ = self.encoder.forward(self.encoder_input(x, self.check_labels(labels, len(x))), self.params)
@@ -115,19 +120,19 @@ class VAE(Model):
         return mu, logvar
 
     def codes(self, x: Array, labels: Array | None = None) -> Array:
-        """The means of q(z given x): (N, D) to (N, L)."""
+        """Return the means of q(z given x): (N, D) to (N, L)."""
         mu, _ = self.encode(x, labels)
         return mu
 
     def decoder_output(self, z: Array, labels: Array | None = None) -> Array:
-        """What the likelihood takes, logits for a Bernoulli one: (N, L) to (N, D)."""
+        """Return what the likelihood takes, for instance logits for a Bernoulli: (N, L) to (N, D)."""
         z = validation.latents("z", z, self.latent_dim, self.dtype)
         g, _ = self.decoder.forward(self.decoder_input(z, self.check_labels(labels, len(z))), self.params)
         output, _ = dense(g, *self.params.layer("output"))
         return output
 
     def decode(self, z: Array, labels: Array | None = None) -> Array:
-        """Mean of p(x given z): for a Bernoulli likelihood the probability of each pixel, not a draw.
+        """Return the mean of p(x given z): for a Bernoulli likelihood the probability of each pixel, not a draw.
 
         Parameters
         ----------
@@ -137,6 +142,11 @@ class VAE(Model):
         Returns
         -------
         x_hat : (N, D) ndarray
+
+        Raises
+        ------
+        ValueError
+            For z of a wrong shape or dtype or with entries that are not finite, or labels that do not fit.
         """
         return self.likelihood.mean(self.decoder_output(z, labels))
 
@@ -145,20 +155,25 @@ class VAE(Model):
         return self.likelihood.sample(self.decoder_output(z, labels), self.params, validation.generator("rng", rng))
 
     def sample(self, n: int, rng: Rng = None, output_noise: bool = False, labels: Array | int | None = None) -> Array:
-        """Draw new images: z from the prior N(0, I), then x from p(x given z).
+        """Draw new images: z from the prior N(0, I), then the mean of p(x given z) or a draw from it.
 
         Parameters
         ----------
         n : int
-            How many. 0 gives an array of shape (0, D).
+            Number of images. 0 gives an array of shape (0, D).
         rng : numpy.random.Generator, int or None
         output_noise : bool
-            False gives the mean of p(x given z), the usual picture; True a draw from it.
+            False gives the mean of p(x given z), the picture usually shown; True gives a draw from it.
         labels : (n,) ndarray of int, or an int for all, see `encode`
 
         Returns
         -------
         x : (n, D) ndarray
+
+        Raises
+        ------
+        ValueError
+            For n that is not a whole number of 0 or more, or labels that do not fit.
         """
         n, rng = validation.whole_number("n", n, 0), validation.generator("rng", rng)
         labels = self.check_labels(labels, n)
@@ -168,19 +183,24 @@ class VAE(Model):
         return self.draw_output(z, rng, labels) if output_noise else self.decode(z, labels)
 
     def reconstruct(self, x: Array, eps: Array | None = None, labels: Array | None = None) -> Array:
-        """Encode and decode again.
+        """Encode images and decode them again.
 
         Parameters
         ----------
         x : (N, D) ndarray
         eps : (N, L) ndarray, optional
-            Noise for a draw of z from q(z given x). Without it mu is decoded, the usual picture.
+            Noise for a draw of z from q(z given x). Without it, mu is decoded: the picture usually shown.
         labels : (N,) ndarray of int, see `encode`
 
         Returns
         -------
         x_hat : (N, D) ndarray
             Mean of p(x given z).
+
+        Raises
+        ------
+        ValueError
+            As in `loss_and_grad`.
         """
         mu, logvar = self.encode(x, labels)
         if eps is None:

@@ -321,7 +321,7 @@ def test_options_that_would_have_no_effect_are_refused(capsys):
 def test_labels_are_asked_for_where_a_model_needs_them_and_the_data_has_none(tmp_path, capsys):
     np.save("x.npy", np.zeros((30, 16), np.uint8))
     status, message = fails(capsys, "train", "--data", "x.npy", "--model", "cvae")
-    assert (status, "x has no labels, --model cvae needs them" in message) == (1, True)
+    assert (status, "x has no labels, which --model cvae needs" in message) == (1, True)
     assert not (tmp_path / "runs").exists()
 
 

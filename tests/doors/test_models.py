@@ -70,7 +70,7 @@ def test_the_loss_and_gradient_of_a_batch_are_the_means_of_its_examples(kind):
 @every_model
 def test_latents_that_do_not_fit_are_refused_by_name(kind):
     model, *_ = small_vae(kind=kind)
-    with pytest.raises(ValueError, match=rf"z has shape \(4, 2\), expected \(N, {L}\), latent_dim being {L}"):
+    with pytest.raises(ValueError, match=rf"z has shape \(4, 2\), expected \(N, {L}\), where latent_dim is {L}"):
         model.decode(np.zeros((4, 2)), **labels_for(model))
 
 

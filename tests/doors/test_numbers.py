@@ -403,9 +403,9 @@ def test_a_buffer_for_the_gradient_that_is_something_else_as_well_is_refused_and
     inside = memory[-x.size :].reshape(x.shape)
     before = vector.copy()
     for out, message in {
-        "the parameters": (vector, "out is memory of the parameters, x or eps, expected a buffer of its own"),
-        "the parameters backwards": (vector[::-1], "out is memory of the parameters"),
-        "the images": (memory[-P:], "out is memory of the parameters, x or eps"),
+        "the parameters": (vector, "out shares memory with the parameters, x or eps, expected a separate buffer"),
+        "the parameters backwards": (vector[::-1], "out shares memory with the parameters"),
+        "the images": (memory[-P:], "out shares memory with the parameters, x or eps"),
         "read-only": (read_only, "out is read-only"),
         "a list": (vector.tolist(), "out is a list, expected an ndarray"),
         "masked": (np.ma.array(before), "out is a MaskedArray"),
@@ -436,8 +436,8 @@ def test_a_step_that_is_refused_leaves_parameters_moments_and_count_as_they_were
     before, frozen = params.copy(), params.copy()
     frozen.flags.writeable = False
     for wrong_params, wrong_grad, message in [
-        (params, params, "grad is memory of params, expected an array of its own"),
-        (params, params[::-1], "grad is memory of params"),
+        (params, params, "grad shares memory with params, expected a separate array"),
+        (params, params[::-1], "grad shares memory with params"),
         (params, grad + 1j, "grad has dtype complex128"),
         (params, grad[:3], "params has shape"),
         (frozen, grad, "params is read-only"),

@@ -158,7 +158,7 @@ ATTACKS = {
     "an .npy that promises a terabyte": (
         "x.npy",
         lambda: crafted("npy", "gigabytes"),
-        "holds 8 bytes, its header",
+        "holds 8 bytes, but its header",
         4,
     ),
     "an .npy with a header of 4 GB": ("x.npy", lambda: crafted("npy", "header-of-4-GB"), "cannot be read", 4),
@@ -263,7 +263,7 @@ def test_an_array_is_read_as_numpy_reads_it(tmp_path, array, version):
 BAD_ARCHIVES = {
     "encrypted": "encrypted",
     "nameless-encrypted": "index|encrypted",
-    "twice": r"two arrays of the name x_train\.npy",
+    "twice": r"two arrays named x_train\.npy",
     "bzip2": r"x_train\.npy is compressed by method 12, expected deflate",
     "lzma": "by method 14",
     "bad-crc": "Bad CRC-32",

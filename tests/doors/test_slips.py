@@ -46,8 +46,8 @@ SLIPS = {
     ),
     "lr_schedule=1e-3": (
         lambda: fit(lr_schedule=1e-3),
-        "lr_schedule is 0.001, expected a function of the epoch such as cosine_decay(1e-3, epochs): a constant rate "
-        "belongs to the optimizer, Adam(lr=...)",
+        "lr_schedule is 0.001, expected a function of the epoch such as cosine_decay(1e-3, epochs): a constant "
+        "belongs to the optimizer, Adam(lr=...), or to the model, VAE(beta=...)",
     ),
     'rng="a"': (
         lambda: fit(rng="a"),

@@ -69,7 +69,7 @@ def test_burdas_output_starts_at_the_mean_image(tiny_mnist):
 def test_a_shortened_run_says_so_and_sets_ours_beside_theirs(tiny_mnist, tmp_path, capsys):
     assert main(["reproduce", "burda2016", "--arms", "vae-1", "iwae-5", "--scale", "0.0005", "--out", "run"]) == 0
     out = capsys.readouterr().out
-    assert "SHORTENED: the first 0.0005 of the published schedule" in out
+    assert "SHORTENED to 0.0005 of the published schedule" in out
     results = json.loads((tmp_path / "run" / "results.json").read_text("utf-8"))
     for name, published in (("vae-1", "86.76"), ("iwae-5", "85.54")):
         assert results[name]["published"] == published
