@@ -1,33 +1,36 @@
 """Every known mistake, put in place of the right code, is rejected by a check that the right code passes."""
 
 import pytest
-from checks import CHECKS, gradients_of_pairs, gradients_of_the_model
+from checks import CHECKS, gradients_of_pairs, gradients_of_the_model, log_likelihood_by_hand, rows_are_alone
 from hypothesis import given
 from mutants import find, in_place, rejects
-from support import seeds
+from support import seeds, whole_model
 
 import npvae
 import npvae.gradcheck
 from npvae.coursework.mistakes import MISTAKES
 
+COSTLY = (rows_are_alone, gradients_of_pairs, gradients_of_the_model, log_likelihood_by_hand)
+CHEAP_FIRST = [check for check in CHECKS if check not in COSTLY] + list(COSTLY)
+
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_right_code_passes(check):
-    (given(seed=seeds)(check.at) if hasattr(check, "at") else check)()
+    (whole_model(given(seed=seeds)(check.at)) if hasattr(check, "at") else check)()
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_the_mistake_is_rejected(mistake):
     with in_place(mistake):
-        assert any(rejects(check) for check in CHECKS), mistake.what
+        assert any(rejects(check) for check in CHEAP_FIRST), mistake.what
 
 
 @pytest.mark.parametrize("mistake", [m for m in MISTAKES.values() if m.alike], ids=lambda mistake: mistake.name)
 def test_what_is_wrong_in_forward_and_backward_alike_passes_every_gradient_check(mistake):
     with in_place(mistake):
-        gradients_of_pairs()
-        gradients_of_the_model()
+        gradients_of_pairs.at(0)
+        gradients_of_the_model.at(0)
 
 
 def test_a_mistake_is_in_every_place_that_holds_the_right_version_and_gone_afterwards():

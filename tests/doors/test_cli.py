@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import npvae
-from npvae.cli import main
+from npvae.cli import main, runs
 from npvae.training import COLUMNS
 
 QUICK = ["train", "--data", "digits", "--epochs", "2", "--hidden-dims", "16", "--latent-dim", "2"]
@@ -20,6 +20,17 @@ QUICK = ["train", "--data", "digits", "--epochs", "2", "--hidden-dims", "16", "-
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def figures():
+    """Asked for by the tests that look at figures; for the others none is drawn."""
+
+
+@pytest.fixture(autouse=True)
+def _draw_nothing(request, monkeypatch):
+    if "figures" not in request.fixturenames:
+        monkeypatch.setattr(runs, "_write_figures", lambda *args: {})
 
 
 def fails(capsys, *argv):
@@ -33,6 +44,7 @@ def fails(capsys, *argv):
     return status, lines[0]
 
 
+@pytest.mark.usefixtures("figures")
 def test_train_leaves_model_configuration_history_and_figures(tmp_path, capsys):
     assert main(QUICK) == 0
     (folder,) = (tmp_path / "runs").iterdir()
@@ -259,6 +271,7 @@ def test_help_teaches_with_examples(capsys):
         assert f"npvae {command}" in capsys.readouterr().out.split("examples:")[1]
 
 
+@pytest.mark.usefixtures("figures")
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
 def test_ctrl_c_while_training_leaves_a_whole_run_and_succeeds(tmp_path):
     command = [sys.executable, "-m", "npvae", *QUICK, "--epochs", "100000", "--out", "run"]
@@ -276,6 +289,7 @@ def test_ctrl_c_while_training_leaves_a_whole_run_and_succeeds(tmp_path):
     assert {"model.npz", "samples.png", "curves.png"} <= set(os.listdir("run"))
 
 
+@pytest.mark.usefixtures("figures")
 @pytest.mark.parametrize("model", ["vae", "autoencoder", "cvae", "iwae"])
 def test_every_model_is_trained_saved_evaluated_and_named_in_its_folder(tmp_path, capsys, model):
     assert main([*QUICK, "--model", model]) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from support import BAR, H, examples, seeds, small_vae
+from support import BAR, H, examples, seeds, small_vae, whole_model
 
 import npvae
 from npvae.cli.gradients import gradient_table
@@ -42,6 +42,7 @@ def test_one_entry_that_is_off_by_a_tenth_of_a_percent_is_rejected(factor, seed,
 
 @pytest.mark.parametrize("n", [1, 4])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
+@whole_model
 @given(seed=seeds)
 def test_one_entry_of_one_parameter_of_the_model_that_is_off_by_a_tenth_of_a_percent_is_rejected(activation, n, seed):
     def check(rng):
