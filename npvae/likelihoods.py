@@ -184,6 +184,14 @@ class Bernoulli(Likelihood):
     pair = bernoulli_nll, bernoulli_nll_backward
     support = (0.0, 1.0)
 
+    def nll(self, x: Array, output: Array, params: Mapping[str, Array]) -> tuple[Array, Any]:
+        """Return the negative log-likelihood of each example, (N,) in nats, and the cache for `nll_backward`."""
+        return bernoulli_nll(x, output)
+
+    def nll_backward(self, dnll: Array, cache: Any, grads: Mapping[str, Array]) -> Array:
+        """Return the gradient with respect to the logits."""
+        return bernoulli_nll_backward(dnll, cache)
+
     def mean(self, output: Array) -> Array:
         """Return the probability that each pixel is 1."""
         return sigmoid(output)[0]
