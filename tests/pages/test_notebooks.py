@@ -122,7 +122,7 @@ LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
 
 
 def table_of_the_notes():
-    """Rows of the README's table: what is said, equation, gradient, code with lesson, tests of value and of gradient."""
+    """Rows of the README's table: what is said, equation, gradient, code and lesson, tests of value, of gradient."""
     text = (ROOT / "README.md").read_text("utf-8")
     table = text.partition("## From the lecture notes to the code")[2].partition("\n\n|")[2].partition("\n\n")[0]
     for line in table.splitlines()[2:]:
