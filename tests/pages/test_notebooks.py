@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from npvae.gradcheck import all_pairs
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-PAGES = [ROOT / "README.md", NOTEBOOKS / "README.md", NOTEBOOKS / "notes.md"]
+PAGES = [
+    ROOT / "README.md",
+    NOTEBOOKS / "README.md",
+    NOTEBOOKS / "notes.md",
+    NOTEBOOKS / "coursework" / "README.md",
+    ROOT / "tests" / "README.md",
+    ROOT / "tests" / "benchmarks" / "README.md",
+]
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
@@ -90,7 +99,7 @@ def test_a_lesson_uses_no_magic_no_widget_no_network_and_no_global_random_state(
         assert not re.search(r"ipywidgets|urllib|requests|np\.random\.(?!default_rng|Generator)", cell["source"])
 
 
-@pytest.mark.parametrize("path", [*LESSONS, *PAGES], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*LESSONS, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_to_a_file_and_a_heading_that_exist(path):
     for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", prose(path)):
         target = "".join(target)
@@ -109,32 +118,65 @@ def anchors(path):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
+LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
+
+
 def table_of_the_notes():
-    """The rows of the README's table from the notes to the code: section, equation, code, lesson."""
+    """Rows of the README's table: what is said, equation, gradient, code and lesson, tests of value, of gradient."""
     text = (ROOT / "README.md").read_text("utf-8")
     table = text.partition("## From the lecture notes to the code")[2].partition("\n\n|")[2].partition("\n\n")[0]
-    return [[cell.strip() for cell in line.strip(" |").split("|")] for line in table.splitlines()[2:]]
+    for line in table.splitlines()[2:]:
+        *cells, tests = (cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip(" |")))
+        yield *cells, *tests.split("<br>gradient: ")
 
 
-def test_the_table_of_the_notes_has_a_row_for_every_section_with_code_and_lesson():
-    rows = table_of_the_notes()
+def test_the_table_of_the_notes_has_a_row_for_every_section_and_a_link_in_every_place():
+    rows = list(table_of_the_notes())
     headings = re.findall(r"(?m)^#+ (.*)$", (NOTEBOOKS / "notes.md").read_text("utf-8"))
     assert len(headings) == 8
     for heading in headings:
         name = heading.partition(" (")[0]
-        assert [row for row in rows if name in row[0]], f"{heading} is in no row"
-    for section, _, code, lesson in rows:
-        assert re.search(r"npvae/[\w/]+\.py", code), section
-        assert re.search(r"notebooks/\d\d_\w+\.ipynb", lesson), section
+        assert [row for row in rows if f"**{name}**" in row[0]], f"{heading} is in no row"
+    for said, equation, gradient, code, value_tests, gradient_tests in rows:
+        assert equation, said
+        assert gradient, said
+        for cell, folder in zip(
+            (code, code, value_tests, gradient_tests), ("npvae/", "notebooks/", "tests/", "tests/"), strict=True
+        ):
+            assert [path for _, path in LINK.findall(cell) if path.startswith(folder)], f"{said}: no link to {folder}"
 
 
-def test_every_name_in_the_table_of_the_notes_exists_in_the_file_it_stands_beside():
-    for section, _, code, _ in table_of_the_notes():
-        files = re.findall(r"\((npvae/[\w/]+\.py)\)", code)
-        sources = "".join((ROOT / file).read_text("utf-8") for file in files)
-        for name in re.findall(r"(?<!\[)`([\w.]+)`", code):
-            word = name.rpartition(".")[2]
-            assert re.search(rf"(def|class) {word}\b|\"{word}\"", sources), f"{section}: no {name} in {files}"
+def test_every_function_class_and_method_in_the_table_of_the_notes_exists_in_the_file_it_is_linked_to():
+    for said, *_, code, _, _ in table_of_the_notes():
+        for name, path in LINK.findall(code):
+            if path.startswith("npvae/"):
+                word = name.strip("`").rpartition(".")[2]
+                assert re.search(rf"(?m)^ *(def|class) {word}\b", (ROOT / path).read_text("utf-8")), (
+                    f"{said}: no {name} in {path}"
+                )
+
+
+def test_every_test_in_the_table_of_the_notes_exists_in_the_file_it_is_linked_to():
+    cases = {name.partition(",")[0] for name in all_pairs()}
+    for said, *_, value_tests, gradient_tests in table_of_the_notes():
+        for name, path in LINK.findall(value_tests + gradient_tests):
+            if name.startswith("`"):
+                assert name.strip("`") in cases, f"{said}: no pair {name}"
+                name = "the gradient meets finite differences"
+            function = f"test_{name.replace(' ', '_')}"
+            assert f"\ndef {function}(" in (ROOT / path).read_text("utf-8"), f"{said}: no {function} in {path}"
+
+
+def test_every_cell_in_the_table_of_the_notes_exists_in_the_lesson_it_is_linked_to():
+    for said, *_, code, _, _ in table_of_the_notes():
+        lesson = None
+        for path, number in re.findall(r"\((notebooks/[^)]+)\)|In\s\[(\d+)\]", code):
+            lesson = ROOT / path if path else lesson
+            if number:
+                assert int(number) in [cell["execution_count"] for cell in cells(lesson, "code")], (
+                    f"{said}: {lesson.name}"
+                )
+        assert lesson, said
 
 
 def runner():
