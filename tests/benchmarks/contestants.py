@@ -34,7 +34,7 @@ class Problem:
 
 def npvae(problem):
     import npvae
-    from npvae.parameters import aligned
+    from npvae.internals.memory import aligned
 
     (_, _, D), L = problem.x.shape, problem.eps.shape[-1]
     model = npvae.VAE(D, L, problem.hidden_dims, activation=problem.activation)
@@ -65,7 +65,7 @@ def torch_products(problem):
     """The same products by PyTorch: how much of a difference is the library under them."""
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     calls = [tuple(map(torch.from_numpy, arrays)) for arrays in operands(problem)]
 
     def step(i):
@@ -93,7 +93,7 @@ def torch(problem, fused=False, compiled=False):
     from torch import nn
     from torch.nn import functional as F
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     act = {"relu": nn.ReLU, "tanh": nn.Tanh}[problem.activation]
 
     def linear(name):

@@ -3,7 +3,7 @@
     python tests/benchmarks/steps.py
     python tests/benchmarks/steps.py --rounds 9 --shapes 784-400-20-relu-128
 
-Each contestant is a process of its own with two threads. They take turns, so that whatever else the machine
+Each contestant is a process of its own with one thread. They take turns, so that whatever else the machine
 does falls on all of them, and each works while the others sleep: in one process, or side by side, their thread
 pools disturb each other. Those that are not installed are named. `pip install torch jax` adds them.
 """
@@ -26,7 +26,7 @@ import npvae
 
 SHAPES = ("784-400-20-relu-128", "784-500-20-tanh-100", "784-200-200-50-tanh-20", "784-200-200-50-tanh-100")
 BATCHES = 16
-THREADS = "2"
+THREADS = "1"
 ENVIRONMENT = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), THREADS)
 LOSS_TOLERANCE = 1e-3
 
@@ -37,7 +37,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a turn (default: 0.5)")
     parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="D-H-L-activation-N")
     args = parser.parse_args()
-    print(f"{processor()}, {os.cpu_count()} cores, {THREADS} threads each; Python {platform.python_version()}")
+    print(f"{processor()}, {os.cpu_count()} cores, {THREADS} thread each; Python {platform.python_version()}")
     print(f"median ms a step over {args.rounds} turns of {args.seconds:g} s; in brackets npvae's share of it\n")
     rows, versions = [], {}
     for shape in args.shapes:

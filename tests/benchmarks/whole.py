@@ -1,30 +1,43 @@
 """Whole processes and whole passes: import, training on MNIST, an epoch taken apart, the log-likelihood.
 
     python tests/benchmarks/whole.py
+    python tests/benchmarks/whole.py --pytorch-examples CHECKOUT    only `npvae train` beside PyTorch's own VAE script
 
-Times of one machine mean little alone: each stands beside something of the same run.
+Times of one machine mean little alone: each stands beside something of the same run, on one thread. The script is that
+of a checkout of https://github.com/pytorch/examples; this Python needs torch and torchvision for it.
 """
 
+import argparse
+import gzip
 import os
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
 import npvae
 from npvae.data.pixels import to_float
-from npvae.parameters import aligned
+from npvae.internals.memory import aligned
 from npvae.training import minibatches
 
 ROUNDS = 5
-ENVIRONMENT = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
+ENVIRONMENT = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pytorch-examples", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each beside PyTorch (default: 3)")
+    args = parser.parse_args()
+    if args.pytorch_examples:
+        beside_pytorch(args.pytorch_examples.resolve() / "vae" / "main.py", args.rounds)
+        return
     imports()
     training()
     epoch()
@@ -60,6 +73,41 @@ def training():
     print(f"npvae train, MNIST, 10 epochs, whole process: {seconds:.1f} s, {peak:.0f} MB at most")
 
 
+def beside_pytorch(script, rounds, epochs=3):
+    """`npvae train` and PyTorch's script as whole processes, by turns, on the same files, the grey levels of MNIST."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw, place = Path(folder) / "data" / "MNIST" / "raw", Path(folder) / "vae"
+        raw.mkdir(parents=True)
+        (place / "results").mkdir(parents=True)
+        for path in (Path(npvae.__file__).parent / "data" / "mnist").glob("*.gz"):
+            (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+        ours = [sys.executable, "-m", "npvae", "train", "--binarize", "none", "--epochs", str(epochs), "--out"]
+        contestants = {
+            "npvae": (lambda turn: [*ours, f"{folder}/run-{turn}"], r"(?m)^loss +([\d.]+)"),
+            "PyTorch": (
+                lambda turn: [sys.executable, script, "--epochs", str(epochs), "--no-accel"],
+                r"Test set loss: ([\d.]+)",
+            ),
+        }
+        print(f"{epochs} epochs of MNIST, one thread: wall s, processor s, MB, test loss")
+        for turn in range(rounds):
+            for name, (command, pattern) in contestants.items():
+                wall, cpu, megabytes, printed = measured(command(turn), place)
+                loss = float(re.findall(pattern, printed)[-1])
+                print(f"  {name:8} {wall:6.1f} {cpu:6.1f} {megabytes:6.0f} {loss:8.2f}", flush=True)
+
+
+def measured(command, folder):
+    """Wall seconds, processor seconds, megabytes at most, and what a process printed."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    printed = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command[1]} failed")
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, printed
+
+
 def epoch():
     """What an epoch of MNIST is made of, and whether the time of an example grows with their number."""
     (images, _), _ = npvae.load_mnist()
@@ -87,7 +135,7 @@ def epoch():
         for n, values in times.items():
             history = npvae.fit(npvae.VAE(), images[:n], epochs=1, binarize=True, verbose=False)
             values.append(1e6 * history["seconds"][0] / n)
-    print("us an example: " + ", ".join(f"{statistics.median(ts):.1f} of {n}" for n, ts in times.items()))
+    print("us per example: " + ", ".join(f"{statistics.median(ts):.1f} of {n}" for n, ts in times.items()))
 
 
 def log_likelihood():
@@ -107,7 +155,7 @@ def log_likelihood():
                 inputs @ W
         floor.append(time.perf_counter() - start)
     ours, floor = statistics.median(ours), statistics.median(floor)
-    print(f"log_likelihood, 5000 draws: {1e3 * ours:.0f} ms an image, its products {floor / ours:.0%} of that")
+    print(f"log_likelihood, 5000 draws: {1e3 * ours:.0f} ms per image, its products {floor / ours:.0%} of that")
 
 
 if __name__ == "__main__":
