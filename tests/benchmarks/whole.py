@@ -3,8 +3,8 @@
     python tests/benchmarks/whole.py
     python tests/benchmarks/whole.py --pytorch-examples CHECKOUT    only `npvae train` beside PyTorch's own VAE script
 
-Times of one machine mean little alone: each stands beside something of the same run, on one thread. The script is that
-of a checkout of https://github.com/pytorch/examples; this Python needs torch and torchvision for it.
+Times of one machine mean little alone: each stands beside something of the same run, on one thread. The script is
+in a checkout of https://github.com/pytorch/examples; this Python needs torch and torchvision for it.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def training():
 
 
 def beside_pytorch(script, rounds, epochs=3):
-    """`npvae train` and PyTorch's script as whole processes, by turns, on the same files, the grey levels of MNIST."""
+    """`npvae train` and PyTorch's script as whole processes, by turns, on the same files: MNIST's grey levels."""
     with tempfile.TemporaryDirectory() as folder:
         raw, place = Path(folder) / "data" / "MNIST" / "raw", Path(folder) / "vae"
         raw.mkdir(parents=True)
@@ -82,12 +82,10 @@ def beside_pytorch(script, rounds, epochs=3):
         for path in (Path(npvae.__file__).parent / "data" / "mnist").glob("*.gz"):
             (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
         ours = [sys.executable, "-m", "npvae", "train", "--binarize", "none", "--epochs", str(epochs), "--out"]
+        theirs = [sys.executable, script, "--no-accel", "--epochs", str(epochs)]
         contestants = {
             "npvae": (lambda turn: [*ours, f"{folder}/run-{turn}"], r"(?m)^loss +([\d.]+)"),
-            "PyTorch": (
-                lambda turn: [sys.executable, script, "--epochs", str(epochs), "--no-accel"],
-                r"Test set loss: ([\d.]+)",
-            ),
+            "PyTorch": (lambda turn: theirs, r"Test set loss: ([\d.]+)"),
         }
         print(f"{epochs} epochs of MNIST, one thread: wall s, processor s, MB, test loss")
         for turn in range(rounds):
