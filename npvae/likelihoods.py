@@ -113,10 +113,11 @@ def _sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
 
 
 class Likelihood:
-    """A distribution of x given the decoder's output. A subclass needs `name`, `pair` and `sample`.
+    """A distribution of x given the decoder's output. A subclass needs `pair` and `sample`.
 
-    Defining a subclass adds it to `LIKELIHOODS`, so that a model can be given its name, saved and loaded. The
-    defaults suit a likelihood of any real x whose mean is the decoder's output and which learns no parameters itself.
+    Defining a subclass adds it to `LIKELIHOODS`, so that a model can be given its name, saved and loaded; the name is
+    that of the class, unless it has another. The defaults suit a likelihood of any real x whose mean is the decoder's
+    output and which learns no parameters itself.
     """
 
     name: ClassVar[str]
@@ -130,6 +131,7 @@ class Likelihood:
     """Names and shapes of the parameters that the likelihood itself learns."""
 
     def __init_subclass__(cls) -> None:
+        cls.name = vars(cls).get("name", cls.__name__)
         LIKELIHOODS[cls.name] = cls
 
     def __repr__(self) -> str:

@@ -68,18 +68,7 @@ class Optimizer:
             If the shapes differ from each other or from those of earlier steps, if the two arrays share memory, or if
             params is not a writable array of floats. Nothing has been changed in that case.
         """
-        validation.target("params", params)
-        grad = validation.real("grad", grad)
-        if params.dtype.kind != "f":
-            raise ValueError(f"params has dtype {params.dtype}, expected floats: convert with .astype(np.float32)")
-        if np.may_share_memory(params, grad):
-            raise ValueError("grad shares memory with params, expected a separate array: pass grad.copy()")
-        shapes = {params.shape, grad.shape, *(moment.shape for moment in self.state.values())}
-        if len(shapes) > 1 or params.ndim != 1:
-            raise ValueError(
-                f"params has shape {params.shape} and grad {grad.shape}, expected (P,) for both and the same P "
-                "at every step: make a new optimizer for another model"
-            )
+        grad = validation.gradient(grad, params, self.state.values())
         if not self.state:
             self.state = {name: aligned(np.zeros_like(params)) for name in self.moments}
         if not self.scratch.size:

@@ -4,7 +4,7 @@ Every message names the argument and says what it is, what was expected, and wha
 """
 
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,36 @@ def target(name: str, array: Any) -> None:
         raise ValueError(f"{name} is a {type(array).__name__}, expected an ndarray, since it is changed in place")
     if not array.flags.writeable:
         raise ValueError(f"{name} is read-only, expected an array to change in place: pass {name}.copy()")
+
+
+def buffer(name: str, array: Array | None, vector: Array, inputs: Iterable[Any]) -> Array:
+    """Return a new vector or, if one is given, that one, which must be like the model's and apart from its inputs."""
+    if array is None:
+        return np.empty_like(vector)
+    target(name, array)
+    way_out = "use np.empty_like(model.params.vector)"
+    if array.shape != vector.shape or array.dtype != vector.dtype:
+        actual = f"shape {array.shape} and dtype {array.dtype}"
+        raise ValueError(f"{name} has {actual}, expected {vector.shape} and {vector.dtype}: {way_out}")
+    if any(np.may_share_memory(array, other) for other in (vector, *inputs)):
+        raise ValueError(f"{name} shares memory with the parameters, x or eps, expected a separate buffer: {way_out}")
+    return array
+
+
+def gradient(grad: Any, params: Any, moments: Iterable[Array]) -> Array:
+    """Return the gradient, if an optimizer with these moments may move params along it, or raise a ValueError."""
+    target("params", params)
+    array = real("grad", grad)
+    if params.dtype.kind != "f":
+        raise ValueError(f"params has dtype {params.dtype}, expected floats: convert with .astype(np.float32)")
+    if np.may_share_memory(params, array):
+        raise ValueError("grad shares memory with params, expected a separate array: pass grad.copy()")
+    if params.ndim != 1 or {params.shape} != {array.shape, *(moment.shape for moment in moments), params.shape}:
+        raise ValueError(
+            f"params has shape {params.shape} and grad {array.shape}, expected (P,) for both and the same P at every "
+            "step: make a new optimizer for another model"
+        )
+    return array
 
 
 def rows(name: str, array: Array, width: int, width_name: str) -> None:

@@ -188,7 +188,7 @@ class Model:
     ) -> tuple[LossTerms, Array]:
         """Return the loss terms of each example, each (N,), and the mean loss's gradient; see `loss_and_grad`."""
         inputs = self.inputs(x, eps, labels)
-        grad = np.empty_like(self.params.vector) if out is None else self._buffer(out, *inputs)
+        grad = validation.buffer("out", out, self.params.vector, inputs)
         terms, cache = self.forward(*inputs)
         N = len(terms.loss)
         dloss = np.full(N, 1 / N, self.dtype)  # the mean over the batch: the only division by N there is
@@ -227,21 +227,6 @@ class Model:
         if labels is not None:
             raise ValueError(f"labels were given, but {type(self).__name__} takes none: use a ConditionalVAE")
         return None
-
-    def _buffer(self, out: Array, *inputs: Array) -> Array:
-        vector = self.params.vector
-        validation.target("out", out)
-        if out.shape != vector.shape or out.dtype != self.dtype:
-            raise ValueError(
-                f"out has shape {out.shape} and dtype {out.dtype}, "
-                f"expected {vector.shape} and {self.dtype}: use np.empty_like(model.params.vector)"
-            )
-        if any(np.may_share_memory(out, array) for array in (vector, *inputs)):
-            raise ValueError(
-                "out shares memory with the parameters, x or eps, expected a separate buffer: "
-                "use np.empty_like(model.params.vector)"
-            )
-        return out
 
     # Files.
 

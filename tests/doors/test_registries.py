@@ -75,6 +75,19 @@ def test_a_likelihood_of_ones_own_is_named_trained_checked_saved_and_loaded(tmp_
     assert max(errors.values()) < BAR
 
 
+def test_a_likelihood_that_changes_one_of_the_packages_goes_by_the_name_of_its_class(tmp_path):
+    class Dearer(npvae.Bernoulli):
+        def nll(self, x, output, params):
+            nll, cache = super().nll(x, output, params)
+            return 2 * nll, cache
+
+    model = npvae.VAE(D, L, (H,), likelihood=Dearer())
+    model.save(tmp_path / "m.npz")
+    assert type(npvae.load_model(tmp_path / "m.npz").likelihood) is Dearer
+    assert npvae.VAE(D, L, (H,), likelihood="Dearer").config["likelihood"] == {"name": "Dearer"}
+    assert npvae.Bernoulli.name == "bernoulli"
+
+
 def test_an_activation_of_ones_own_is_named_checked_saved_and_loaded(tmp_path):
     enter_softplus()
     model = npvae.VAE(D, L, (H,), activation="softplus", dtype="float64")
