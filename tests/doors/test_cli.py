@@ -1,3 +1,5 @@
+"""The command line: what each command leaves, prints and refuses."""
+
 import json
 import os
 import signal

@@ -1,3 +1,5 @@
+"""The shipped data, readers of other files, and what makes pixels of them."""
+
 import gzip
 import hashlib
 import math

@@ -1,3 +1,5 @@
+"""Files are written atomically, and what is left of a killed process is removed."""
+
 import os
 
 import numpy as np

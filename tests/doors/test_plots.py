@@ -1,3 +1,5 @@
+"""Figures show what they say they show."""
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest

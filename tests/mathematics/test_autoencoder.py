@@ -1,3 +1,5 @@
+"""The autoencoder: the gradient of every parameter against differences, its loss, and what it refuses."""
+
 import math
 
 import numpy as np
@@ -13,7 +15,7 @@ from npvae.gradcheck import model_errors, redraw
 @pytest.mark.parametrize("likelihood", ["bernoulli", npvae.Gaussian("learned")])
 @whole_model
 @given(seed=seeds, n=examples)
-def test_the_gradient_by_every_parameter_meets_finite_differences(activation, likelihood, seed, n):
+def test_the_gradient_of_every_parameter_meets_finite_differences(activation, likelihood, seed, n):
     def check(rng):
         model, x, _ = small_vae(rng, n, npvae.AutoEncoder, activation=activation, likelihood=likelihood)
         return model_errors(model, x, None, rng)

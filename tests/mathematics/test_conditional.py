@@ -1,3 +1,5 @@
+"""The conditional VAE: the gradient of every parameter against differences, and where the label enters."""
+
 import math
 
 import numpy as np
@@ -19,7 +21,7 @@ def small_cvae(rng=0, n=N, **settings):
 @pytest.mark.parametrize("hidden_dims", [(), (8, 6)])
 @whole_model
 @given(activation=activations, seed=seeds, n=examples)
-def test_the_gradient_by_every_parameter_meets_finite_differences(activation, hidden_dims, seed, n):
+def test_the_gradient_of_every_parameter_meets_finite_differences(activation, hidden_dims, seed, n):
     def check(rng):
         model, x, eps, labels = small_cvae(rng, n, activation=activation, hidden_dims=hidden_dims)
         return model_errors(model, x, eps, rng, labels)

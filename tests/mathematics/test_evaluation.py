@@ -1,3 +1,5 @@
+"""Bound, active units and log-likelihood, against sums written out and closed forms."""
+
 import math
 import tracemalloc
 
@@ -89,7 +91,7 @@ def test_the_importance_weighted_estimate_meets_the_exact_log_likelihood(std):
     np.testing.assert_allclose(estimate, exact_log_likelihood(model, x), atol=0.03)
 
 
-def test_with_one_sample_its_mean_is_the_bound():
+def test_the_mean_log_likelihood_of_one_sample_is_the_bound():
     model, x, _ = small_vae(hidden_dims=(), likelihood=npvae.Gaussian(0.7), n=1)
     many = np.repeat(x, 20_000, axis=0)
     draws = npvae.log_likelihood(model, many, n_samples=1, verbose=False)

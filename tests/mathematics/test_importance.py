@@ -1,3 +1,5 @@
+"""The importance-weighted VAE: the gradient of every parameter against differences, and its bound."""
+
 import math
 
 import numpy as np
@@ -18,7 +20,7 @@ def small_iwae(rng=0, n=N, k=5, **settings):
 @counts
 @whole_model
 @given(activation=activations, seed=seeds, n=examples)
-def test_the_gradient_by_every_parameter_meets_finite_differences(k, activation, seed, n):
+def test_the_gradient_of_every_parameter_meets_finite_differences(k, activation, seed, n):
     def check(rng):
         model, x, eps = small_iwae(rng, n, k, activation=activation)
         return model_errors(model, x, eps, rng)
@@ -30,7 +32,7 @@ def test_the_gradient_by_every_parameter_meets_finite_differences(k, activation,
 @pytest.mark.parametrize("likelihood", [npvae.Gaussian(0.5), npvae.Gaussian("learned")])
 @whole_model
 @given(seed=seeds)
-def test_so_it_does_with_a_gaussian_and_no_hidden_layer(likelihood, seed):
+def test_the_gradient_of_a_gaussian_model_without_hidden_layers_meets_finite_differences(likelihood, seed):
     model, x, eps = small_iwae(seed, likelihood=likelihood, hidden_dims=())
     assert max(model_errors(model, x, eps, seed).values()) < BAR
 
@@ -55,7 +57,7 @@ def test_the_loss_is_minus_the_logarithm_of_the_mean_weight(k):
     assert math.isclose(loss, terms.loss.mean(), rel_tol=1e-12)
 
 
-def test_with_one_draw_it_is_the_vae_with_a_sampled_kl():
+def test_the_bound_of_one_draw_is_the_vaes_with_a_sampled_kl():
     model, x, eps = small_iwae(k=1)
     plain, *_ = small_vae()
     plain.params.vector = model.params.vector

@@ -1,3 +1,5 @@
+"""Values of dense, relu, tanh and sigmoid; their gradients: test_pairs.py."""
+
 import math
 
 import numpy as np
@@ -24,7 +26,7 @@ def test_dense_backward_writes_into_the_buffers_it_is_given():
     np.testing.assert_allclose(flat, [*(x.T @ dy).ravel(), *dy.sum(axis=0)], rtol=1e-14)
 
 
-def test_dense_backward_leaves_out_the_gradient_by_the_data_where_it_is_not_needed():
+def test_dense_backward_leaves_out_the_gradient_of_the_data_where_it_is_not_needed():
     _, cache = npvae.dense(np.ones((4, 3)), np.ones((3, 2)), np.zeros(2))
     dx, dW, _ = npvae.dense_backward(np.ones((4, 2)), cache, need_dx=False)
     assert dx is None

@@ -71,7 +71,7 @@ def test_the_gaussian_density_integrates_to_one():
 
 
 @pytest.mark.parametrize("shape", [(), (D,), (1, D), (N, 1), (N, D)])
-def test_the_gradient_by_a_broadcast_logvar_has_its_shape_and_is_the_sum_of_the_full_one(shape):
+def test_the_gradient_of_a_broadcast_logvar_has_its_shape_and_is_the_sum_of_the_full_one(shape):
     rng = np.random.default_rng(0)
     x, mean, dnll, logvar = rng.random((N, D)), rng.random((N, D)), rng.standard_normal(N), np.full(shape, -0.3)
     _, dlogvar = npvae.gaussian_nll_backward(dnll, npvae.gaussian_nll(x, mean, logvar)[1])

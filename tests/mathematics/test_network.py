@@ -1,3 +1,5 @@
+"""The multilayer perceptron: values, and the gradient of every layer against differences."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,7 +42,7 @@ def test_forward_is_layer_after_layer():
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @whole_model
 @given(seed=seeds, n=examples)
-def test_gradients_by_the_input_and_every_layer_meet_finite_differences(activation, seed, n):
+def test_the_gradients_of_the_input_and_of_every_layer_meet_finite_differences(activation, seed, n):
     network = MLP("net", (D, H, 5, 2), activation)
 
     def check(rng):
@@ -65,7 +67,7 @@ def test_gradients_by_the_input_and_every_layer_meet_finite_differences(activati
     assert error < BAR
 
 
-def test_without_the_gradient_by_x_those_of_the_weights_are_the_same():
+def test_the_gradients_of_the_weights_are_the_same_where_that_of_x_is_left_out():
     network, rng = MLP("net", (D, H, 2), "relu"), np.random.default_rng(0)
     params = filled(network, rng)
     h, caches = network.forward(rng.random((4, D)), params)

@@ -1,3 +1,5 @@
+"""The optimizers against their textbook rules, and the schedules."""
+
 import math
 
 import numpy as np

@@ -100,7 +100,7 @@ def test_the_loss_and_every_gradient_agree_with_automatic_differentiation(
     ],
     ids=["autoencoder", "conditional", "importance 1", "importance 2", "importance 5"],
 )
-def test_so_do_those_of_the_relatives(kind, settings, hidden_dims, activation, likelihood):
+def test_loss_and_gradients_of_the_other_models_meet_autograd(kind, settings, hidden_dims, activation, likelihood):
     model, x, eps = small_vae(
         11, N, kind, hidden_dims=hidden_dims, activation=activation, likelihood=likelihood, **settings
     )

@@ -1,3 +1,5 @@
+"""The flat vector and the views into it; initial weights."""
+
 import copy
 import math
 

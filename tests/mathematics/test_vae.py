@@ -1,3 +1,5 @@
+"""The VAE: the gradient of every parameter against differences, its loss by hand, draws, and files."""
+
 import json
 import math
 
@@ -22,7 +24,7 @@ likelihoods = st.sampled_from([npvae.Bernoulli(), npvae.Gaussian(0.5), npvae.Gau
     hidden_dims=st.sampled_from([(), (H,), (H, 6), (H, 6, 5)]),
     beta=st.sampled_from([0.5, 1.0, 2.0]),
 )
-def test_the_gradient_by_every_parameter_meets_finite_differences(activation, seed, n, likelihood, hidden_dims, beta):
+def test_the_gradient_of_every_parameter_meets_finite_differences(activation, seed, n, likelihood, hidden_dims, beta):
     def check(rng):
         model, x, eps = small_vae(
             rng, n, activation=activation, likelihood=likelihood, hidden_dims=hidden_dims, beta=beta
@@ -106,7 +108,7 @@ def test_the_gradient_is_written_into_the_buffer_given():
     np.testing.assert_array_equal(out, expected)
 
 
-def test_the_gradient_by_the_data_is_not_computed():
+def test_the_gradient_with_respect_to_the_data_is_not_computed():
     model, x, eps = small_vae()
     backward, returned = model.encoder.backward, []
     model.encoder.backward = lambda *args, **settings: returned.append(backward(*args, **settings))

@@ -1,3 +1,5 @@
+"""What every lesson uses: sources as they are shown, the style of figures, one thread."""
+
 import inspect
 
 import matplotlib.pyplot as plt

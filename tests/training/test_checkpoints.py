@@ -1,3 +1,5 @@
+"""Checkpoints: resuming gives the same bits, and what does not belong is refused."""
+
 import json
 import os
 import warnings

@@ -1,3 +1,5 @@
+"""Published experiments: their settings, and running them from where they were stopped."""
+
 import json
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The loop, its wrapper fit, and the history: the same bits as the loop written out."""
+
 import math
 
 import numpy as np
@@ -150,7 +152,7 @@ def test_a_line_an_epoch_is_printed_and_no_bar_where_there_is_no_terminal(capsys
     assert err == ""
 
 
-def test_with_another_beta_the_line_tells_loss_and_elbo_apart(capsys):
+def test_the_line_of_an_epoch_tells_loss_and_elbo_apart_where_beta_is_not_one(capsys):
     _, history = fit(small(beta=4.0), verbose=True, epochs=1)
     out = capsys.readouterr().out
     nll, kl = history["train_nll"][0], history["train_kl"][0]
