@@ -20,6 +20,8 @@ from npvae.internals.types import Array, Generator
 from npvae.layers import sigmoid
 
 LOG_2PI = math.log(2 * math.pi)
+SMALLEST_VARIANCE = 0.01
+"""Smallest initial value of a learned variance: with 1e-6, the first loss would be ten million nats."""
 
 
 def bernoulli_nll(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array, Array]]:
@@ -262,10 +264,11 @@ class Gaussian(Likelihood):
         return dmean
 
     def init_output(self, x: Array, params: Mapping[str, Array]) -> None:
-        """Set the bias to the mean image, and a learned variance to the mean variance around it."""
+        """Set the bias to the mean image, and a learned variance to the mean variance around it, at least 0.01."""
         params["output.b"][...] = np.mean(x, axis=0)
-        if self.std == "learned":
-            params["output.logvar"][...] = np.log(np.mean(np.var(x, axis=0)) + 1e-6)
+        if self.std == "learned":  # an untrained network is wrong by about 1, whatever the variance
+            spread = np.mean(np.var(x, axis=0)) + 1e-6  # 1e-6 keeps the bits of older runs
+            params["output.logvar"][...] = np.log(max(spread, SMALLEST_VARIANCE))
 
     def sample(self, output: Array, params: Mapping[str, Array], rng: Generator) -> Array:
         """Draw x: the mean plus noise."""

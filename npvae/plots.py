@@ -1,7 +1,8 @@
 """Figures. Each function returns a matplotlib Figure, to be shown or saved; none is wider than 8 inches."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from npvae.data.pixels import to_float
 from npvae.internals.files import write_atomically
 from npvae.internals.types import Array, Rng
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from npvae.models import VAE
 
 DPI = 100
+SLACK = 0.25
+"""How far the means of a Gaussian model may leave [0, 1] and still be drawn on that scale."""
+Shape = tuple[int, ...]
+Limits = tuple[float, float]
 # Okabe and Ito's colours can be told apart by colour-blind readers; in greyscale print, line styles help.
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 
@@ -87,49 +93,75 @@ def plot_bounds(histories: "Mapping[str, History]", examples: int) -> Figure:
     return figure
 
 
-def plot_images(images: Array, columns: int = 10, shape: tuple[int, int] | None = None, title: str = "") -> Figure:
+def plot_images(
+    images: Array,
+    columns: int = 10,
+    shape: Shape | None = None,
+    title: str = "",
+    limits: Limits | None = None,
+    rows: Sequence[str] = (),
+) -> Figure:
     """Plot images on one sheet, row by row.
 
     Parameters
     ----------
     images : (N, D) ndarray
-        Values from 0 (black) to 1 (white); values outside are shown as black or white.
+        uint8 grey levels, or floats.
     columns : int
         Images per row.
-    shape : (int, int), optional
-        Height and width of an image; by default a square, if possible.
+    shape : tuple of int, optional
+        Height and width of an image, and 3 for one in colour; by default a square.
     title : str
+    limits : (float, float), optional
+        The values shown as black and as white; values outside are shown as black or white. By default 0 and 1, or the
+        smallest and the largest value if images leave that interval. Limits other than 0 and 1 get a colour bar.
+    rows : sequence of str
+        A name for each row.
+
+    Raises
+    ------
+    ValueError
+        If images are not square and no shape is given.
     """
-    sheet = tile(images, columns, shape)
-    height, width = sheet.shape
+    images, limits = to_float(images), limits or value_range(images, SLACK)
+    sheet = tile(images, columns, shape, white=limits[1])
+    height, width = sheet.shape[:2]
     inches = min(8.0, 0.6 * columns)
-    figure, axes = _subplots(figsize=(inches, inches * height / width + 0.3 * bool(title)), layout="constrained")
-    _show(axes, sheet)
+    size = inches, inches * height / width + 0.3 * bool(title)
+    figure, axes = _subplots(figsize=size, layout="constrained")
+    _show([axes], [sheet], limits)
     axes.set_title(title, fontsize=10)
+    step = height / max(1, len(rows))
+    for i, name in enumerate(rows):
+        axes.text(-1, (i + 0.5) * step, _plain(name), fontsize=8, ha="right", va="center")
     return figure
 
 
-def plot_reconstructions(x: Array, x_hat: Array, shape: tuple[int, int] | None = None) -> Figure:
-    """Plot images above their reconstructions.
+def plot_reconstructions(x: Array, x_hat: Array, shape: Shape | None = None, limits: Limits | None = None) -> Figure:
+    """Plot images above their reconstructions, on one scale.
 
     Parameters
     ----------
     x, x_hat : (N, D) ndarray
         10 images or fewer look best.
-    shape : (int, int), optional
-        Height and width of an image; by default a square, if possible.
+    shape, limits
+        As in `plot_images`; the limits are by default those of x.
     """
-    columns = len(x)
+    columns, limits = len(x), limits or value_range(x, SLACK)
     inches = min(8.0, 0.8 * columns)
     figure, rows = _subplots(2, 1, figsize=(inches, 2.2 * inches / columns + 0.5), layout="constrained")
-    for axes, images, label in zip(rows, (x, x_hat), ("input x", "reconstruction x_hat"), strict=True):
-        _show(axes, tile(images, columns, shape))
+    _show(rows, [tile(to_float(images), columns, shape, white=limits[1]) for images in (x, x_hat)], limits)
+    for axes, label in zip(rows, ("input x", "reconstruction x_hat"), strict=True):
         axes.set_title(label, fontsize=10, loc="left")
     return figure
 
 
 def plot_manifold(
-    model: "VAE", shape: tuple[int, int] | None = None, cells: int = 15, label: int | None = None
+    model: "VAE",
+    shape: Shape | None = None,
+    cells: int = 15,
+    label: int | None = None,
+    limits: Limits | None = None,
 ) -> Figure:
     """Plot what a two-dimensional latent space decodes to, on a grid of cells of equal prior probability.
 
@@ -137,8 +169,8 @@ def plot_manifold(
     ----------
     model : VAE
         A model with latent_dim 2.
-    shape : (int, int), optional
-        Height and width of an image; by default a square, if possible.
+    shape, limits
+        As in `plot_images`.
     cells : int
         Images along each side.
     label : int, optional
@@ -158,8 +190,9 @@ def plot_manifold(
     z = np.array([(z1, z2) for z2 in reversed(quantiles) for z1 in quantiles])
     figure, axes = _subplots(figsize=(6, 6), layout="constrained")
     labels = None if label is None else np.full(len(z), label)
-    sheet = tile(model.decode(z, labels), cells, shape, gap=0)
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, extent=(0, cells, 0, cells), interpolation="nearest")
+    images = model.decode(z, labels)
+    extent = (0, cells, 0, cells)
+    _show([axes], [tile(images, cells, shape, gap=0)], limits or value_range(images, SLACK), extent=extent)
     shown = range(0, cells, max(1, cells // 6))
     ticks = [f"{quantiles[i]:.1f}" for i in shown]
     axes.set_xticks([i + 0.5 for i in shown], ticks)
@@ -168,7 +201,7 @@ def plot_manifold(
     return figure
 
 
-def plot_latent(mu: Array, labels: Array, points: int = 2000) -> Figure:
+def plot_latent(mu: Array, labels: Array, points: int = 2000, names: Sequence[str] | None = None) -> Figure:
     """Plot where the encoder puts images in a two-dimensional latent space, each code drawn as its label.
 
     Parameters
@@ -179,6 +212,9 @@ def plot_latent(mu: Array, labels: Array, points: int = 2000) -> Figure:
         Whole numbers.
     points : int
         Maximum number of points; the first ones are drawn.
+    names : sequence of str, optional
+        The names of labels 0, 1 and so on. Names of one or two letters or digits are drawn themselves; if any is
+        longer, numbers are drawn and a legend gives their names.
 
     Raises
     ------
@@ -188,28 +224,36 @@ def plot_latent(mu: Array, labels: Array, points: int = 2000) -> Figure:
     _require_two_dimensions(mu.shape[1])
     mu, labels = mu[:points], labels[:points]
     classes = np.unique(labels)
+    known = {label: str(label) if names is None else names[label] for label in classes}
+    are_short = all(re.fullmatch(r"-?[A-Za-z0-9]{1,2}", name) for name in known.values())
     figure, axes = _subplots(figsize=(6, 5.5), layout="constrained")
     for i, label in enumerate(classes):
         chosen = mu[labels == label]
         colour = plt.get_cmap("viridis")(0.9 * i / max(1, len(classes) - 1))
-        axes.scatter(chosen[:, 0], chosen[:, 1], marker=f"${label}$", s=28, color=colour, linewidths=0.2)
+        text, legend = (known[label], None) if are_short else (str(label), _plain(known[label]))
+        axes.scatter(chosen[:, 0], chosen[:, 1], marker=f"${text}$", s=28, color=colour, linewidths=0.2, label=legend)
     angle = np.linspace(0, 2 * np.pi, 200)
     axes.plot(2 * np.cos(angle), 2 * np.sin(angle), color=BLACK, linestyle=":", label="N(0, I), 2 sigma")
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper right", fontsize="small")
     axes.set(xlabel="$z_1$: mean of q(z given x)", ylabel="$z_2$", aspect="equal")
     return figure
 
 
 def plot_two_noises(
-    model: "VAE", shape: tuple[int, int] | None = None, rng: Rng = 0, columns: int = 8, labels: Array | None = None
+    model: "VAE",
+    shape: Shape | None = None,
+    rng: Rng = 0,
+    columns: int = 8,
+    labels: Array | None = None,
+    limits: Limits | None = None,
 ) -> Figure:
     """Plot the two sources of randomness separately: the latent Gaussian, and the output's Bernoulli or Gaussian.
 
     Parameters
     ----------
     model : VAE
-    shape : (int, int), optional
-        Height and width of an image; by default a square, if possible.
+    shape, limits
+        As in `plot_images`; the limits are by default those of the means.
     rng : numpy.random.Generator, int or None
     columns : int
         Images per row.
@@ -231,9 +275,11 @@ def plot_two_noises(
             np.repeat(z[:1], columns, axis=0), rng, same_labels
         ),
     }
+    means, *_ = sheets.values()
+    limits = limits or value_range(means, SLACK)
     figure, rows = _subplots(3, 1, figsize=(7, 3.6), layout="constrained")
-    for axes, (title, images) in zip(rows, sheets.items(), strict=True):
-        _show(axes, tile(images, columns, shape))
+    _show(rows, [tile(images, columns, shape, white=limits[1]) for images in sheets.values()], limits)
+    for axes, title in zip(rows, sheets, strict=True):
         axes.set_title(title, fontsize=9, loc="left")
     return figure
 
@@ -244,26 +290,56 @@ def save_figure(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def tile(images: Array, columns: int, shape: tuple[int, int] | None = None, gap: int = 1) -> Array:
+def tile(images: Array, columns: int, shape: Shape | None = None, gap: int = 1, white: float = 1.0) -> Array:
     """Arrange images (N, D) in one array of pixels, row by row, with `gap` white pixels between them."""
-    height, width = shape or square(images.shape[1])
+    height, width, *colours = shape or square(images.shape[1])
     rows = -(-len(images) // columns)
-    sheet = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap))
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *colours), white)
     for i, image in enumerate(images):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = image.reshape(height, width)
+        sheet[top : top + height, left : left + width] = image.reshape(height, width, *colours)
     return sheet
 
 
 def square(pixels: int) -> tuple[int, int]:
-    """Return height and width of an image of this many pixels: a square if possible, otherwise one row."""
+    """Return height and width of a square image of this many pixels, or raise a ValueError."""
     side = math.isqrt(pixels)
-    return (side, side) if side * side == pixels else (1, pixels)
+    if side * side != pixels:
+        raise ValueError(f"images have {pixels} pixels, expected a square number, or shape=(height, width)")
+    return side, side
 
 
-def _show(axes: Any, sheet: Array) -> None:
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.axis("off")
+def value_range(x: Array, slack: float = 0.0) -> tuple[float, float]:
+    """Return the interval on which to draw images: [0, 1], or their own range if they leave it or are all dark.
+
+    Means of a Gaussian model may leave [0, 1] by `slack`; with slack they may also be dark.
+    """
+    if x.size == 0 or x.dtype.kind in "ub":
+        return 0.0, 1.0
+    low, high = float(x.min()), float(x.max())
+    if -slack <= low and high <= 1 + slack and (slack or high >= 0.5 or low == high):
+        return 0.0, 1.0
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def _show(rows: Sequence[Any], sheets: Sequence[Array], limits: Limits, **settings: Any) -> None:
+    """Draw each sheet in its axes, and the scale if it is not from 0 to 1."""
+    low, high = limits
+    for axes, sheet in zip(rows, sheets, strict=True):
+        if sheet.ndim == 3:  # matplotlib takes colours from 0 to 1
+            sheet = np.clip((sheet - low) / (high - low), 0, 1)
+        drawn = axes.imshow(sheet, cmap="gray", vmin=low, vmax=high, interpolation="nearest", **settings)
+        if "extent" not in settings:
+            axes.axis("off")
+    if limits != (0, 1) and sheet.ndim == 3:
+        axes.figure.supxlabel(f"colours from {low:.3g} to {high:.3g}", fontsize=8)
+    elif limits != (0, 1):
+        axes.figure.colorbar(drawn, ax=rows, fraction=0.04)
+
+
+def _plain(name: str) -> str:
+    """Return a name as matplotlib draws it literally, dollars and all."""
+    return name.replace("$", r"\$")
 
 
 def _require_two_dimensions(latent_dim: int) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from npvae.checkpoints import load_checkpoint, save_checkpoint
-from npvae.data.pixels import binarize as draw_binary
-from npvae.data.pixels import to_float
+from npvae.data.pixels import draw_binary, to_float
 from npvae.evaluation import MeanTerms, mean_terms, rows_of, sums
 from npvae.history import COLUMNS, History
 from npvae.internals import validation
@@ -89,7 +88,7 @@ def train_epoch(
             images, y = minibatch(model, x, labels, batch, rng, binarize, draws)
             eps = model.draw_eps(len(images), rng)
             terms, _ = model.terms_and_grad(images, eps, grad, y)
-            check_terms(step, model, terms)
+            check_terms(step, model, terms, optimizer)
             np.copyto(good, params)
             optimizer.step(params, grad)
             total, n = total + sums(terms) / draws, n + len(batch)
@@ -177,12 +176,12 @@ def fit(
         As in `train_epoch`; the message names the epoch as well.
     """
     support = (0.0, 1.0) if binarize else model.likelihood.support
-    x_train = validation.dataset("x_train", x_train, model.input_dim, support)
+    x_train = validation.dataset("x_train", x_train, model.input_dim, support, training=True)
     labels = _checked_labels("labels", labels, model, x_train)
     if x_test is not None:
         x_test = validation.dataset("x_test", x_test, model.input_dim, support)
         test_labels = _checked_labels("test_labels", test_labels, model, x_test)
-        x_test = draw_binary(x_test, TEST_SEED) if binarize else x_test
+        x_test = draw_binary(x_test, np.random.default_rng(TEST_SEED)) if binarize else x_test
     epochs = validation.positive_int("epochs", epochs)
     batch_size = validation.positive_int("batch_size", batch_size)
     draws = validation.positive_int("draws", draws)
@@ -292,7 +291,7 @@ def last_finite(params: Array) -> Iterator[Array]:
         raise
 
 
-def check_terms(step: int, model: Model, terms: LossTerms) -> None:
+def check_terms(step: int, model: Model, terms: LossTerms, optimizer: Optimizer) -> None:
     """Raise a DivergenceError that names what is no longer finite: a parameter if any, else a term of the loss."""
     if np.isfinite(np.sum(terms.loss, dtype=np.float64)):
         return
@@ -300,7 +299,9 @@ def check_terms(step: int, model: Model, terms: LossTerms) -> None:
     term = "nll" if not np.all(np.isfinite(terms.nll)) else "kl"
     what = broken[0] if broken else f"the {term}"
     though = "" if broken else ", though all parameters are"
-    raise DivergenceError(f"step {step}: {what} is no longer finite{though}: try a smaller learning rate")
+    is_early = not (optimizer.t or broken)
+    way = "rescale x to the order of 1" if is_early else "try a smaller learning rate"
+    raise DivergenceError(f"step {step}: {what} is no longer finite{though}: {way}")
 
 
 def check_state(model: Model, optimizer: Optimizer) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -50,6 +51,18 @@ def threads(text: str) -> int:
 def std(text: str) -> float | str:
     """Parse a finite float above 0, or "learned"."""
     return text if text == "learned" else float(positive(text))
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """Height and width of an image, 28x20, and 3 behind them for one in colour."""
+    sides = tuple(int(whole(side)) for side in text.lower().split("x"))
+    if len(sides) != 2 and sides[2:] != (3,):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, or HEIGHTxWIDTHx3 for colour")
+    return sides
+
+
+place = os.path.expanduser
+"""A path; the shell leaves the ~ in --data=~/x as it is."""
 
 
 def add_threads(parser: argparse.ArgumentParser, **settings: Any) -> None:

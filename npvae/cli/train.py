@@ -3,13 +3,16 @@
 import argparse
 import os
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import npvae
 from npvae import evaluation
 from npvae.cli import runs
-from npvae.cli.arguments import UsageError, add_threads, not_negative, positive, seed, std, whole
+from npvae.cli.arguments import UsageError, add_threads, not_negative, place, positive, seed, shape, std, whole
 from npvae.cli.binarization import BINARIZATIONS, support_of_data, test_images
 from npvae.data.pixels import binarize_threshold
 from npvae.data.sources import SHIPPED, Dataset, load_dataset
@@ -35,6 +38,9 @@ examples:
   npvae train --model cvae                    given the label; then npvae sample RUN --label 3
   npvae train --model iwae --importance-samples 5
   npvae train --data fashion/train-images-idx3-ubyte.gz --out runs/fashion
+  npvae train --data letters.npz --model cvae    then npvae sample RUN --label a
+  npvae train --data flat.npy --image-shape 28x20
+  npvae train --data wine.csv --likelihood gaussian    any table of numbers
   npvae train --resume runs/fashion           resumes where it stopped: same result, bit for bit
   npvae train --resume RUN --epochs 20        extends it to 20 epochs
 """
@@ -42,6 +48,8 @@ COMMANDS = {MODELS[name].command: MODELS[name] for name in MODELS.own}
 """The package's models, by name on the command line."""
 DEFAULTS: dict[str, Any] = {
     "data": "mnist",
+    "image_shape": None,
+    "limit": None,
     "model": "vae",
     "likelihood": "bernoulli",
     "std": None,
@@ -59,6 +67,8 @@ DEFAULTS: dict[str, Any] = {
     "threads": 1,
     "out": None,
 }
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as in a shell."""
 SCHEDULES = {"digits": {"epochs": 100, "batch_size": 32}}
 """Epochs and batch size, for data that needs others than 10 and 128."""
 
@@ -76,9 +86,16 @@ def add_parsers(subparsers: Any) -> None:
     add = parser.add_argument
     add(
         "--data",
-        help="mnist, digits, or a path: an IDX or .npy file of images, an .npz with x_train, or a folder of IDX "
-        "files; labels and test images beside an IDX file are found by their usual names (default: mnist)",
+        type=place,
+        help="mnist, digits, or a path: an IDX, .npy or CSV file, gzipped or not, an .npz with x_train (or images), "
+        "or a folder with one of them; labels and test images are found by their names in an .npz (y_train, x_test, "
+        "y_test) or beside the file (x_test.npy, t10k-images-idx3-ubyte.gz), else the last tenth is held out. Images "
+        "are (N, H, W), in colour (N, H, W, 3), or rows (N, D): uint8 from 0 to 255, floats from 0 to 1, or with "
+        "--likelihood gaussian floats of the order of 1. In a CSV file a column named label holds the classes "
+        "(default: mnist)",
     )
+    add("--image-shape", type=shape, metavar="HxW", help="of rows that are images but not square, 28x20 or 32x20x3")
+    add("--limit", type=whole, metavar="N", help="train on the first N training images only")
     add(
         "--model",
         choices=tuple(COMMANDS),
@@ -113,8 +130,13 @@ def add_parsers(subparsers: Any) -> None:
     add("--lr", type=positive, help="Adam's learning rate (default: 0.001)")
     add("--seed", type=seed, help="seed for weights, order, binarization and noise (default: 0)")
     add_threads(parser)
-    add("--out", metavar="DIR", help="folder to make, new or empty (default: runs/<data>-<model>-<time>)")
-    add("--resume", metavar="RUN", help="resume a run that was stopped, as if it never had been")
+    add("--out", type=place, metavar="DIR", help="folder to make, new or empty (default: runs/<data>-<model>-<time>)")
+    add(
+        "--resume",
+        type=place,
+        metavar="RUN",
+        help="resume a run that was stopped, as if it never had been; --data tells where its data has moved to",
+    )
     add("--previous", action="store_true", help="with --resume: go back to the checkpoint before the newest")
 
 
@@ -131,7 +153,9 @@ def train(options: Namespace) -> int:
     options.epochs = options.epochs or schedule["epochs"]
     options.batch_size = options.batch_size or schedule["batch_size"]
     dataset = _load(options)
-    options.data = options.data if options.data in SHIPPED else str(Path(options.data).resolve())
+    options.data = _full_name(options.data)
+    if options.model == "cvae":
+        _check_classes(dataset)
     model = _make_model(options, dataset)
     folder = runs.new_folder(options.out, dataset.name, options.model)
     with runs.held(folder):
@@ -142,19 +166,24 @@ def train(options: Namespace) -> int:
 def _resume(folder: Path, given: dict[str, Any]) -> int:
     """Resume a run from its newest checkpoint, or the one before, and train for more epochs if asked to."""
     previous = given.pop("previous", False)
-    if unchangeable := given.keys() - {"epochs"}:
+    if unchangeable := given.keys() - {"epochs", "data"}:
         names = ", ".join("--" + name.replace("_", "-") for name in sorted(unchangeable))
         raise UsageError(
-            f"{names} cannot change within a run: with --resume only --epochs and --previous may be given"
+            f"{names} cannot change within a run: with --resume only --epochs, --previous and --data may be given"
         )
-    stored, crc32 = runs.read_options(folder)
+    config = runs.read_config(folder)
     try:
-        options = Namespace(**DEFAULTS | stored | given)
-        dataset = _load(options)
+        options = Namespace(**DEFAULTS | config["options"] | given)
+        with runs.moving(folder):
+            dataset = _load(options)
+        options.data = _full_name(options.data)
+        if options.model == "cvae":
+            classes = validation.positive_int("label_dim", config["model"]["label_dim"])
+            dataset = dataset.numbered(runs.class_names(config, min(classes, len(dataset.x_train))))
         model = _make_model(options, dataset)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder} cannot be resumed, since its config.json is damaged: {error!r}") from error
-    if runs.crc32(dataset.x_train) != crc32:
+    if runs.crc32(dataset.x_train) != config["crc32"]:
         raise ValueError(f"{options.data} is not what {folder} was trained on: its images have changed since")
     with runs.held(folder):
         if previous:
@@ -198,16 +227,45 @@ def _train(folder: Path, options: Namespace, dataset: Dataset, model: Model) -> 
     print(f"\nwrote {folder}{os.sep}")
     for name, what in written.items():
         print(f"  {name:24s} {what}")
-    print(f"\non {len(x_test)} test images{BINARIZATIONS[binarization]}:")
-    print(evaluation.evaluate(model, x_test, test_labels, TEST_SEED, options.threads))
+    found = evaluation.evaluate(model, x_test, test_labels, TEST_SEED, options.threads)
+    text = f"\non {len(x_test)} test images{BINARIZATIONS[binarization]}:\n{found}"
+    print(runs.worded(text, dataset.image_shape))
     if failure:
         raise failure
-    return 0
+    return INTERRUPTED if history.interrupted else 0
 
 
 def _load(options: Namespace) -> Dataset:
-    support = LIKELIHOODS[options.likelihood].support
-    return load_dataset(options.data, support_of_data(_binarization(options), support))
+    support = support_of_data(_binarization(options), LIKELIHOODS[options.likelihood].support)
+    dataset = load_dataset(options.data, support, runs.checked_shape(options.image_shape))
+    if options.limit is None:
+        return dataset
+    part = slice(validation.positive_int("limit", options.limit))
+    return replace(dataset, x_train=dataset.x_train[part], y_train=evaluation.rows_of(dataset.y_train, part))
+
+
+def _full_name(data: str) -> str:
+    return data if data in SHIPPED else str(Path(data).resolve())
+
+
+def _check_classes(dataset: Dataset) -> None:
+    """Raise a ValueError unless each example has a class that can be learned."""
+    name, y_train, y_test = dataset.name, dataset.y_train, dataset.y_test
+    if y_train is None or y_test is None:
+        part = "to train on" if y_train is None else "to test on"
+        why = f" ({dataset.unlabelled})" if dataset.unlabelled else ""
+        raise ValueError(f"{name} has no labels {part}{why}, which --model cvae needs: choose another model or data")
+    counts = np.bincount(y_train, minlength=len(dataset.classes))
+    if not np.all(counts):
+        raise ValueError(
+            f"{name} has the class {dataset.classes[int(np.argmin(counts))]!r} only in the examples to test on "
+            f"({dataset.held_out}): shuffle the data, or leave that class out"
+        )
+    if 2 * len(counts) > sum(counts):
+        raise ValueError(
+            f"{name} has {len(counts)} classes for {sum(counts)} examples, expected two or more of each: choose "
+            "labels that are classes, or another model"
+        )
 
 
 def _binarization(options: Namespace) -> str:
@@ -237,14 +295,7 @@ def _make_model(options: Namespace, dataset: Dataset) -> Model:
     if options.model == "iwae":
         settings["importance_samples"] = options.importance_samples or 5
     if options.model == "cvae":
-        if dataset.y_train is None:
-            raise ValueError(f"{dataset.name} has no labels, which --model cvae needs: choose another model or data")
-        settings["label_dim"] = int(dataset.y_train.max()) + 1
-        if settings["label_dim"] > len(dataset.y_train):
-            raise ValueError(
-                f"{dataset.name} has labels up to {dataset.y_train.max()} for {len(dataset.y_train)} images: number "
-                "the classes from 0"
-            )
+        settings["label_dim"] = len(dataset.classes)
     return COMMANDS[options.model](
         input_dim=dataset.x_train.shape[1],
         latent_dim=options.latent_dim,
@@ -263,9 +314,18 @@ def _labels_for(model: Model, dataset: Dataset) -> tuple[Array | None, Array | N
 
 
 def _introduction(dataset: Dataset, binarization: str, model: Model) -> str:
-    height, width = dataset.image_shape
-    return (
-        f"data   {dataset.name}: {len(dataset.x_train)} images of {height} x {width} to train on, "
-        f"{len(dataset.x_test)} to test on ({dataset.held_out}){BINARIZATIONS[binarization]}\n"
-        f"model  {model}; npvae {npvae.__version__}"
-    )
+    what, classes, shape = runs.things(dataset.image_shape), dataset.classes, dataset.image_shape
+    size = " x ".join(map(str, shape)) if shape else f"{dataset.x_train.shape[1]} values"
+    lines = [
+        f"data   {dataset.name}: {len(dataset.x_train)} {what} of {size} to train on, "
+        f"{len(dataset.x_test)} to test on ({dataset.held_out}){runs.worded(BINARIZATIONS[binarization], shape)}"
+    ]
+    if classes:
+        lines.append(
+            f"labels {len(classes)} classes: {', '.join(classes[:30])}{', ...' if len(classes) > 30 else ''}"
+        )
+    elif dataset.unlabelled:
+        lines.append(f"labels none that can be used: {dataset.unlabelled}")
+    if not shape:
+        lines.append("shape  not known, so that no images are drawn: --image-shape HEIGHTxWIDTH gives one")
+    return "\n".join([*lines, f"model  {model}; npvae {npvae.__version__}"])

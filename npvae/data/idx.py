@@ -1,20 +1,16 @@
 """Reader for IDX, the format in which MNIST and its relatives are distributed."""
 
-import gzip
 import math
 import os
 import struct
-import zlib
-from io import BufferedReader
+from typing import IO
 
 import numpy as np
 
-from npvae.internals.files import read_up_to, refuse_bomb, unpacked_limit
+from npvae.internals.files import read_up_to, refuse_bomb, unpacked, unpacked_limit
 from npvae.internals.types import Array
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-GZIP_MAGIC = b"\x1f\x8b"
-Stream = gzip.GzipFile | BufferedReader
 
 
 def read_idx(path: str | os.PathLike[str]) -> Array:
@@ -23,20 +19,20 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     Parameters
     ----------
     path : path-like
-        Such as train-images-idx3-ubyte.gz of MNIST, Fashion-MNIST or EMNIST.
+        For example train-images-idx3-ubyte.gz of MNIST, Fashion-MNIST or EMNIST.
 
     Returns
     -------
     array : ndarray
-        Of the shape and type the header says, in native byte order.
+        With the shape and type given in the header, in native byte order.
 
     Raises
     ------
     FileNotFoundError
-        Where there is no such file.
+        If there is no such file.
     ValueError
-        For a file that is not IDX, is truncated, or holds less or more than its header promises. Memory is
-        bounded by what the file really holds, whatever the header promises, and for a gzipped one by
+        For a file that is not IDX, is truncated, or holds less or more than its header promises. Memory is bounded by
+        what the file really holds, whatever the header promises, and for a gzipped file by
         `npvae.internals.files.unpacked_limit`.
 
     Notes
@@ -44,16 +40,11 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     Two zero bytes, a type code, the number of dimensions, the dimensions as big-endian 32-bit integers,
     then the entries in C order (Y. LeCun and C. Cortes, the MNIST database).
     """
-    with open(path, "rb") as raw:
-        zipped = raw.read(2) == GZIP_MAGIC
-        raw.seek(0)
-        try:
-            return _parse(gzip.open(raw) if zipped else raw, path, os.fstat(raw.fileno()).st_size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(f"{path} is a damaged gzip file: {error}") from error
+    with unpacked(path) as (file, size):
+        return _parse(file, path, size)
 
 
-def _parse(file: Stream, path: str | os.PathLike[str], size: int) -> Array:
+def _parse(file: IO[bytes], path: str | os.PathLike[str], size: int) -> Array:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:
         raise ValueError(f"{path} is not an IDX file: it begins with the bytes {magic.hex(' ') or '(none)'}")

@@ -11,7 +11,7 @@ import struct
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
 
 CHUNK = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
 DAMAGED = (OSError, EOFError, ValueError, LookupError, OverflowError, RuntimeError, struct.error, zlib.error)
 """What reading a damaged, encrypted or hostile archive can raise, besides the format's own error."""
 LARGEST_HEADER = 1 << 14
@@ -81,8 +82,38 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
+@contextlib.contextmanager
+def unpacked(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a file, gzipped or not, and give its unpacked content as a stream and its size on the disk.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    ValueError
+        While it is read, for a damaged gzip file.
+    """
+    import gzip
+
+    with open(path, "rb") as raw:
+        is_zipped = raw.read(2) == GZIP_MAGIC
+        raw.seek(0)
+        file: Any = gzip.GzipFile(fileobj=raw) if is_zipped else raw
+        try:
+            yield file, os.fstat(raw.fileno()).st_size
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path} is a damaged gzip file: {error}") from error
+
+
+def read_whole(file: IO[bytes], size: int) -> bytearray:
+    """Read all of a file of `size` bytes on the disk, or raise a ValueError if it unpacks to more than is allowed."""
+    content = read_up_to(file, unpacked_limit(size) + 1)
+    refuse_bomb(len(content), size)
+    return content
+
+
 def read_array(path: str | os.PathLike[str]) -> Array:
-    """Read the array in an .npy file.
+    """Read the array in an .npy file, gzipped or not.
 
     Raises
     ------
@@ -91,15 +122,21 @@ def read_array(path: str | os.PathLike[str]) -> Array:
     ValueError
         For a file that is damaged, is not .npy, or holds Python objects, which are never unpickled.
     """
-    with open(path, "rb") as file:
+    with unpacked(path) as (file, size):
         try:
-            return _array("the array", read_up_to(file, os.fstat(file.fileno()).st_size))
+            return _array("the array", read_whole(file, size))
         except ValueError as error:
             raise ValueError(f"{path} is not an .npy file of a plain array, or it is damaged: {error}") from error
 
 
-def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Read every array in an .npz file.
+def array_names(path: str | os.PathLike[str]) -> list[str]:
+    """Read the names of the arrays in an .npz file (none, for any other zip); errors as in `read_arrays`."""
+    with _archive(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
+def read_arrays(path: str | os.PathLike[str], names: Collection[str] | None = None) -> dict[str, Array]:
+    """Read the arrays in an .npz file, or only those with certain names: others are not touched.
 
     Raises
     ------
@@ -109,6 +146,19 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
         For a file that is damaged, is not .npz, would unpack to more than `unpacked_limit` allows, or holds Python
         objects, which are never unpickled.
     """
+    with _archive(path) as archive:
+        members = [
+            member
+            for member in archive.infolist()
+            if names is None or (member.filename.endswith(".npy") and member.filename.removesuffix(".npy") in names)
+        ]
+        refuse_bomb(sum(member.file_size for member in members), os.stat(path).st_size)
+        return dict(_named_array(archive, member) for member in members)
+
+
+@contextlib.contextmanager
+def _archive(path: str | os.PathLike[str]) -> "Iterator[ZipFile]":
+    """Open an .npz file; whatever goes wrong while it is read becomes a ValueError."""
     import zipfile
 
     with open(path, "rb") as file:
@@ -116,9 +166,7 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
             if file.read(2) != b"PK":
                 raise ValueError("it is not a zip file")
             with zipfile.ZipFile(file) as archive:
-                members = archive.infolist()
-                refuse_bomb(sum(member.file_size for member in members), os.fstat(file.fileno()).st_size)
-                return dict(_named_array(archive, member) for member in members)
+                yield archive
         except (*DAMAGED, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is not an .npz file of plain arrays, or it is damaged: {error}") from error
 

@@ -12,6 +12,17 @@ from numpy.typing import DTypeLike
 
 from npvae.internals.types import Array, Generator, Rng
 
+DARK = 16
+"""Whole numbers up to this are zeros and ones or grey levels of 0 to 16, and hardly grey levels of 0 to 255."""
+FEW = 100
+"""Number of images to evaluate that may all be dark."""
+NUMBERING = (
+    "number the classes with names, y = np.unique(y, return_inverse=True), and those of other examples by the same "
+    "names, np.searchsorted(names, y)"
+)
+LARGE = 10
+"""Root mean square beyond which a Gaussian model diverges in its first steps: its variances are exponentials."""
+
 
 def whole_number(name: str, value: Any, least: int) -> int:
     """Return the value as an int of `least` or more, or raise a ValueError."""
@@ -89,7 +100,7 @@ def real(name: str, values: Any) -> Array:
     """Return the values as an array of real numbers, of any shape, or raise a ValueError."""
     array = plain(name, values)
     if array.dtype.kind not in "fbiu":
-        raise ValueError(f"{name} has dtype {array.dtype}, expected real numbers: convert with .astype(np.float32)")
+        raise ValueError(f"{name} has dtype {array.dtype}, expected real numbers")
     return array
 
 
@@ -184,10 +195,7 @@ def images(name: str, values: Any, width: int, support: tuple[float, float], dty
     """Return a batch of images, floats in `support`, as an (N, width) array of the dtype, or raise a ValueError."""
     array = plain(name, values)
     if array.dtype.kind not in "fb":
-        raise ValueError(
-            f"{name} has dtype {array.dtype}, expected floats: "
-            "divide grey levels by 255, or convert with .astype(np.float32)"
-        )
+        raise ValueError(f"{name} has dtype {array.dtype}, expected floats{_way_to_floats(array)}")
     rows(name, array, width, "input_dim")
     array = cast(name, array, dtype)
     within(name, array, support)
@@ -198,17 +206,16 @@ def pixels(name: str, values: Any) -> Array:
     """Return the values as an array of uint8 grey levels, floats or bools, or raise a ValueError."""
     array = plain(name, values)
     if array.dtype != np.uint8 and array.dtype.kind not in "fb":
-        raise ValueError(
-            f"{name} has dtype {array.dtype}, expected uint8 grey levels 0..255, or floats: "
-            "convert with .astype(np.uint8) or .astype(np.float32)"
-        )
+        way = _way_to_floats(array)
+        raise ValueError(f"{name} has dtype {array.dtype}, expected uint8 grey levels 0..255, or floats{way}")
     return array
 
 
-def dataset(name: str, values: Any, width: int, support: tuple[float, float]) -> Array:
-    """Return a whole data set, (N, width), uint8, float or bool, or raise a ValueError; all floats are checked once.
+def dataset(name: str, values: Any, width: int, support: tuple[float, float], training: bool = False) -> Array:
+    """Return a whole data set, (N, width), uint8, float or bool, or raise a ValueError; all numbers are checked once.
 
-    It is not copied, however large: each batch is converted when it is taken.
+    It is not copied, however large: each batch is converted when it is taken. The scale of a training set is checked
+    as well.
     """
     array = plain(name, values)
     if array.ndim == 1 and len(array) != width:
@@ -218,9 +225,23 @@ def dataset(name: str, values: Any, width: int, support: tuple[float, float]) ->
         )
     array = pixels(name, array)
     rows(name, array, width, "input_dim")
-    if array.dtype != np.uint8:
+    if array.dtype == np.uint8:
+        grey_levels(name, array, few=1 if training else FEW)
+    else:
         within(name, array, support)
+        if training and np.isinf(support).all():
+            _moderate(name, array)
     return array
+
+
+def grey_levels(name: str, array: Array, few: int = FEW) -> None:
+    """Raise a ValueError if more than a few images in uint8 have no value above 16 and are not all black."""
+    if array.dtype == np.uint8 and array.ndim > 1 and len(array) > few and 0 < (largest := array.max()) <= DARK:
+        looks = "pixels of 0 and 1" if largest == 1 else f"levels of 0 to {DARK}"
+        raise ValueError(
+            f"{name} is uint8 and runs from {array.min()} to {largest}, expected grey levels of 0 to 255, and looks "
+            f"like {looks}: {_way_out(largest)}, or x / 255 if they are grey levels and so dark"
+        )
 
 
 def within(name: str, array: Array, support: tuple[float, float]) -> None:
@@ -235,21 +256,62 @@ def within(name: str, array: Array, support: tuple[float, float]) -> None:
             f"{name} has {bad} entries that are NaN or infinite, expected finite numbers: np.isfinite finds them"
         )
     if smallest < low or largest > high:
+        way, grey = _way_to_unit_interval(smallest, largest), smallest >= 0 and DARK < largest <= 255
         raise ValueError(
-            f"{name} runs from {smallest:g} to {largest:g}, expected values in [{low:g}, {high:g}]: "
-            "rescale it (grey levels are divided by 255), or use a Gaussian likelihood"
+            f"{name} runs from {smallest:g} to {largest:g}, expected values in [{low:g}, {high:g}]: {way}"
+            + (", or use a Gaussian likelihood" if not grey else "")
         )
+
+
+def _moderate(name: str, array: Array) -> None:
+    """Raise a ValueError for floats on which training diverges at any learning rate, judging by some 1,000 rows."""
+    some = array[:: max(1, len(array) // 1000)].astype(np.float64)
+    largest = np.abs(some).max() or 1  # its square may be beyond all numbers
+    size = largest * np.sqrt(np.mean((some / largest) ** 2))
+    if size > LARGE:
+        grey = " (grey levels of 0 to 255: x / 255)" if array.min() >= 0 and DARK < array.max() <= 255 else ""
+        raise ValueError(
+            f"{name} runs from {array.min():g} to {array.max():g} with a root mean square of {size:.3g}, expected at "
+            f"most {LARGE}: rescale it to the order of 1, as with (x - x.mean()) / x.std(){grey}"
+        )
+
+
+def _way_to_floats(array: Array) -> str:
+    """Return how to convert whole numbers to floats of the same meaning, judging by their range."""
+    if array.dtype.kind not in "iu" or array.size == 0:
+        return ""
+    smallest, largest = array.min(), array.max()
+    return f": {_way_out(largest) if smallest >= 0 else _way_to_unit_interval(smallest, largest)}"
+
+
+def _way_out(largest: Any) -> str:
+    """Return how to map whole numbers from 0 to `largest` to [0, 1]."""
+    if largest == 1:
+        return "x.astype(np.float32) makes floats of zeros and ones"
+    if 0 < largest <= DARK:
+        return f"x / {DARK} makes floats of levels up to {DARK}"
+    return _way_to_unit_interval(0, largest)
+
+
+def _way_to_unit_interval(smallest: Any, largest: Any) -> str:
+    if smallest == largest == 0 or (smallest >= 0 and DARK < largest <= 255):
+        return "x / 255 makes floats of grey levels 0 to 255"
+    if smallest >= -1 and largest <= 1:
+        return "(x + 1) / 2 maps [-1, 1] to [0, 1]"
+    return "rescale it with (x - low) / (high - low), from the lowest to the highest value it can take"
 
 
 def class_labels(values: Any, n: int, classes: int) -> Array:
     """Return the values as (n,) whole numbers in [0, classes), or raise a ValueError; one number stands for all."""
     labels = plain("labels", values)
     if labels.dtype.kind not in "iu":
-        raise ValueError(f"labels have dtype {labels.dtype}, expected whole numbers, 0 to {classes - 1}")
+        raise ValueError(f"labels have dtype {labels.dtype}, expected whole numbers, 0 to {classes - 1}: {NUMBERING}")
     if labels.ndim == 0:
         labels = np.full(n, labels)
     if labels.shape != (n,):
         raise ValueError(f"labels have shape {labels.shape}, expected ({n},), one for each example")
     if n and (labels.min() < 0 or labels.max() >= classes):
-        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")
+        raise ValueError(
+            f"labels run from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}: {NUMBERING}"
+        )
     return labels

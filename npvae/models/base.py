@@ -128,7 +128,7 @@ class Model:
         ValueError
             For a wrong shape or dtype, N = 0, pixels out of range, or NaN.
         """
-        x = validation.dataset("x", x, self.input_dim, self.likelihood.support)
+        x = validation.dataset("x", x, self.input_dim, self.likelihood.support, training=True)
         some = to_float(x[:: max(1, len(x) // 5000)], np.float64)
         self.likelihood.init_output(some, self.params)
 

@@ -276,6 +276,8 @@ def test_an_archive_that_is_odd_is_refused_and_named(tmp_path, name, message):
     path = tmp_path / "x.npz"
     path.write_bytes(crafted("npz", name))
     with pytest.raises(ValueError, match=rf"x\.npz is not an \.npz file of plain arrays.*({message})"):
+        files.read_arrays(path)
+    with pytest.raises(ValueError, match=r"x\.npz (is not an \.npz file of plain arrays|seems to be a zip archive)"):
         load_dataset(str(path))
 
 
@@ -318,6 +320,9 @@ def test_a_csv_that_cannot_be_read_is_a_value_error_that_names_it(tmp_path, read
     [
         ({"image_shape": [-2, -2]}, r"config\.json is damaged: .*image_shape is -2"),
         ({"image_shape": [3, 3]}, "images of 3 x 3 and a model of 4 pixels"),
+        ({"image_shape": [2, 2, 2]}, r"config\.json is damaged: .*perhaps 3 for colour"),
+        ({"value_range": [1, 1]}, r"config\.json is damaged: .*value_range is 1.0 to 1.0"),
+        ({"classes": ["a"]}, r"config\.json is damaged: classes are \['a'\], expected 0 names"),
         ({"data": 7}, r"config\.json is damaged: .*data is 7"),
         ({"training": {"binarize": []}}, r"config\.json is damaged"),
     ],
@@ -326,7 +331,8 @@ def test_a_run_whose_configuration_is_nonsense_is_refused(tmp_path, change, mess
     config = {"data": "digits", "image_shape": [2, 2], "training": {"binarize": "none"}}
     (tmp_path / "model.npz").write_bytes(model_file())
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert open_run(str(tmp_path))[1] == config
+    understood = {**config, "image_shape": (2, 2), "value_range": (0, 1), "classes": ()}
+    assert open_run(str(tmp_path))[1] == understood
     (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
     with pytest.raises(ValueError, match=message):
         open_run(str(tmp_path))

@@ -3,8 +3,9 @@
     pip install atheris
     python tests/fuzz/fuzz.py idx --runs 1000000 --seconds 1200
 
-The readers: idx, npy, npz (data sets and saved models), csv (histories and rosters), notebook (a submission, as the
-grader reads it in its own process), submissions (a zip of them), run (the configuration of a run).
+The readers: idx, npy, npz (data sets and saved models), table (data sets that are text or of no known kind), csv
+(histories and rosters), notebook (a submission, as the grader reads it in its own process), submissions (a zip of
+them), run (the configuration of a run).
 
 A finding is an error that is not documented, more than a gigabyte of memory beyond what Python and NumPy take, or
 more than ten seconds on one input. It ends the run with an error, and its input is left in the folder that the last
@@ -49,7 +50,8 @@ WORDS = {
     r"\\ud800 \\n \\\\ ''\\'",
     "csv": "epoch student nan inf 1e999",
     "submissions": "PK .py .ipynb _assignsubmission_ _LATE_ attempt (1)",
-    "run": '"data" "image_shape" "training" "binarize" "none" 1e999 NaN null',
+    "table": 'label class species pixel0 , " nan inf 1e999 -1 0.5 \\x1f\\x8b <html ustar ; \\t',
+    "run": '"classes" "value_range" "data" "image_shape" "training" "binarize" "none" 1e999 NaN null',
 }
 """What the fuzzer would take long to guess, by reader."""
 
@@ -101,7 +103,7 @@ def mutate_unzipped(data, largest, seed):
     return gzip.compress(atheris.Mutate(content, largest), 1, mtime=0)[:largest]
 
 
-MUTATORS = {"npz": mutate_members, "submissions": mutate_members, "idx": mutate_unzipped}
+MUTATORS = {"npz": mutate_members, "submissions": mutate_members, "idx": mutate_unzipped, "table": mutate_unzipped}
 
 
 def main():

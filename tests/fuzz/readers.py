@@ -9,6 +9,7 @@ import base64
 import gzip
 import io
 import json
+import math
 import shutil
 import struct
 import tempfile
@@ -64,6 +65,18 @@ def npz(data):
         model.save(FOLDER / "again.npz")
 
 
+def table(data):
+    """What is not an array, nor known to be anything else: perhaps a table."""
+    data_set = try_to(load_dataset, str(file_of(data, "table")), (-np.inf, np.inf))
+    if data_set is not None:
+        for x, y in ((data_set.x_train, data_set.y_train), (data_set.x_test, data_set.y_test)):
+            assert x.ndim == 2
+            assert len(x)
+            assert np.all(np.isfinite(x))
+            assert y is None or len(y) == len(x)
+            assert y is None or set(y.tolist()) <= set(range(len(data_set.classes)))
+
+
 def csv(data):
     path = file_of(data, "x.csv")
     try_to(npvae.History.from_csv, path)
@@ -91,14 +104,16 @@ def run(data):
     opened = try_to(open_run, str(FOLDER))
     if opened is not None:
         _, config = opened
-        height, width = config["image_shape"]
-        assert height * width == 4
+        assert config["image_shape"] is None or math.prod(config["image_shape"]) == 4
+        low, high = config["value_range"]
+        assert low < high
 
 
 READERS = {
     "idx": idx,
     "npy": npy,
     "npz": npz,
+    "table": table,
     "csv": csv,
     "notebook": notebook,
     "submissions": submissions,
@@ -236,6 +251,32 @@ def first_inputs():
             "lzma": zip_file([("x_train.npy", saved(np.save, images))], zipfile.ZIP_LZMA),
             "bad-crc": data_set.replace(bytes(range(12)), bytes(12), 1),
         },
+        "table": {
+            "header-and-labels": b"label,a,b\nx,1,2\ny,3,4\nx,5,7\n",
+            "no-header": b"0.5,1\n-1e3,.25\n7,1\n",
+            "images": b"".join(b"%d," % (i % 3) + b"0," * 62 + b"%d,0\n" % (50 + i) for i in range(4)),
+            "images.gz": gzip.compress(b"pixel0" + b",pixel" * 63 + b"\n" + (b"9," * 63 + b"99\n") * 3, mtime=0),
+            "labels-at-both-ends": b"".join(b"%d," % (i % 3) + b"0," * 63 + b"%d\n" % (i % 2) for i in range(4)),
+            "line-numbers": b",a\n0,3\n1,4\n2,2\n",
+            "quotes": b'"a","la""bel"\n"1",x\n2,"y,z"\n3,"\n"\n',
+            "open-quote": b'a,label\n1,"x\n2,y\n',
+            "a-gap": b"1,2\n,3\n",
+            "ragged": b"1,2\n3\n",
+            "infinite": b"1,nan\n-inf,1e999\n3,1e39\n",
+            "long-field": b"label,a\n" + b"x" * 1500 + b",1\ny,2\n",
+            "nul": b"1,2\n\x003,4\n",
+            "not-utf-8": b"label,a\n\xff,1\ny,2\n",
+            "byte-order-mark": b"\xef\xbb\xbflabel,a\nx,1\ny,2\n",
+            "only-a-header": b"label,a,b\n",
+            "one-column": b"label\n3\n4\n3\n",
+            "columns": b"1 2 3\n4 5 6\n",
+            "semicolons": b"a;b\n1;2\n",
+            "web-page": b"<!DOCTYPE html><html>1,2</html>",
+            "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            "pickle": b"\x80\x04K\x01.",
+            "tar": b"a".ljust(257, b"\0") + b"ustar\0",
+            "gzip-twice": gzip.compress(gzip.compress(b"1,2\n", mtime=0), mtime=0),
+        },
         "csv": {
             "history": history.encode(),
             "roster": "student,name\ns1,Müller Jörg\ns2,\n".encode(),
@@ -280,6 +321,10 @@ def first_inputs():
             "list": b"[]",
             "words": json.dumps({**config, "image_shape": ["a", 10**12]}).encode(),
             "negative": json.dumps({**config, "image_shape": [-2, -2]}).encode(),
+            "colour": json.dumps({**config, "image_shape": [2, 2, 3]}).encode(),
+            "no-shape": json.dumps({**config, "image_shape": None, "value_range": [-1, 1]}).encode(),
+            "classes": json.dumps({**config, "classes": ["a", "b"], "value_range": [1, 1]}).encode(),
+            "range-of-words": json.dumps({**config, "value_range": ["a", None]}).encode(),
             "three-sides": json.dumps({**config, "image_shape": [2, 2, 1]}).encode(),
             "data-number": json.dumps({**config, "data": 3}).encode(),
             "binarize-list": json.dumps({**config, "training": {"binarize": []}}).encode(),

@@ -145,10 +145,13 @@ def test_a_pixel_that_never_changes_starts_at_a_finite_logit_the_same_for_black_
     assert 4 < white < 20
 
 
-def test_a_learned_std_starts_small_but_positive_where_every_image_is_the_same():
-    model = npvae.VAE(2, 1, (), npvae.Gaussian("learned"), dtype="float64")
-    model.init_output(np.full((10, 2), 0.3))
-    assert 0 < np.exp(model.params["output.logvar"] / 2) < 0.01
+@pytest.mark.parametrize("spread", [0, 1e-3])
+def test_a_learned_std_starts_where_the_first_loss_is_moderate_however_small_the_spread_of_the_data(spread):
+    x = 0.3 + spread * np.random.default_rng(0).standard_normal((10, 100))
+    model = npvae.VAE(100, 20, (400,), npvae.Gaussian("learned"), rng=0)
+    model.init_output(x)
+    assert np.exp(model.params["output.logvar"] / 2) == pytest.approx(0.1)
+    assert np.mean(model.loss_terms(x, model.draw_eps(10, 0)).nll) < 1000 * x.shape[1]
 
 
 class LowestDraws:

@@ -338,7 +338,7 @@ BAD_BATCHES = {
     "another width": (np.zeros((2, 8)), r"x has shape \(2, 8\), expected \(N, 7\)"),
     "one example": (np.zeros(7), r"x has shape \(7,\), expected \(N, 7\).*x\[None, :\]"),
     "no example": (np.zeros((0, 7)), r"x has shape \(0, 7\).*no example"),
-    "grey levels": (np.zeros((2, 7), np.uint8), "x has dtype uint8, expected floats: divide grey levels by 255"),
+    "grey levels": (np.zeros((2, 7), np.uint8), "x has dtype uint8, expected floats: x / 255 makes"),
     "objects": (np.zeros((2, 7), object), "x has dtype object, expected floats"),
     "NaN": (np.full((2, 7), np.nan), "x has 14 entries that are NaN or infinite"),
     "out of range": (np.full((2, 7), 1.5), r"x runs from 1.5 to 1.5, expected values in \[0, 1\]"),

@@ -196,7 +196,7 @@ def test_a_signal_in_the_middle_of_writing_leaves_the_checkpoint_before(tmp_path
     assert list(folder.glob(".checkpoint.npz.*")), "not in the middle of writing"
     process.send_signal(which)
     status, _ = finish(process)
-    assert status == (0 if which == signal.SIGINT else -which)
+    assert status == (130 if which == signal.SIGINT else -which)
     assert len(stored_rows(folder)) == 1
     assert run("train", "--resume", folder) == (0, "")
     assert not list(folder.glob(".checkpoint.npz.*"))
