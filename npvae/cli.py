@@ -1,6 +1,7 @@
 """The command line: what can be typed, what it means, and how errors are told. The work is in commands.py."""
 
 import argparse
+import importlib.util
 import math
 import os
 import sys
@@ -203,6 +204,8 @@ def make_parser() -> Parser:
     gradcheck.set_defaults(run=commands.gradcheck)
     gradcheck.add_argument("--seed", type=seed, default=0, help="of points, noise, upstream gradients (default: 0)")
     add_parsers(subparsers)
+    if importlib.util.find_spec("npvae.explore"):  # an outer room: the rest works without it
+        importlib.import_module("npvae.explore.commands").add_parser(subparsers)
     return parser
 
 
