@@ -36,6 +36,14 @@ NODES = 7
 """Gauss-Hermite nodes a dimension, where an expectation over q is computed."""
 DRAWS = 64
 """Draws of eps, where nodes would be too many."""
+WITHOUT_Q = (
+    "This is an autoencoder: a code is a point. There is no q, hence no sigma, no eps and no KL divergence; and no p(z), "
+    "hence no p(x) and nothing to draw a new z from. The circles mean nothing to it."
+)
+OTHER_BOUND = (
+    "This model was trained on a bound of several importance samples. The page shows the terms of the bound of one, for "
+    "which its q was not made."
+)
 LOGIT_ERROR = 0.01
 """What rounding the weights to float16 may change in a logit."""
 
@@ -85,6 +93,8 @@ def write_page(
     if binarize not in ("stochastic", "threshold"):
         raise ValueError(f'binarize is {binarize!r}, expected "stochastic" or "threshold"')
     names, classes = np.unique([] if labels is None else np.asarray(labels), return_inverse=True)
+    if label_dim := max(model.label_dim for model in models.values()):
+        names, classes = np.arange(label_dim), np.asarray(labels)
     chosen = _a_few_of_each(classes, len(x))
     binary = binarize_threshold(x) if binarize == "threshold" else draw_pixels(x, rng=0)
     entries = []
@@ -111,7 +121,7 @@ def write_page(
     }
     page = (HERE / "page.html").read_text("utf-8")
     write_text(path, re.sub("<!-- ([A-Z]+) -->", lambda match: parts[match[1]], page))
-    return [entry["params"]["dtype"] for entry in entries]
+    return [entry["dtype"] for entry in entries]
 
 
 def _check(models: Mapping[str, Model], x: Array, labels: Array | None, height: int, width: int) -> None:
@@ -152,14 +162,35 @@ def _entry(name: str, model: Model, x: Array, labels: Array | None, weights: str
     some = slice(500)
     fits = _logit_error(model, mu[some], None if labels is None else labels[some]) <= LOGIT_ERROR
     sizes = "-".join(map(str, (model.input_dim, *model.hidden_dims, model.latent_dim)))
+    traits = {
+        "plain": not isinstance(model, VAE),
+        "flat": model.latent_dim == 2 and isinstance(model, VAE),
+        "deep": model.latent_dim > 2,
+        "conditional": model.label_dim > 0,
+    }
+    likelihood = model.likelihood.config["name"]
+    warnings = (
+        (traits["plain"], WITHOUT_Q),
+        (likelihood == "gaussian", "Pixels are Gaussian. A density may exceed 1, so nll and the loss may lie below zero."),
+        (model.beta != 1, f"Loss and pulls are those of nll + {model.beta:g} KL; the gap is that of nll + KL."),
+        (traits["conditional"], "Encoder and decoder are told the label, so all is given it: log p(x) is log p(x given label)."),
+        (model.config["class"] == "ImportanceWeightedVAE", OTHER_BOUND),
+        (traits["deep"], f"The plane is a slice of {model.latent_dim} dimensions through today's z, along two of them; z_j at a row chooses."),
+    )
     dtype = weights or ("float16" if fits else "float32")
     return {
         **model.config,
         "name": name,
-        "about": f"{type(model).__name__} {sizes}, {model.activation}, {model.likelihood.config['name']}, beta {model.beta:g}",
+        "about": f"{type(model).__name__} {sizes}, {model.activation}, {likelihood}, beta {model.beta:g}.",
+        "shown": " ".join(name for name, holds in traits.items() if holds),
+        "mind": " ".join(sentence for holds, sentence in warnings if holds),
+        "nodes": f"{NODES**model.latent_dim} Gauss-Hermite nodes" if model.latent_dim <= 2 else f"{DRAWS} fixed draws",
         "label_dim": model.label_dim,
-        "shapes": [[name, array.shape] for name, array in model.params.items()],
-        "params": _numbers(model.params.vector, dtype),
+        "params": {
+            name: {**_numbers(array, dtype), "columns": array.shape[1] if array.ndim == 2 else 0}
+            for name, array in model.params.items()
+        },
+        "dtype": dtype,
         "noise": _noise(model.latent_dim),
         "codes": _numbers(mu if model.latent_dim == 2 else mu[:0], "float16"),
         "reach": float(np.max(np.abs(mu))),
