@@ -191,15 +191,17 @@ def _entry(name: str, model: Model, x: Array, labels: Array | None, weights: str
             for name, array in model.params.items()
         },
         "dtype": dtype,
-        "noise": _noise(model.latent_dim),
+        "noise": _noise(model.latent_dim, traits["plain"]),
         "codes": _numbers(mu if model.latent_dim == 2 else mu[:0], "float16"),
         "reach": float(np.max(np.abs(mu))),
         "order": np.argsort(-spread).tolist(),
     }
 
 
-def _noise(latent_dim: int) -> dict[str, Any]:
+def _noise(latent_dim: int, is_plain: bool) -> dict[str, Any]:
     """The noise of expectations over q: Gauss-Hermite nodes where they are few, else draws; with their weights."""
+    if is_plain:
+        return {"eps": [[0] * latent_dim], "weights": [1]}
     if latent_dim > 2:
         eps = np.random.default_rng(0).standard_normal((DRAWS, latent_dim))
         return {"eps": eps.tolist(), "weights": [1 / DRAWS] * DRAWS}

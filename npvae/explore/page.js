@@ -1,9 +1,9 @@
 "use strict";
 // From top to bottom as the package goes: layers, latent, likelihoods, a model, log p(x); then the page around them.
-// A batch is an array of rows. The mu, logvar, eps and z of one image are rows of L numbers. No weight ever moves here.
+// A batch is an array of rows. The mu, logvar, eps and z of one image are rows of L numbers. No weight ever moves.
 
 const $ = id => document.getElementById(id), data = JSON.parse($("data").textContent);
-const sum = values => values.reduce((a, b) => a + b, 0), unzip = pairs => [pairs.map(p => p[0]), pairs.map(p => p[1])];
+const sum = v => v.reduce((a, b) => a + b, 0), unzip = pairs => [pairs.map(p => p[0]), pairs.map(p => p[1])];
 function dot(a, b) {
   let even = 0, odd = 0, i = 0;  // two sums: neither waits for the other
   for (; i + 1 < a.length; i += 2) { even += a[i] * b[i]; odd += a[i + 1] * b[i + 1]; }
@@ -11,7 +11,6 @@ function dot(a, b) {
 }
 
 // --- layers: f(...) gives [output, cache], f_backward(doutput, cache) the loss's gradient with respect to the input
-
 function dense(x, W, b) {
   return [x.map(row => {
     const y = Float64Array.from(b), on = [...W.keys()].filter(i => row[i]);  // relu and blank paper: most are 0
@@ -34,7 +33,6 @@ function tanh_backward(dh, h) { return dh.map((d, i) => d * (1 - h[i] * h[i])); 
 const sigmoid = a => a.map(v => Math.exp(Math.min(v, 0)) / (1 + Math.exp(-Math.abs(v))));
 
 // --- latent
-
 function reparameterize(mu, logvar, eps) {
   const sigma = logvar.map(v => Math.exp(0.5 * v));
   return [mu.map((m, j) => m + sigma[j] * eps[j]), [sigma, eps]];
@@ -52,7 +50,6 @@ function kl_divergence_backward(dkl, [mu, variance]) {
 const log_prior = z => -0.5 * sum(z.map(v => v * v + LOG_2PI)), LOG_2PI = Math.log(2 * Math.PI);
 
 // --- likelihoods
-
 function bernoulli_nll(x, logits) {
   const softplus = logits.map(a => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))));
   return [sum(softplus) - dot(x, logits), [x, logits, softplus]];
@@ -76,15 +73,14 @@ const gaussian = logvar => ({
   precision: Math.exp(-logvar), square: 0.5 * Math.exp(-logvar),
 });
 
-// --- noise
-
-// Park and Miller's generator: seeded, and good enough for pictures.
-const generator = seed => { let n = 1 + Math.abs(Math.floor(7919 * seed)) % 2147483646; return () => (n = n * 16807 % 2147483647) / 2147483647; };
+function generator(seed) {  // Park and Miller's: good enough for pictures
+  let n = 1 + Math.abs(Math.floor(7919 * seed)) % 2147483646;
+  return () => (n = n * 16807 % 2147483647) / 2147483647;
+}
 const normal = rng => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
 const draw_eps = (n, L, rng) => Array.from({length: n}, () => Array.from({length: L}, () => normal(rng)));
 
 // --- a model
-
 function numbers({dtype, base64}) {
   const bytes = Uint8Array.from(atob(base64), c => c.charCodeAt(0)).buffer;
   if (dtype === "float32") return new Float32Array(bytes);
@@ -95,19 +91,19 @@ function numbers({dtype, base64}) {
 }
 class Model {
   constructor(entry) {
-    Object.assign(this, entry, {p: {}, grids: {}, codes: numbers(entry.codes), isVariational: entry.class !== "AutoEncoder"});
+    const isPlain = entry.class === "AutoEncoder", {name, std} = entry.likelihood;
+    Object.assign(this, entry, {p: {}, grids: {}, codes: numbers(entry.codes), isPlain});
     for (const [name, {columns, ...raw}] of Object.entries(entry.params)) {
       const array = numbers(raw), row = i => array.subarray(i * columns, (i + 1) * columns);
       this.p[name] = columns ? Array.from({length: array.length / columns}, (_, i) => row(i)) : array;
     }
-    const {name, std} = entry.likelihood, logvar = std === "learned" ? this.p["output.logvar"][0] : 2 * Math.log(std);
+    const logvar = std === "learned" ? this.p["output.logvar"][0] : 2 * Math.log(std);
     this.pixels = name === "bernoulli" ? bernoulli : gaussian(logvar);
     [this.act, this.act_backward] = entry.activation === "relu" ? [relu, relu_backward] : [tanh, tanh_backward];
   }
   dense(name, x) { return dense(x, this.p[`${name}.W`], this.p[`${name}.b`]); }
   with_label(rows, label) {
-    const one_hot = Array.from({length: this.label_dim}, (_, y) => +(y === label));
-    return this.label_dim ? rows.map(row => [...row, ...one_hot]) : rows;
+    return rows.map(row => [...row, ...Array.from({length: this.label_dim}, (_, y) => +(y === label))]);
   }
   mlp(name, h) {
     const caches = [];
@@ -119,9 +115,9 @@ class Model {
     return [h, caches];
   }
   encode(x, label) {
-    const [h] = this.mlp("encoder", this.with_label([x], label)), head = name => Array.from(this.dense(name, h)[0][0]);
-    if (this.isVariational) return {mu: head("mu"), logvar: head("logvar")};
-    return {mu: head("latent"), logvar: Array(this.latent_dim).fill(-Infinity)};  // a point: sigma is 0
+    const [h] = this.mlp("encoder", this.with_label([x], label)), head = name => [...this.dense(name, h)[0][0]];
+    if (!this.isPlain) return {mu: head("mu"), logvar: head("logvar")};
+    return {mu: head("latent"), logvar: Array(this.latent_dim).fill(-Infinity)};  // a code is a point: sigma is 0
   }
   decode(z, label) {
     const [g, caches] = this.mlp("decoder", this.with_label(z, label)), [output, W] = this.dense("output", g);
@@ -145,8 +141,9 @@ class Model {
   }
   // The loss, and its gradients by where they come from. The expectation over q is a weighted mean over eps.
   terms(x, q, label, {eps, weights = eps.map(() => 1 / eps.length)} = this.noise) {
-    const each = this.draws(x, q, eps, label), mean = rows => q.mu.map((_, j) => dot(weights, rows.map(row => row[j])));
-    const nll = dot(weights, each.nll), [kl, kl_cache] = kl_divergence(q.mu, q.logvar);
+    const each = this.draws(x, q, eps, label), nll = dot(weights, each.nll);
+    const mean = rows => q.mu.map((_, j) => dot(weights, rows.map(row => row[j])));
+    const [kl, kl_cache] = this.isPlain ? [0, [q.mu.map(() => 0), q.mu.map(() => 1)]] : kl_divergence(q.mu, q.logvar);
     const [dmu_kl, dlogvar_kl] = kl_divergence_backward(this.beta, kl_cache);
     const [dmu_z, dlogvar_z] = [mean(each.dmu), mean(each.dlogvar)], plus = (a, b) => a.map((v, j) => v + b[j]);
     const [dmu, dlogvar] = [plus(dmu_z, dmu_kl), plus(dlogvar_z, dlogvar_kl)];  // two paths meet at each
@@ -155,12 +152,14 @@ class Model {
 }
 
 // --- log p(x), and with it the true posterior p(z given x) = p(x given z) p(z) / p(x)
-
 const CELLS = 41, CUT = 150, LEVELS = 9, STILL = 0.0005, SLICE = 30;
 const REACH = Math.max(3.5, 1.1 * Math.max(...data.models.filter(m => m.latent_dim === 2).map(m => m.reach)));
 const pause = () => new Promise(resume => setTimeout(resume));
 const log_mass = cell => cell.logp + 2 * Math.log(cell.size);
-const log_sum_exp = v => { const top = v.reduce((a, b) => Math.max(a, b)); return top + Math.log(sum(v.map(a => Math.exp(a - top)))); };
+function log_sum_exp(values) {
+  const top = values.reduce((a, b) => Math.max(a, b));
+  return top + Math.log(sum(values.map(v => Math.exp(v - top))));
+}
 // A grid over the plane, decoded once per model and label, a row at a time: the page stays awake.
 async function decode_grid(model, label) {
   const size = 2 * REACH / CELLS, blank = new Float64Array(model.input_dim), cells = [];
@@ -178,15 +177,16 @@ function on_grid({precision, square}, cells, x) {
   return cells.map(({z, size, output, base}) =>
     ({z, size, logp: base + precision * on.reduce((s, i) => s + x[i] * output[i], 0) - constant}));
 }
-// The midpoint rule. Cells are cut in four, again and again, until the sum stands still: first those that hold the mass,
-// then those whose parents changed the sum most. (A grid of one size misses by nats: q is narrower than its cells.)
+// The midpoint rule. Cells are cut in four until the sum stands still: first those that hold the mass, then those
+// whose parents changed it most. (A grid of one size misses by nats: the posterior is narrower than its cells.)
 async function* quadrature(model, x, label) {
   let cells = on_grid(model.pixels, await (model.grids[label] ??= decode_grid(model, label)), x), was, is = NaN;
   for (const cell of cells) cell.error = log_mass(cell);
   for (let level = 0; level < LEVELS && (level < 4 || Math.abs(is - was) > STILL); level++) {
     cells.sort((a, b) => b.error - a.error);
-    const parents = cells.slice(0, CUT), corners = [[-0.25, -0.25], [-0.25, 0.25], [0.25, -0.25], [0.25, 0.25]];
-    for (const p of parents) p.quarters = corners.map(c => ({z: p.z.map((a, j) => a + c[j] * p.size), size: p.size / 2}));
+    const parents = cells.slice(0, CUT), corners = [[-1, -1], [-1, 1], [1, -1], [1, 1]];
+    for (const p of parents)
+      p.quarters = corners.map(c => ({z: p.z.map((a, j) => a + c[j] * p.size / 4), size: p.size / 2}));
     const children = parents.flatMap(p => p.quarters);
     for (let k = 0; k < children.length; k += SLICE) {
       const some = children.slice(k, k + SLICE), [outputs] = model.decode(some.map(c => c.z), label);
@@ -194,8 +194,8 @@ async function* quadrature(model, x, label) {
       await pause();
     }
     for (const p of parents) {
-      const before = log_mass(p), after = log_sum_exp(p.quarters.map(log_mass));
-      for (const c of p.quarters) c.error = Math.max(before, after) + Math.log(-Math.expm1(-Math.abs(before - after)));
+      const a = log_mass(p), b = log_sum_exp(p.quarters.map(log_mass));  // the error is log |e^a - e^b|
+      for (const c of p.quarters) c.error = Math.max(a, b) + Math.log(-Math.expm1(-Math.abs(a - b)));
     }
     cells = [...children, ...cells.slice(CUT)];
     [was, is] = [is, log_sum_exp(cells.map(log_mass))];
@@ -217,12 +217,12 @@ async function* importance(model, x, label) {
 const posterior = (model, ...of) => (model.latent_dim === 2 ? quadrature : importance)(model, ...of);
 
 // --- the page: what it knows, and what a frame does
-
-const models = data.models.map(entry => new Model(entry)), D = data.height * data.width, pictures = numbers(data.images);
-const images = Array.from({length: pictures.length / D}, (_, i) => pictures.subarray(i * D, (i + 1) * D));
+const models = data.models.map(entry => new Model(entry)), D = data.height * data.width, grey = numbers(data.images);
+const images = Array.from({length: grey.length / D}, (_, i) => grey.subarray(i * D, (i + 1) * D));
 const many = seed => draw_eps(1, 512, generator(seed))[0];
 const state = {label: 0, strokes: [], noise: many(3), outputs: 1, free: null, path: null, lit: ""};
-const eps = () => state.noise.slice(0, state.model.latent_dim), sigma = () => state.q.logvar.map(v => Math.exp(0.5 * v));
+const eps = () => state.noise.slice(0, state.model.latent_dim);
+const sigma = () => state.q.logvar.map(v => Math.exp(0.5 * v));
 const place = () => state.free ?? reparameterize(state.q.mu, state.q.logvar, eps())[0];
 const on_axes = v => state.axes.map(j => v[j]), lens_half = () => 4 * Math.max(...on_axes(sigma()));
 const with_axes = (v, pair) => v.map((a, j) => state.axes.includes(j) ? pair[state.axes.indexOf(j)] : a);
@@ -244,7 +244,7 @@ function compute(level) {
     Object.assign(state, {steps: 0, start: null, logPx: NaN, k: 0, cells, job: {}});
     if (!state.isDrawing) refine(state.job);
   }
-  if (level <= 1 && model.isVariational) {
+  if (level <= 1) {
     state.terms = model.terms(state.x, state.q, label);
     state.start ??= state.terms;
     const sixteen = $("singles").checked ? draw_eps(16, model.latent_dim, generator(16)) : [];
@@ -255,7 +255,7 @@ function compute(level) {
 }
 async function refine(job) {
   const {model, x, label} = state, isData = model.pixels !== bernoulli || x.every(v => v === 0 || v === 1);
-  if (!isData || !model.isVariational) return;  // grey levels have no log p(x) under a Bernoulli
+  if (!isData || model.isPlain) return;  // grey levels have no log p(x) under a Bernoulli
   for await (const found of posterior(model, x, label)) {
     if (state.job !== job) return;
     put(found, 3);
@@ -263,14 +263,11 @@ async function refine(job) {
 }
 
 // --- pictures
-
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
-const text = (id, words) => { $(id).textContent = words; };
 const fmt = (v, digits = 2) => Number.isNaN(v) ? "\u2026" : v.toFixed(digits).replace("-", "\u2212");
 const vec = (v, digits) => `(${v.slice(0, 4).map(a => fmt(a, digits)).join(", ")}${v.length > 4 ? ", \u2026" : ""})`;
 const times = (v, s) => v.map((a, i) => a * (s[i] ?? s));
 const new_canvas = (width, height) => Object.assign(document.createElement("canvas"), {width, height});
-
 function show(canvas, values, column = 0, row = 0) {  // black on nothing; the style turns it over in the dark
   const picture = new ImageData(data.width, data.height);
   values.forEach((v, i) => { picture.data[4 * i + 3] = 255 * v; });
@@ -324,7 +321,7 @@ function cloud(model) {  // mu of every test image, a colour per label
   const canvas = new_canvas(900, 900), g = canvas.getContext("2d");
   for (let i = 0; i < model.codes.length / 2; i++) {
     const [x, y] = [model.codes[2 * i], -model.codes[2 * i + 1]].map(a => 450 * (1 + a / REACH));
-    g.fillStyle = data.classes.length ? `hsl(${Math.round(360 * data.classes[i] / data.labels.length)} 65% 45%)` : "gray";
+    g.fillStyle = data.labels.length ? `hsl(${360 * data.classes[i] / data.labels.length} 65% 45%)` : "gray";
     g.fillRect(x - 2, y - 2, 4, 4);
   }
   return canvas;
@@ -341,19 +338,18 @@ function manifold() {
   return canvas;
 }
 function draw_plane() {
-  const {model, q, terms, path} = state, v = view($("plane"), [0, 0], REACH), {g} = v, mu = on_axes(q.mu), at = v.px(mu);
+  const {model, q, terms, path} = state, v = view($("plane"), [0, 0], REACH), {g} = v, mu = on_axes(q.mu);
   if ($("manifold").checked) g.drawImage(manifold(), 0, 0, v.width, v.width);
   g.drawImage(model.cloud ??= cloud(model), 0, 0, v.width, v.width);
   for (const r of [1, 2]) v.ellipse("soft", [0, 0], [r, r]);
   if (state.cells) shade(v, 3);
   if (path) v.line("z", [on_axes(path), mu]);
   v.disc("z", on_axes(place()), 5);
-  if (!model.isVariational) return v.disc("q", mu, 4);
-  const side = 2 * lens_half() * v.unit, nll = on_axes(terms.dmu_z);
+  if (model.isPlain) return v.disc("q", mu, 4);
+  const at = v.px(mu), half = lens_half() * v.unit, [x, y] = at.map(a => a - half);
   v.pull("kl", "mu.kl", at, times(on_axes(terms.dmu_kl), v.unit));
-  v.pull("nll", "mu.z", at, times(nll, v.unit), 0.22 * v.width);
-  text("planecaption", `the plane, ${fmt(-REACH, 1)} to ${fmt(REACH, 1)}; on mu, nll pulls with ${fmt(Math.hypot(...nll), 1)} nats a unit`);
-  Object.assign(g, {strokeStyle: colour("q"), lineWidth: 1.5}).strokeRect(at[0] - side / 2, at[1] - side / 2, side, side);
+  v.pull("nll", "mu.z", at, times(on_axes(terms.dmu_z), v.unit), 0.22 * v.width);
+  Object.assign(g, {strokeStyle: colour("q"), lineWidth: 1.5}).strokeRect(x, y, 2 * half, 2 * half);
 }
 function draw_lens() {
   const {q, terms, singles} = state, s = on_axes(sigma()), mu = on_axes(q.mu), z = on_axes(place());
@@ -369,57 +365,62 @@ function draw_lens() {
     }));
   }
   v.line("z", [mu, z]); v.disc("z", z, 6); v.disc("q", mu, 3);
-  text("lenscaption", `the lens on q, ${fmt(2 * lens_half(), 3)} wide`);
   const small = view($("noise"), [0, 0], 3.5), e = on_axes(eps());
   for (const r of [1, 2, 3]) small.ellipse("soft", [0, 0], [r, r]);
   small.line("z", [[0, 0], e]); small.disc("z", e, 6);
 }
-const styled = (element, numbers) => Object.entries(numbers).forEach(([name, v]) => element.style.setProperty(`--v-${name}`, v || 0));
+function styled(element, values) {
+  for (const [name, value] of Object.entries(values)) element.style.setProperty(`--v-${name}`, value || 0);
+}
 function draw_rows() {
   const {q, terms, model} = state, s = sigma(), z = place();
   for (const j of model.order) {
-    const row = $(`row${j}`), nll = -terms?.dmu_z[j], far = 0.3 * REACH, isCut = Math.abs(nll) > far;
-    styled(row, {m: q.mu[j], s: s[j], nll: isCut ? far * Math.sign(nll) : nll, kl: -terms?.dmu_kl[j]});
-    row.classList.toggle("cut", isCut);
-    row.querySelector("input").value = z[j];
-    row.querySelector("output").textContent = `KL ${fmt(kl_divergence([q.mu[j]], [q.logvar[j]])[0])}`;
+    styled($(`row${j}`), {m: q.mu[j], s: s[j], nll: -terms.dmu_z[j], kl: -terms.dmu_kl[j]});
+    $(`row${j}`).querySelector("input").value = z[j];
+    $(`row${j}`).querySelector("output").textContent = `KL ${fmt(kl_divergence([q.mu[j]], [q.logvar[j]])[0])}`;
   }
 }
 function draw_numbers() {
-  const {q, terms, model, logPx, start, steps, k} = state, s = vec(sigma(), 3), z = vec(place());
-  if (!model.isVariational) return text("heads", `There is one head. The code is ${vec(q.mu)}.`);
-  text("heads", `mu = ${vec(q.mu)}, logvar = ${vec(q.logvar)}, so sigma = ${s}`);
-  text("trick", `z = ${z}` + (state.free ? " is where you put it: not a draw from q" : ` = ${vec(q.mu)} + ${s} ${vec(eps())}`));
-  text("walk", steps ? `${steps} steps: loss ${fmt(start.loss)} at the encoder's q, ${fmt(terms.loss)} now` : "q is the encoder's");
-  const [gap, first] = [terms, start].map(t => t.nll + t.kl + logPx), {nll, loss} = terms, values = {nll, kl: loss - nll, loss, logpx: -logPx, gap};
-  for (const [name, value] of Object.entries(values)) text(`figure-${name}`, fmt(value));
-  styled($("bars"), {...values, first, low: Math.min(0, nll, loss), high: 1.02 * Math.max(1, nll, loss), far: Math.max(5, gap || 0, first || 0)});
-  text("remains", k ? `estimated from ${k} importance samples, which err to this side` : state.cells && logPx ? remains() : "");
+  const {q, terms, logPx, start, steps, k, free} = state, gap = t => t.nll + t.kl + logPx, {nll, loss} = terms;
+  const values = {
+    nll, loss, kl: loss - nll, logpx: -logPx, gap: gap(terms), first: gap(start), before: start.loss, steps, k,
+    low: Math.min(0, nll, loss), high: 1.02 * Math.max(1, nll, loss), far: Math.max(5, gap(terms), gap(start)) || 5,
+    share: 100 * share(), wide: 2 * lens_half(), reach: REACH, pull: Math.hypot(...on_axes(terms.dmu_z)),
+  };
+  styled($("bars"), values);
+  Object.assign(values, q, {sigma: sigma(), eps: eps(), z: place()});
+  for (const element of document.querySelectorAll("[data-figure]")) {
+    const [name, digits] = element.dataset.figure.split(" "), value = values[name];
+    element.textContent = Array.isArray(value) ? vec(value, digits) : fmt(value, digits);
+  }
+  const holds = {free, walked: steps, known: logPx, estimated: k, elsewhere: values.share < 50};
+  for (const [name, isSo] of Object.entries(holds)) document.body.classList.toggle(name, Boolean(isSo));
   for (const row of $("table").tBodies[0].rows) {
-    const [head, i] = row.dataset.of.split(" "), j = state.axes[i], of = from => -terms[`d${head}${from}`][j];
-    [q[head][j], of("_z"), of("_kl"), of("")].forEach((value, c) => { row.cells[c + 1].textContent = fmt(value, 3); });
+    const [head, i] = row.dataset.of.split(" "), j = state.axes[i] ?? 0, of = from => -terms[`d${head}${from}`][j];
     row.cells[0].textContent = `${head}_${j + 1}`;
+    [q[head][j], of("_z"), of("_kl"), of("")].forEach((v, c) => { row.cells[c + 1].textContent = fmt(v, 3); });
   }
 }
-function remains() {
-  const inside = state.cells.filter(({z}) => z.every((a, j) => Math.abs(a - state.q.mu[j]) < lens_half()));
-  return `${fmt(100 * sum(inside.map(c => Math.exp(log_mass(c) - state.logPx))), 0)} % of the posterior lies in the lens.`;
+function share() {  // of the posterior, in the lens
+  const inside = ({z}) => z.every((a, j) => Math.abs(a - state.q.mu[j]) < lens_half());
+  return sum((state.cells ?? []).filter(inside).map(c => Math.exp(log_mass(c) - state.logPx)));
 }
 function draw(level) {
   const {model, label, q, output} = state, {mean, sample} = model.pixels, L = model.latent_dim;
   strip($("seen"), [state.x]); strip($("mean"), [mean(output)]);
   if (L > 1) draw_plane();
-  if (L > 1 && model.isVariational) draw_lens();
+  if (L > 1 && !model.isPlain) draw_lens();
   draw_rows(); draw_numbers();
   if (level === 3) return;
   const others = [eps(), ...draw_eps(7, L, generator(state.noise[511] * 1e6))], rng = generator(state.outputs);
-  const from = state.path ?? q.mu.map(() => 0), path = Array.from({length: 9}, (_, i) => from.map((a, j) => a + (q.mu[j] - a) * i / 8));
-  const decoded = model.decode([...path, ...others.map(e => reparameterize(q.mu, q.logvar, e)[0])], label)[0].map(mean);
-  strip($("path"), decoded.slice(0, 9)); strip($("means"), decoded.slice(9)); strip($("outputs"), others.map(() => sample(output, rng)));
+  const from = state.path ?? q.mu.map(() => 0), path = i => from.map((a, j) => a + (q.mu[j] - a) * i / 8);
+  const z = [...[0, 1, 2, 3, 4, 5, 6, 7, 8].map(path), ...others.map(e => reparameterize(q.mu, q.logvar, e)[0])];
+  const decoded = model.decode(z, label)[0].map(mean);
+  strip($("path"), decoded.slice(0, 9)); strip($("means"), decoded.slice(9));
+  strip($("outputs"), others.map(() => sample(output, rng)));
 }
 
 // --- hands
-
 // Down the gradient, with this one image's q. In units of q's own width: a plain step of that size would explode.
 function walk(n, job = state.job) {
   if (n === 0 || job !== state.job) return;
@@ -433,15 +434,15 @@ function walk(n, job = state.job) {
 }
 function choose(model) {
   document.body.className = model.shown;
-  for (const name of ["about", "mind", "nodes"]) text(name, model[name]);
+  for (const name of ["about", "mind", "nodes"]) $(name).textContent = model[name];
   $("rows").replaceChildren(...model.order.map(j => {
-    const row = $("row").content.firstElementChild.cloneNode(true), [axis, input] = row.querySelectorAll("button, input");
+    const row = $("row").content.firstChild.cloneNode(true), [axis, input] = row.querySelectorAll("button, input");
     Object.assign(axis, {textContent: `z_${j + 1}`, onclick: () => put({axes: [state.axes[1], j]}, 1)});
     Object.assign(input, {min: -REACH, max: REACH, ariaLabel: `z_${j + 1}`});
     input.oninput = () => put({free: place().map((v, k) => k === j ? +input.value : v)}, 2);
     return Object.assign(row, {id: `row${j}`});
   }));
-  put({model, free: null, path: null, terms: null, axes: model.order.slice(0, 2).sort((a, b) => a - b)}, 0);
+  put({model, free: null, path: null, axes: model.order.slice(0, 2).sort((a, b) => a - b)}, 0);
 }
 function pick(i) {
   if (state.model.label_dim) $("label").value = state.label = data.image_classes[i];
@@ -450,7 +451,7 @@ function pick(i) {
 }
 function brush(g, strokes, wide, at) {
   Object.assign(g, {lineWidth: wide, lineCap: "round", lineJoin: "round", strokeStyle: colour("ink")});
-  for (const stroke of strokes) { g.beginPath(); [stroke[0], ...stroke].forEach(p => g.lineTo(...at(p))); g.stroke(); }
+  for (const s of strokes) { g.beginPath(); [s[0], ...s].forEach(p => g.lineTo(...at(p))); g.stroke(); }
 }
 function draw_pad() {
   const {g, px, width} = view($("pad"), [0, 0], 1);
