@@ -108,7 +108,7 @@ def write_page(
         "width": width,
         "ink": int(np.median(sides)) if sides else min(height, width),
         "binarize": binarize,
-        "images": _numbers(x[chosen], "float16"),
+        "images": [_numbers(image, "float16") for image in x[chosen]],
         "labels": [str(name) for name in names],
         "image_classes": classes[chosen].tolist() if len(names) else [],
         "classes": classes.tolist(),

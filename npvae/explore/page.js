@@ -1,7 +1,6 @@
 "use strict";
 // From top to bottom as the package goes: layers, latent, likelihoods, a model, log p(x); then the page around them.
 // A batch is an array of rows. The mu, logvar, eps and z of one image are rows of L numbers. No weight ever moves.
-
 const $ = id => document.getElementById(id), data = JSON.parse($("data").textContent);
 const sum = v => v.reduce((a, b) => a + b, 0), unzip = pairs => [pairs.map(p => p[0]), pairs.map(p => p[1])];
 function dot(a, b) {
@@ -125,8 +124,7 @@ class Model {
   }
   decode_backward(dy, [caches, W]) {
     for (const [below, h] of [...caches].reverse()) {
-      const dh = dense_backward(dy, W, this.act === relu ? h : null);
-      dy = dh.map((row, n) => this.act_backward(row, h[n]));
+      dy = dense_backward(dy, W, this.act === relu ? h : null).map((dh, n) => this.act_backward(dh, h[n]));
       W = below;
     }
     return dense_backward(dy, W).map(row => row.slice(0, this.latent_dim));  // the label's columns are data
@@ -152,10 +150,10 @@ class Model {
 }
 
 // --- log p(x), and with it the true posterior p(z given x) = p(x given z) p(z) / p(x)
-const CELLS = 41, CUT = 150, LEVELS = 9, STILL = 0.0005, SLICE = 30;
+const CELLS = 41, CUT = 150, LEVELS = 9, STILL = 0.0005, SLICE = 60;
 const REACH = Math.max(3.5, 1.1 * Math.max(...data.models.filter(m => m.latent_dim === 2).map(m => m.reach)));
-const pause = () => new Promise(resume => setTimeout(resume));
-const log_mass = cell => cell.logp + 2 * Math.log(cell.size);
+const CORNERS = [[-0.25, -0.25], [-0.25, 0.25], [0.25, -0.25], [0.25, 0.25]];
+const pause = () => new Promise(resume => setTimeout(resume)), log_mass = cell => cell.logp + 2 * Math.log(cell.size);
 function log_sum_exp(values) {
   const top = values.reduce((a, b) => Math.max(a, b));
   return top + Math.log(sum(values.map(v => Math.exp(v - top))));
@@ -174,8 +172,8 @@ async function decode_grid(model, label) {
 }
 function on_grid({precision, square}, cells, x) {
   const on = [...x.keys()].filter(i => x[i]), constant = square * dot(x, x);
-  return cells.map(({z, size, output, base}) =>
-    ({z, size, logp: base + precision * on.reduce((s, i) => s + x[i] * output[i], 0) - constant}));
+  const along = output => on.reduce((s, i) => s + x[i] * output[i], 0);
+  return cells.map(({z, size, output, base}) => ({z, size, logp: base + precision * along(output) - constant}));
 }
 // The midpoint rule. Cells are cut in four until the sum stands still: first those that hold the mass, then those
 // whose parents changed it most. (A grid of one size misses by nats: the posterior is narrower than its cells.)
@@ -184,10 +182,9 @@ async function* quadrature(model, x, label) {
   for (const cell of cells) cell.error = log_mass(cell);
   for (let level = 0; level < LEVELS && (level < 4 || Math.abs(is - was) > STILL); level++) {
     cells.sort((a, b) => b.error - a.error);
-    const parents = cells.slice(0, CUT), corners = [[-1, -1], [-1, 1], [1, -1], [1, 1]];
-    for (const p of parents)
-      p.quarters = corners.map(c => ({z: p.z.map((a, j) => a + c[j] * p.size / 4), size: p.size / 2}));
-    const children = parents.flatMap(p => p.quarters);
+    const parents = cells.slice(0, CUT);
+    const quarter = ({z, size}, c) => ({z: z.map((a, j) => a + c[j] * size), size: size / 2});
+    const children = parents.flatMap(p => p.quarters = CORNERS.map(c => quarter(p, c)));
     for (let k = 0; k < children.length; k += SLICE) {
       const some = children.slice(k, k + SLICE), [outputs] = model.decode(some.map(c => c.z), label);
       some.forEach((c, i) => { c.logp = log_prior(c.z) - model.pixels.nll(x, outputs[i])[0]; });
@@ -217,16 +214,13 @@ async function* importance(model, x, label) {
 const posterior = (model, ...of) => (model.latent_dim === 2 ? quadrature : importance)(model, ...of);
 
 // --- the page: what it knows, and what a frame does
-const models = data.models.map(entry => new Model(entry)), D = data.height * data.width, grey = numbers(data.images);
-const images = Array.from({length: grey.length / D}, (_, i) => grey.subarray(i * D, (i + 1) * D));
-const many = seed => draw_eps(1, 512, generator(seed))[0];
+const models = data.models.map(entry => new Model(entry)), images = data.images.map(numbers);
+const many = seed => draw_eps(1, 512, generator(seed))[0], eps = () => state.noise.slice(0, state.model.latent_dim);
 const state = {label: 0, strokes: [], noise: many(3), outputs: 1, free: null, path: null, lit: ""};
-const eps = () => state.noise.slice(0, state.model.latent_dim);
 const sigma = () => state.q.logvar.map(v => Math.exp(0.5 * v));
 const place = () => state.free ?? reparameterize(state.q.mu, state.q.logvar, eps())[0];
 const on_axes = v => state.axes.map(j => v[j]), lens_half = () => 4 * Math.max(...on_axes(sigma()));
 const with_axes = (v, pair) => v.map((a, j) => state.axes.includes(j) ? pair[state.axes.indexOf(j)] : a);
-
 let pending = 4;  // what the next frame does again: 0 all of it, from x; 1 from q; 2 from z; 3 only the pictures
 function put(changes, level) {
   Object.assign(state, changes);
@@ -299,8 +293,7 @@ function view(canvas, centre, half) {
     g.save(); g.translate(x, y); g.rotate(Math.atan2(db, -da));
     stroke(name, state.lit === id ? 5 : 2, dash, () => [0, size - 4].forEach(a => g.lineTo(a, 0)));
     g.beginPath(); [[size + 1, 0], [size - 8, 4], [size - 8, -4]].forEach(p => g.lineTo(...p)); g.fill();
-    g.font = "bold 15px sans-serif";
-    if (full > size) g.fillText("//", size / 2 - 5, 5);
+    if (full > size) Object.assign(g, {font: "bold 15px sans-serif"}).fillText("//", size / 2 - 5, 5);
     g.restore();
   };
   return {g, px, unit, line, ellipse, disc, pull, width};
@@ -334,8 +327,7 @@ function manifold() {
   const steps = Array.from({length: 14}, (_, i) => REACH * (2 * i - 13) / 14);
   steps.forEach((b, j) => model.decode(steps.map(a => with_axes(place(), [a, -b])), label)[0]
     .forEach((output, i) => show(canvas, model.pixels.mean(output), i, j)));
-  state.sheet = {key, canvas};
-  return canvas;
+  return (state.sheet = {key, canvas}).canvas;
 }
 function draw_plane() {
   const {model, q, terms, path} = state, v = view($("plane"), [0, 0], REACH), {g} = v, mu = on_axes(q.mu);
@@ -382,12 +374,14 @@ function draw_rows() {
 }
 function draw_numbers() {
   const {q, terms, logPx, start, steps, k, free} = state, gap = t => t.nll + t.kl + logPx, {nll, loss} = terms;
+  const inside = (state.cells ?? []).filter(({z}) => z.every((a, j) => Math.abs(a - q.mu[j]) < lens_half()));
   const values = {
     nll, loss, kl: loss - nll, logpx: -logPx, gap: gap(terms), first: gap(start), before: start.loss, steps, k,
     low: Math.min(0, nll, loss), high: 1.02 * Math.max(1, nll, loss), far: Math.max(5, gap(terms), gap(start)) || 5,
-    share: 100 * share(), wide: 2 * lens_half(), reach: REACH, pull: Math.hypot(...on_axes(terms.dmu_z)),
+    wide: 2 * lens_half(), reach: REACH, pull: Math.hypot(...on_axes(terms.dmu_z)),
+    share: 100 * sum(inside.map(c => Math.exp(log_mass(c) - logPx))),
   };
-  styled($("bars"), values);
+  styled(document.body, values);
   Object.assign(values, q, {sigma: sigma(), eps: eps(), z: place()});
   for (const element of document.querySelectorAll("[data-figure]")) {
     const [name, digits] = element.dataset.figure.split(" "), value = values[name];
@@ -401,16 +395,11 @@ function draw_numbers() {
     [q[head][j], of("_z"), of("_kl"), of("")].forEach((v, c) => { row.cells[c + 1].textContent = fmt(v, 3); });
   }
 }
-function share() {  // of the posterior, in the lens
-  const inside = ({z}) => z.every((a, j) => Math.abs(a - state.q.mu[j]) < lens_half());
-  return sum((state.cells ?? []).filter(inside).map(c => Math.exp(log_mass(c) - state.logPx)));
-}
 function draw(level) {
   const {model, label, q, output} = state, {mean, sample} = model.pixels, L = model.latent_dim;
   strip($("seen"), [state.x]); strip($("mean"), [mean(output)]);
-  if (L > 1) draw_plane();
-  if (L > 1 && !model.isPlain) draw_lens();
   draw_rows(); draw_numbers();
+  if (L > 1) { draw_plane(); if (!model.isPlain) draw_lens(); }
   if (level === 3) return;
   const others = [eps(), ...draw_eps(7, L, generator(state.noise[511] * 1e6))], rng = generator(state.outputs);
   const from = state.path ?? q.mu.map(() => 0), path = i => from.map((a, j) => a + (q.mu[j] - a) * i / 8);
@@ -466,8 +455,7 @@ function centred(strokes) {
   const raster = ([dx, dy]) => {
     g.clearRect(0, 0, w, h);
     brush(g, strokes, 0.11 * ink, ([a, b]) => [w / 2 + dx + scale * (a - a0), h / 2 + dy - scale * (b - b0)]);
-    const {data: rgba} = g.getImageData(0, 0, w, h);
-    return Float64Array.from({length: D}, (_, i) => rgba[4 * i + 3] / 255);
+    return Float64Array.from(g.getImageData(0, 0, w, h).data.filter((_, i) => i % 4 === 3), v => v / 255);
   };
   const grey = raster([0, 0]), mean = at => sum(grey.map((v, i) => v * (at(i) + 0.5))) / sum(grey);
   const shift = [w / 2 - mean(i => i % w), h / 2 - mean(i => Math.floor(i / w))];
@@ -490,11 +478,10 @@ drag($("noise"), () => on_axes(eps()), set_eps);
 drag($("pad"), () => [], z => { if (z.length) { state.strokes.at(-1).push(z); draw_pad(); } },
   () => { state.isDrawing = true; state.strokes.push([]); });
 $("pad").onpointerup = $("pad").onpointercancel = () => put({isDrawing: false}, 0);
-
 const new_eps = () => put({noise: many(Math.random() * 2 ** 31), free: null}, 2);
 const highest = () => state.cells.reduce((top, c) => c.logp > top.logp ? c : top).z;
-for (const kind of ["mouseover", "focusin"])
-  $("table").addEventListener(kind, event => put({lit: event.target.dataset.pull ?? ""}, 3));
+const light = event => put({lit: event.target.dataset.pull ?? ""}, 3);
+["mouseover", "focusin"].forEach(kind => $("table").addEventListener(kind, light));
 $("model").append(...models.map((model, i) => new Option(model.name, i)));
 $("label").append(...data.labels.map((label, i) => new Option(label, i)));
 images.forEach((image, i) => {
@@ -503,10 +490,7 @@ images.forEach((image, i) => {
   strip(button, [image]);
 });
 matchMedia("(prefers-color-scheme: dark)").onchange = onresize = () => { draw_pad(); put({}, 3); };
-styled($("rows"), {reach: REACH});
-choose(models[0]);
-pick(0);
-
+choose(models[0]); pick(0);
 const terms = (x, mu, logvar) => state.model.terms(x, {mu, logvar}, state.label);
 window.npvae = {
   state, loss: terms, gradient: terms, encode: x => state.model.encode(x, state.label),
