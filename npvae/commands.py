@@ -1,5 +1,6 @@
 """What each command does, once its options are understood. Returns the exit status."""
 
+import importlib.util
 import os
 from argparse import Namespace
 from pathlib import Path
@@ -134,6 +135,8 @@ def _train(folder: Path, options: Namespace, dataset: Dataset, model: Model) -> 
     print(evaluation.evaluate(model, x_test, test_labels, TEST_SEED))
     if failure:
         raise failure
+    if model.latent_dim == 2 and importlib.util.find_spec("npvae.explore"):
+        print(f"\nnpvae explore {folder} makes a page of it: draw, and watch q, z, the loss and its gradients")
     return 0
 
 

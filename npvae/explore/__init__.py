@@ -32,18 +32,12 @@ LIKELIHOODS, ACTIVATIONS = ("bernoulli", "gaussian"), ("relu", "tanh")
 LARGEST_SIDE = 64
 SHOWN = 40
 """Test images that can be picked; the codes of all are in the plane."""
-NODES = 7
-"""Gauss-Hermite nodes a dimension, where an expectation over q is computed."""
+NODES, ROUGH_NODES = 15, 7
+"""Gauss-Hermite nodes a dimension for an expectation over q, at rest and while something moves."""
+LIGHTEST = 1e-8
+"""Nodes of less weight are left out."""
 DRAWS = 64
 """Draws of eps, where nodes would be too many."""
-WITHOUT_Q = (
-    "This is an autoencoder: a code is a point. There is no q, hence no sigma, no eps and no KL divergence; and no p(z), "
-    "hence no p(x) and nothing to draw a new z from. The circles mean nothing to it."
-)
-OTHER_BOUND = (
-    "This model was trained on a bound of several importance samples. The page shows the terms of the bound of one, for "
-    "which its q was not made."
-)
 LOGIT_ERROR = 0.01
 """What rounding the weights to float16 may change in a logit."""
 
@@ -89,9 +83,9 @@ def write_page(
     """
     x = to_float(x)
     height, width = image_shape or (math.isqrt(x.shape[-1]),) * 2
-    _check(models, x, labels, height, width)
     if binarize not in ("stochastic", "threshold"):
         raise ValueError(f'binarize is {binarize!r}, expected "stochastic" or "threshold"')
+    _check(models, x, labels, height, width)
     names, classes = np.unique([] if labels is None else np.asarray(labels), return_inverse=True)
     if label_dim := max(model.label_dim for model in models.values()):
         names, classes = np.arange(label_dim), np.asarray(labels)
@@ -101,12 +95,14 @@ def write_page(
     for name, model in models.items():
         seen = binary if model.likelihood.config["name"] == "bernoulli" else x
         entries.append(_entry(name, model, seen, labels, weights))
-    sides = [np.ptp(np.argwhere(image.reshape(height, width) > 0), axis=0).max() + 1 for image in x[:500] if image.any()]
+    drawn = [np.argwhere(image.reshape(height, width) > 0) for image in x[:500] if np.any(image > 0)]
     data = {
         "models": entries,
         "height": height,
         "width": width,
-        "ink": int(np.median(sides)) if sides else min(height, width),
+        "ink": int(np.median([np.max(np.ptp(pixels, axis=0)) + 1 for pixels in drawn]))
+        if drawn
+        else min(height, width),
         "binarize": binarize,
         "images": [_numbers(image, "float16") for image in x[chosen]],
         "labels": [str(name) for name in names],
@@ -145,6 +141,8 @@ def _check(models: Mapping[str, Model], x: Array, labels: Array | None, height: 
                 raise ValueError(f"the {what} of {name} is {found}, the page knows only: {', '.join(choices)}")
         if model.input_dim != x.shape[1]:
             raise ValueError(f"{name} has {model.input_dim} pixels, expected {x.shape[1]}, those of x")
+        if model.label_dim:
+            model.check_labels(labels, len(x))
 
 
 def _a_few_of_each(classes: Array, n: int) -> Array:
@@ -157,57 +155,58 @@ def _a_few_of_each(classes: Array, n: int) -> Array:
 
 def _entry(name: str, model: Model, x: Array, labels: Array | None, weights: str | None) -> dict[str, Any]:
     """What the page has to know of one model."""
+    config, is_plain = model.config, not isinstance(model, VAE)
+    likelihood = config["likelihood"]["name"]
     mu, logvar = _encode(model, x, labels)
-    spread = np.mean(mu**2 + np.exp(logvar) - 1 - logvar, axis=0) / 2 if isinstance(model, VAE) else np.var(mu, axis=0)
-    some = slice(500)
-    fits = _logit_error(model, mu[some], None if labels is None else labels[some]) <= LOGIT_ERROR
+    spread = np.var(mu, axis=0) if is_plain else np.mean(mu**2 + np.exp(logvar) - logvar, axis=0)
+    fits = _logit_error(model, mu[:500], None if labels is None else labels[:500]) <= LOGIT_ERROR
+    dtype = weights or ("float16" if fits else "float32")
+    nodes, kind = _noise(model, NODES), "fixed draws" if model.latent_dim > 2 else "Gauss-Hermite nodes"
     sizes = "-".join(map(str, (model.input_dim, *model.hidden_dims, model.latent_dim)))
-    traits = {
-        "plain": not isinstance(model, VAE),
-        "flat": model.latent_dim == 2 and isinstance(model, VAE),
+    shown = {
+        likelihood: True,
+        "plain": is_plain,
+        "flat": model.latent_dim == 2 and not is_plain,
         "deep": model.latent_dim > 2,
         "conditional": model.label_dim > 0,
+        "importance": config["class"] == "ImportanceWeightedVAE",
+        "weighed": model.beta != 1,
     }
-    likelihood = model.likelihood.config["name"]
-    warnings = (
-        (traits["plain"], WITHOUT_Q),
-        (likelihood == "gaussian", "Pixels are Gaussian. A density may exceed 1, so nll and the loss may lie below zero."),
-        (model.beta != 1, f"Loss and pulls are those of nll + {model.beta:g} KL; the gap is that of nll + KL."),
-        (traits["conditional"], "Encoder and decoder are told the label, so all is given it: log p(x) is log p(x given label)."),
-        (model.config["class"] == "ImportanceWeightedVAE", OTHER_BOUND),
-        (traits["deep"], f"The plane is a slice of {model.latent_dim} dimensions through today's z, along two of them; z_j at a row chooses."),
-    )
-    dtype = weights or ("float16" if fits else "float32")
+    params = {
+        name: {**_numbers(array, dtype), "columns": array.shape[1] if array.ndim == 2 else 0}
+        for name, array in model.params.items()
+    }
     return {
-        **model.config,
+        **config,
         "name": name,
-        "about": f"{type(model).__name__} {sizes}, {model.activation}, {likelihood}, beta {model.beta:g}.",
-        "shown": " ".join(name for name, holds in traits.items() if holds),
-        "mind": " ".join(sentence for holds, sentence in warnings if holds),
-        "nodes": f"{NODES**model.latent_dim} Gauss-Hermite nodes" if model.latent_dim <= 2 else f"{DRAWS} fixed draws",
+        "about": f"{config['class']} {sizes}, {likelihood}, {model.activation}, beta {model.beta:g}.",
+        "shown": " ".join(word for word, holds in shown.items() if holds),
+        "counted": f"{len(nodes['eps'])} {kind}",
         "label_dim": model.label_dim,
-        "params": {
-            name: {**_numbers(array, dtype), "columns": array.shape[1] if array.ndim == 2 else 0}
-            for name, array in model.params.items()
-        },
         "dtype": dtype,
-        "noise": _noise(model.latent_dim, traits["plain"]),
+        "params": params,
+        "nodes": nodes,
+        "rough": _noise(model, ROUGH_NODES),
         "codes": _numbers(mu if model.latent_dim == 2 else mu[:0], "float16"),
         "reach": float(np.max(np.abs(mu))),
         "order": np.argsort(-spread).tolist(),
     }
 
 
-def _noise(latent_dim: int, is_plain: bool) -> dict[str, Any]:
-    """The noise of expectations over q: Gauss-Hermite nodes where they are few, else draws; with their weights."""
-    if is_plain:
-        return {"eps": [[0] * latent_dim], "weights": [1]}
-    if latent_dim > 2:
-        eps = np.random.default_rng(0).standard_normal((DRAWS, latent_dim))
-        return {"eps": eps.tolist(), "weights": [1 / DRAWS] * DRAWS}
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    products = itertools.product(weights / np.sum(weights), repeat=latent_dim)
-    return {"eps": list(itertools.product(nodes.tolist(), repeat=latent_dim)), "weights": [*map(math.prod, products)]}
+def _noise(model: Model, nodes: int) -> dict[str, Any]:
+    """The noise of expectations over q, and its weights: Gauss-Hermite nodes where they are few, else draws."""
+    if not isinstance(model, VAE):
+        eps, weights = np.zeros((1, model.latent_dim)), np.ones(1)
+    elif model.latent_dim > 2:
+        eps = np.random.default_rng(0).standard_normal((DRAWS, model.latent_dim))
+        weights = np.full(DRAWS, 1 / DRAWS)
+    else:
+        points, one_by_one = np.polynomial.hermite_e.hermegauss(nodes)
+        eps = np.array([*itertools.product(points, repeat=model.latent_dim)])
+        weights = np.array([*map(math.prod, itertools.product(one_by_one, repeat=model.latent_dim))])
+        weights /= np.sum(weights)
+        eps, weights = eps[weights > LIGHTEST], weights[weights > LIGHTEST]
+    return {"eps": eps.tolist(), "weights": (weights / np.sum(weights)).tolist()}
 
 
 def _encode(model: Any, x: Array, labels: Array | None) -> tuple[Array, Array]:

@@ -26,7 +26,9 @@ def add_parser(subparsers: Any) -> None:
         epilog=EXAMPLES,
     )
     explore.set_defaults(run=explore_runs)
-    explore.add_argument("folders", metavar="RUN", nargs="+", help="folder that npvae train has made; several: a switch")
+    explore.add_argument(
+        "folders", metavar="RUN", nargs="+", help="folder that npvae train has made; several: a switch"
+    )
     explore.add_argument("--out", metavar="FILE", help="the page (default: explore.html in the first RUN)")
     explore.add_argument(
         "--weights",

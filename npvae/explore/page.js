@@ -138,7 +138,7 @@ class Model {
     return {nll, dmu, dlogvar};
   }
   // The loss, and its gradients by where they come from. The expectation over q is a weighted mean over eps.
-  terms(x, q, label, {eps, weights = eps.map(() => 1 / eps.length)} = this.noise) {
+  terms(x, q, label, {eps, weights = eps.map(() => 1 / eps.length)} = this.nodes) {
     const each = this.draws(x, q, eps, label), nll = dot(weights, each.nll);
     const mean = rows => q.mu.map((_, j) => dot(weights, rows.map(row => row[j])));
     const [kl, kl_cache] = this.isPlain ? [0, [q.mu.map(() => 0), q.mu.map(() => 1)]] : kl_divergence(q.mu, q.logvar);
@@ -218,6 +218,7 @@ const models = data.models.map(entry => new Model(entry)), images = data.images.
 const many = seed => draw_eps(1, 512, generator(seed))[0], eps = () => state.noise.slice(0, state.model.latent_dim);
 const state = {label: 0, strokes: [], noise: many(3), outputs: 1, free: null, path: null, lit: ""};
 const sigma = () => state.q.logvar.map(v => Math.exp(0.5 * v));
+const label_of = () => state.model.label_dim && state.label;  // a model that is told none has one grid for all
 const place = () => state.free ?? reparameterize(state.q.mu, state.q.logvar, eps())[0];
 const on_axes = v => state.axes.map(j => v[j]), lens_half = () => 4 * Math.max(...on_axes(sigma()));
 const with_axes = (v, pair) => v.map((a, j) => state.axes.includes(j) ? pair[state.axes.indexOf(j)] : a);
@@ -227,8 +228,8 @@ function put(changes, level) {
   if (pending === 4) requestAnimationFrame(() => compute(pending));
   pending = Math.min(pending, level);
 }
-function compute(level) {
-  const {model, label} = state, isCut = state.pick === null || data.binarize === "threshold";
+function compute(level, nodes = state.isDrawing ? state.model.rough : state.model.nodes) {  // rough while it moves
+  const {model} = state, label = label_of(), isCut = state.pick === null || data.binarize === "threshold";
   pending = 4;
   if (level <= 0) {
     const rng = generator(1000 * state.pick + state.redraws), isGrey = model.pixels !== bernoulli || state.isGiven;
@@ -239,7 +240,7 @@ function compute(level) {
     if (!state.isDrawing) refine(state.job);
   }
   if (level <= 1) {
-    state.terms = model.terms(state.x, state.q, label);
+    state.terms = model.terms(state.x, state.q, label, nodes);
     state.start ??= state.terms;
     const sixteen = $("singles").checked ? draw_eps(16, model.latent_dim, generator(16)) : [];
     state.singles = model.draws(state.x, state.q, sixteen, label).dmu;
@@ -248,12 +249,10 @@ function compute(level) {
   draw(level);
 }
 async function refine(job) {
-  const {model, x, label} = state, isData = model.pixels !== bernoulli || x.every(v => v === 0 || v === 1);
+  const {model, x} = state, isData = model.pixels !== bernoulli || x.every(v => v === 0 || v === 1);
   if (!isData || model.isPlain) return;  // grey levels have no log p(x) under a Bernoulli
-  for await (const found of posterior(model, x, label)) {
-    if (state.job !== job) return;
-    put(found, 3);
-  }
+  for await (const found of posterior(model, x, label_of()))
+    if (state.job === job) put(found, 3); else return;
 }
 
 // --- pictures
@@ -311,11 +310,11 @@ function shade({g, px, unit, width}, least) {
   g.globalAlpha = 1;
 }
 function cloud(model) {  // mu of every test image, a colour per label
-  const canvas = new_canvas(900, 900), g = canvas.getContext("2d");
+  const canvas = new_canvas(900, 900), g = canvas.getContext("2d"), side = 4 + 200 / (20 + model.codes.length ** 0.5);
   for (let i = 0; i < model.codes.length / 2; i++) {
     const [x, y] = [model.codes[2 * i], -model.codes[2 * i + 1]].map(a => 450 * (1 + a / REACH));
     g.fillStyle = data.labels.length ? `hsl(${360 * data.classes[i] / data.labels.length} 65% 45%)` : "gray";
-    g.fillRect(x - 2, y - 2, 4, 4);
+    g.fillRect(x - side / 2, y - side / 2, side, side);
   }
   return canvas;
 }
@@ -417,13 +416,13 @@ function walk(n, job = state.job) {
   const noise = {eps: kind === "one" ? [eps()] : draw_eps(16, model.latent_dim, Math.random)};
   const {dmu, dlogvar} = kind === "one" || model.latent_dim > 2 ? model.terms(x, q, label, noise) : state.terms;
   const mu = q.mu.map((m, j) => m - a * dmu[j] * (kind === "plain" ? 1 : Math.exp(q.logvar[j])));
-  Object.assign(state, {q: {mu, logvar: q.logvar.map((v, j) => v - b * dlogvar[j])}, steps: state.steps + 1});
-  compute(1);
+  state.q = {mu, logvar: q.logvar.map((v, j) => v - b * dlogvar[j])}; state.steps++;
+  compute(1, n > 1 ? model.rough : model.nodes);
   requestAnimationFrame(() => walk(n - 1, job));
 }
 function choose(model) {
   document.body.className = model.shown;
-  for (const name of ["about", "mind", "nodes"]) $(name).textContent = model[name];
+  for (const name of ["about", "counted"]) $(name).textContent = model[name];
   $("rows").replaceChildren(...model.order.map(j => {
     const row = $("row").content.firstChild.cloneNode(true), [axis, input] = row.querySelectorAll("button, input");
     Object.assign(axis, {textContent: `z_${j + 1}`, onclick: () => put({axes: [state.axes[1], j]}, 1)});
@@ -434,8 +433,8 @@ function choose(model) {
   put({model, free: null, path: null, axes: model.order.slice(0, 2).sort((a, b) => a - b)}, 0);
 }
 function pick(i) {
-  if (state.model.label_dim) $("label").value = state.label = data.image_classes[i];
-  put({pick: i, redraws: 0, image: images[i], strokes: [], isGiven: false}, 0);
+  put({pick: i, label: data.image_classes[i] ?? 0, redraws: 0, image: images[i], strokes: [], isGiven: false}, 0);
+  $("label").value = state.label;
   draw_pad();
 }
 function brush(g, strokes, wide, at) {
@@ -449,7 +448,8 @@ function draw_pad() {
 }
 // As MNIST's digits are made: the drawing's longer side as long as theirs, its centre of mass in the middle.
 function centred(strokes) {
-  const {height: h, width: w, ink} = data, g = new_canvas(w, h).getContext("2d"), room = (Math.min(h, w) - ink) / 2;
+  const {height: h, width: w, ink} = data, room = (Math.min(h, w) - ink) / 2;
+  const g = new_canvas(w, h).getContext("2d", {willReadFrequently: true});
   const [lows, sizes] = unzip(unzip(strokes.flat()).map(v => [Math.min(...v), Math.max(...v) - Math.min(...v)]));
   const scale = 0.89 * ink / Math.max(...sizes, 0.3), [a0, b0] = lows.map((v, i) => v + sizes[i] / 2);
   const raster = ([dx, dy]) => {
@@ -475,7 +475,7 @@ const set_eps = pair => put({noise: with_axes(state.noise, pair), free: null}, 2
 drag($("plane"), z_pair, z => put({free: with_axes(place(), z)}, 2));
 drag($("lens"), z_pair, z => set_eps(z.map((v, i) => (v - on_axes(state.q.mu)[i]) / on_axes(sigma())[i])));
 drag($("noise"), () => on_axes(eps()), set_eps);
-drag($("pad"), () => [], z => { if (z.length) { state.strokes.at(-1).push(z); draw_pad(); } },
+drag($("pad"), null, z => { state.strokes.at(-1).push(z); draw_pad(); },
   () => { state.isDrawing = true; state.strokes.push([]); });
 $("pad").onpointerup = $("pad").onpointercancel = () => put({isDrawing: false}, 0);
 const new_eps = () => put({noise: many(Math.random() * 2 ** 31), free: null}, 2);
@@ -486,7 +486,7 @@ $("model").append(...models.map((model, i) => new Option(model.name, i)));
 $("label").append(...data.labels.map((label, i) => new Option(label, i)));
 images.forEach((image, i) => {
   const button = $("picks").appendChild(document.createElement("button")), label = data.labels[data.image_classes[i]];
-  Object.assign(button, {ariaLabel: `test image ${i + 1}, label ${label}`, onclick: () => pick(i)});
+  Object.assign(button, {ariaLabel: ["test image", i + 1, label].join(" "), onclick: () => pick(i)});
   strip(button, [image]);
 });
 matchMedia("(prefers-color-scheme: dark)").onchange = onresize = () => { draw_pad(); put({}, 3); };
