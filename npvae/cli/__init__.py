@@ -13,9 +13,9 @@ from npvae.cli.arguments import Parser, UsageError
 from npvae.internals.foreign import UnreadableError
 from npvae.internals.threads import limited_threads
 
-SUBJECTS = ("train", "trained", "published", "gradients", "coursework")
+SUBJECTS = ("train", "trained", "published", "gradients", "coursework", "explore")
 """Modules of this package, each with its commands. One whose part of npvae has been deleted is left out."""
-ROOMS = ("npvae.experiments", "npvae.coursework")
+ROOMS = ("npvae.experiments", "npvae.coursework", "npvae.explore")
 
 
 def make_parser() -> Parser:

@@ -1,6 +1,7 @@
 """npvae train: start a run, or resume one."""
 
 import argparse
+import importlib.util
 import os
 from argparse import Namespace
 from dataclasses import replace
@@ -232,6 +233,8 @@ def _train(folder: Path, options: Namespace, dataset: Dataset, model: Model) -> 
     print(runs.worded(text, dataset.image_shape))
     if failure:
         raise failure
+    if model.latent_dim == 2 and dataset.image_shape and importlib.util.find_spec("npvae.explore"):
+        print(f"\nnpvae explore {folder} makes a page of it: draw, and watch q, z, the loss and its gradients")
     return INTERRUPTED if history.interrupted else 0
 
 
