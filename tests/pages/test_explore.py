@@ -167,6 +167,3 @@ def test_a_run_on_other_images_and_a_folder_that_is_not_a_run_are_refused_in_one
     assert capsys.readouterr().err == "npvae: error: other has 25 pixels, expected 64, those of x\n"
     assert main(["explore", "nothing"]) == 1
     assert "nothing is not the folder of a run" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("in_tmp")
