@@ -1,7 +1,5 @@
 """The exporter of the explore page: what it puts in, what it refuses, and the command around it."""
 
-import ast
-import importlib.util
 import json
 import re
 from pathlib import Path
