@@ -24,6 +24,8 @@ from npvae.gradcheck import KinkError, gradient_error
 from npvae.history import History
 from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
 from npvae.layers import (
+    ACTIVATIONS,
+    Activation,
     dense,
     dense_backward,
     relu,
@@ -54,7 +56,6 @@ from npvae.models import (
     load_model,
 )
 from npvae.models.importance import log_mean_exp, log_mean_exp_backward, log_prior_ratio, log_prior_ratio_backward
-from npvae.network import ACTIVATIONS, Activation
 from npvae.optim import SGD, Adagrad, Adam, cosine_decay, linear_warmup
 from npvae.training import DivergenceError, fit, train_epoch
 

@@ -54,8 +54,9 @@ class Evaluation:
             f"bits  {self.bits_per_pixel:10.4f} per pixel, -elbo / (D log 2)",
             f"units {self.active_units:10d} active of {self.latent_dim}",
         ]
-        if math.isnan(self.elbo):  # an autoencoder has neither a KL term nor a bound
-            lines = [f"loss  {self.loss:10.3f} nats per image, reconstruction", lines[-1]]
+        if math.isnan(self.elbo):  # no bound, and an autoencoder has no KL term either
+            only = [f"loss  {self.loss:10.3f} nats per image, reconstruction"]
+            lines = [*(lines[:3] if self.kl else only), lines[-1]]
         return "\n".join(lines)
 
 

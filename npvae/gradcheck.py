@@ -11,11 +11,10 @@ import numpy as np
 from npvae.internals import validation
 from npvae.internals.types import Array, Generator, Rng
 from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
-from npvae.layers import dense, dense_backward, sigmoid, sigmoid_backward
+from npvae.layers import ACTIVATIONS, dense, dense_backward, sigmoid, sigmoid_backward
 from npvae.likelihoods import LIKELIHOODS
 from npvae.models import Model
 from npvae.models.importance import log_mean_exp, log_mean_exp_backward, log_prior_ratio, log_prior_ratio_backward
-from npvae.network import ACTIVATIONS
 
 STEP = 1e-5
 FLOOR = 0.01
@@ -212,7 +211,8 @@ def all_pairs() -> dict[str, Pair]:
                 return x, *draw(rng, x)[kind]
 
             name = ", ".join(filter(None, (forward.__name__, kind)))
-            pairs[name] = Pair(forward, backward, draw_loss, tuple(range(1, 1 + len(arguments))))
+            wrt = tuple(range(1, 1 + len(arguments)))
+            pairs[name] = Pair(forward, backward, draw_loss, wrt, likelihood.branch)
     return pairs
 
 
@@ -252,7 +252,7 @@ def model_errors(model: Model, x: Array, eps: Any, rng: Rng = 0, labels: Array |
         return terms.loss, cache
 
     def backward(dloss: Array, cache: Any) -> list[Array]:
-        grads = model.params.like(np.empty_like(before))
+        grads = model.params.like(np.full_like(before, np.nan))  # what is not written is wrong
         model.backward(dloss, cache, grads)
         return list(grads.values())
 

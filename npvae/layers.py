@@ -8,11 +8,14 @@ respect to `v`.
 Values and gradients are tested in tests/mathematics/test_layers.py and test_pairs.py.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from npvae.internals.types import Array
+from npvae.internals.registry import Registry
+from npvae.internals.types import Array, Generator
+from npvae.parameters import glorot_uniform, he_normal
 
 
 def dense(x: Array, W: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -105,3 +108,25 @@ def sigmoid_backward(dh: Array, cache: Array) -> Array:
     """
     h = cache
     return dh * h * (1 - h)
+
+
+class Activation(NamedTuple):
+    """A nonlinearity of the hidden layers, and what the package needs to know about it."""
+
+    forward: Callable[[Array], tuple[Array, Any]]
+    backward: Callable[[Array, Any], Array]
+    initializer: Callable[[tuple[int, int], Generator], Array]
+    """Draws the weights of the dense layer that precedes it."""
+    biases: tuple[float, float] = (-0.4, 0.4)
+    """Range of biases for checking a model's gradients, in which units are neither saturated nor switched off."""
+    draw: Callable[[Generator, tuple[int, ...]], Array] = lambda rng, shape: rng.standard_normal(shape)
+    """Draws the argument at which its own gradient is checked."""
+    branch: Callable[[Any], Array] | None = None
+    """Takes the cache; where the result changes there is a kink, across which a finite difference is meaningless."""
+
+
+ACTIVATIONS: Registry[Activation] = Registry("activations")
+"""Every activation of the hidden layers, by name."""
+ACTIVATIONS["relu"] = Activation(relu, relu_backward, he_normal, biases=(0.0, 1.0), branch=lambda h: h > 0)
+ACTIVATIONS["tanh"] = Activation(tanh, tanh_backward, glorot_uniform)
+ACTIVATIONS.close()

@@ -129,10 +129,14 @@ class Likelihood:
     """Interval in which x must lie."""
     checked_with: ClassVar[dict[str, Any]] = {}
     """Settings with which the gradient table checks a whole model."""
+    branch: ClassVar[Any] = None
+    """Takes the pair's cache; where it changes, the loss has a kink, and a finite difference says nothing."""
     param_shapes: Mapping[str, tuple[int, ...]] = {}
     """Names and shapes of the parameters that the likelihood itself learns."""
 
     def __init_subclass__(cls) -> None:
+        if not hasattr(cls, "pair"):
+            raise TypeError(f"{cls.__name__} has no pair: a likelihood needs a loss with its backward, and `sample`")
         cls.name = vars(cls).get("name", cls.__name__)
         LIKELIHOODS[cls.name] = cls
 
@@ -295,5 +299,6 @@ def make_likelihood(likelihood: str | Mapping[str, Any] | Likelihood) -> Likelih
     if not isinstance(name, str) or name not in LIKELIHOODS:
         known = ", ".join(f'"{name}"' for name in LIKELIHOODS)
         example = likelihood.__name__ if isinstance(likelihood, type) else "Gaussian"
-        raise ValueError(f"likelihood is {likelihood!r}, expected {known}, or an instance: write npvae.{example}()")
+        do = "define or import your own first" if isinstance(likelihood, Mapping) else f"write npvae.{example}()"
+        raise ValueError(f"likelihood is {likelihood!r}, expected {known}, or an instance: {do}")
     return LIKELIHOODS[name](**{key: value for key, value in settings.items() if key != "name"})

@@ -3,40 +3,11 @@
 Its gradients are tested in tests/mathematics/test_network.py.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from npvae.internals.registry import Registry
-from npvae.internals.types import Array, Generator
-from npvae.layers import dense, dense_backward, relu, relu_backward, tanh, tanh_backward
-from npvae.parameters import Parameters, dense_shapes, glorot_uniform, he_normal
-
-
-def draw_normal(rng: Generator, shape: tuple[int, ...]) -> Array:
-    """Draw standard normal numbers."""
-    return rng.standard_normal(shape)
-
-
-class Activation(NamedTuple):
-    """A nonlinearity of the hidden layers, and what the package needs to know about it."""
-
-    forward: Callable[[Array], tuple[Array, Any]]
-    backward: Callable[[Array, Any], Array]
-    initializer: Callable[[tuple[int, int], Generator], Array]
-    """Draws the weights of the dense layer that precedes it."""
-    biases: tuple[float, float] = (-0.4, 0.4)
-    """Range of biases for checking a model's gradients, in which units are neither saturated nor switched off."""
-    draw: Callable[[Generator, tuple[int, ...]], Array] = draw_normal
-    """Draws the argument at which its own gradient is checked."""
-    branch: Callable[[Any], Array] | None = None
-    """Takes the cache; where the result changes there is a kink, across which a finite difference is meaningless."""
-
-
-ACTIVATIONS: Registry[Activation] = Registry("activations")
-"""Every activation of the hidden layers, by name."""
-ACTIVATIONS["relu"] = Activation(relu, relu_backward, he_normal, biases=(0.0, 1.0), branch=lambda h: h > 0)
-ACTIVATIONS["tanh"] = Activation(tanh, tanh_backward, glorot_uniform)
-ACTIVATIONS.close()
+from npvae.internals.types import Array
+from npvae.layers import ACTIVATIONS, dense, dense_backward
+from npvae.parameters import Parameters, dense_shapes
 
 
 class MLP:

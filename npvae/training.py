@@ -81,7 +81,7 @@ def train_epoch(
         If the loss, a parameter or the optimizer's state is no longer finite. The model then has the last parameters
         whose loss was finite.
     """
-    params, grad = model.params.vector, aligned(model.params.vector)
+    params, grad = model.params.vector, aligned(np.full_like(model.params.vector, np.nan))
     total, n = np.zeros(3), 0
     with last_finite(params) as good:
         for step, batch in enumerate(batches, 1):

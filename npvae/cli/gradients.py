@@ -9,9 +9,9 @@ from npvae.cli.arguments import seed
 from npvae.gradcheck import BAR, D, L, all_pairs, model_errors, pair_error, redraw, spread_biases
 from npvae.internals import validation
 from npvae.internals.types import Generator, Rng
+from npvae.layers import ACTIVATIONS
 from npvae.likelihoods import LIKELIHOODS
 from npvae.models import MODELS, VAE, Model
-from npvae.network import ACTIVATIONS
 
 EXAMPLES = """\
 examples:

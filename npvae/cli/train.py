@@ -20,9 +20,9 @@ from npvae.data.sources import SHIPPED, Dataset, load_dataset
 from npvae.internals import validation
 from npvae.internals.threads import count_of
 from npvae.internals.types import Array
-from npvae.likelihoods import LIKELIHOODS, Gaussian
+from npvae.layers import ACTIVATIONS
+from npvae.likelihoods import LIKELIHOODS
 from npvae.models import MODELS, Model
-from npvae.network import ACTIVATIONS
 from npvae.optim import Adam, linear_warmup
 from npvae.training import TEST_SEED, DivergenceError, fit
 
@@ -112,7 +112,7 @@ def add_parsers(subparsers: Any) -> None:
         "--binarize",
         choices=tuple(BINARIZATIONS),
         help="draw pixels as 0 or 1 anew in each epoch, threshold them at 0.5, or leave them grey "
-        "(default: stochastic for bernoulli, none for gaussian)",
+        "(default: stochastic for bernoulli, else none)",
     )
     add("--latent-dim", type=whole, metavar="L", help="dimensions of the latent space (default: 20)")
     add(
@@ -295,6 +295,9 @@ def _refuse_options_of_others(options: Namespace) -> None:
 
 def _make_model(options: Namespace, dataset: Dataset) -> Model:
     settings: dict[str, Any] = {}
+    likelihood = {"name": options.likelihood}
+    if options.likelihood == "gaussian":
+        likelihood["std"] = options.std or "learned"
     if options.model == "iwae":
         settings["importance_samples"] = options.importance_samples or 5
     if options.model == "cvae":
@@ -303,7 +306,7 @@ def _make_model(options: Namespace, dataset: Dataset) -> Model:
         input_dim=dataset.x_train.shape[1],
         latent_dim=options.latent_dim,
         hidden_dims=tuple(options.hidden_dims),
-        likelihood=Gaussian(options.std or "learned") if options.likelihood == "gaussian" else "bernoulli",
+        likelihood=likelihood,
         activation=options.activation,
         beta=options.beta,
         rng=options.seed,

@@ -136,7 +136,7 @@ def target(name: str, array: Any) -> None:
 def buffer(name: str, array: Array | None, vector: Array, inputs: Iterable[Any]) -> Array:
     """Return a new vector or, if one is given, that one, which must be like the model's and apart from its inputs."""
     if array is None:
-        return np.empty_like(vector)
+        return np.full_like(vector, np.nan)  # so that what is not written shows
     target(name, array)
     way_out = "use np.empty_like(model.params.vector)"
     if array.shape != vector.shape or array.dtype != vector.dtype:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from npvae.internals import validation
-from npvae.internals.types import Array, Rng
+from npvae.internals.types import Array
 from npvae.layers import dense, dense_backward
 from npvae.models.base import LossTerms, Model
 from npvae.parameters import Parameters
@@ -71,12 +71,8 @@ class AutoEncoder(Model):
         """Encode images and decode them again: (N, D) to (N, D)."""
         return self.decode(self.encode(x))
 
-    def draw_eps(self, n: int, rng: Rng = None) -> None:
+    def noise_shape(self, n: int) -> None:
         """Return None: an autoencoder takes no noise."""
-
-    def _noise(self, eps: Any, n: int) -> None:
-        if eps is not None:
-            raise ValueError("eps was given, but an AutoEncoder takes no noise: pass None")
 
     @property
     def sample(self) -> NoReturn:

@@ -13,9 +13,10 @@ from numpy.typing import DTypeLike
 from npvae.data.pixels import to_float
 from npvae.internals import validation
 from npvae.internals.types import Array, Generator, Rng
+from npvae.layers import ACTIVATIONS
 from npvae.likelihoods import Likelihood, make_likelihood
 from npvae.models import files
-from npvae.network import ACTIVATIONS, MLP
+from npvae.network import MLP
 from npvae.parameters import Parameters, Shapes, dense_shapes, glorot_uniform
 
 M = TypeVar("M", bound="Model")
@@ -32,6 +33,9 @@ class LossTerms(NamedTuple):
 class Model:
     """The sizes, parameters and public calls of a model. Subclasses add `heads`, `forward`, `backward` and `codes`.
 
+    A subclass with settings of its own sets them as attributes of the same names before `super().__init__`, and adds
+    them to `config`; one with further parameters names them in `extra_shapes`, and writes their gradients too.
+
     See `npvae.VAE` for the arguments. `arrays`, which only a file gives, holds the parameters to use instead of
     random ones: no memory is allocated unless they fit, whatever sizes a file claims. Defining a subclass adds it to
     `MODELS`.
@@ -44,7 +48,7 @@ class Model:
     weighs_kl = True
     """Whether the loss has a KL term for beta to weight."""
     has_prior = False
-    """Whether z has a prior to draw from, so that samples, a bound and a likelihood of x exist."""
+    """Whether z has the prior N(0, I) to draw from, so that samples, a bound and a likelihood of x exist."""
     label_dim = 0
     """Number of classes, for a model whose encoder and decoder take the label, one-hot; 0 for all others."""
 
@@ -135,7 +139,11 @@ class Model:
     # What a subclass writes out: the loss of each example, and the gradient of any weighted sum of these losses.
 
     def forward(self, x: Array, eps: Any) -> tuple[LossTerms, Any]:
-        """Return the loss terms of each example, and the cache for `backward`."""
+        """Return the loss terms of each example, and the cache for `backward`.
+
+        The cache is a tuple that holds those of encoder and decoder as they come, and no other lists: the gradient
+        check looks in them for a relu that switched.
+        """
         raise NotImplementedError
 
     def backward(self, dloss: Array, cache: Any, grads: Parameters) -> None:
@@ -207,17 +215,20 @@ class Model:
         checked = x, self._noise(eps, len(x))
         return checked if labels is None else (*checked, labels)
 
-    def noise_shape(self, n: int) -> tuple[int, ...]:
-        """Return the shape of the noise for n examples."""
+    def noise_shape(self, n: int) -> tuple[int, ...] | None:
+        """Return the shape of the noise for n examples; None if the model takes no noise."""
         return n, self.latent_dim
 
     def draw_eps(self, n: int, rng: Rng = None) -> Any:
         """Draw the noise for n examples from N(0, I): (n, L)."""
         shape = self.noise_shape(validation.positive_int("n", n))
-        return validation.generator("rng", rng).standard_normal(shape, dtype=self.dtype.name)
+        return shape and validation.generator("rng", rng).standard_normal(shape, dtype=self.dtype.name)
 
     def _noise(self, eps: Any, n: int) -> Any:
-        return validation.noise("eps", eps, self.noise_shape(n), self.dtype)
+        shape = self.noise_shape(n)
+        if shape is None and eps is not None:
+            raise ValueError(f"eps was given, but {type(self).__name__} takes no noise: pass None")
+        return shape and validation.noise("eps", eps, shape, self.dtype)
 
     def _images(self, x: Array) -> Array:
         return validation.images("x", x, self.input_dim, self.likelihood.support, self.dtype)

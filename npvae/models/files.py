@@ -25,7 +25,11 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
     """Write a model; see `Model.save`."""
     try:
         config = json.dumps({"format": FORMAT, **model.config})
-        _make(type(model), json.loads(config), model.params)
+        again = _make(type(model), json.loads(config), model.params)
+        for kept, made in ((model, again), (model.likelihood, again.likelihood)):
+            for name, value in vars(kept).items():
+                if isinstance(value, int | float | str | tuple) and vars(made).get(name) != value:
+                    raise ValueError(f"{name} is {value!r}, but its config does not say so: add it there")
     except (ValueError, TypeError) as error:
         raise ValueError(f"{model!r} cannot be saved, since it could not be loaded again: {error}") from error
     arrays: dict[str, Any] = {"config": np.array(config), **model.params}

@@ -34,14 +34,14 @@ def test_what_is_wrong_in_forward_and_backward_alike_passes_every_gradient_check
 
 
 def test_a_mistake_is_in_every_place_that_holds_the_right_version_and_gone_afterwards():
-    mistake, places = MISTAKES["tanh_taken_twice"], (npvae, npvae.layers, npvae.network)
+    mistake, places = MISTAKES["tanh_taken_twice"], (npvae, npvae.layers)
     (wrong,) = mistake.wrong.values()
     right = npvae.tanh_backward
     with in_place(mistake):
         assert all(place.tanh_backward is wrong for place in places)
-        assert npvae.network.ACTIVATIONS["tanh"].backward is wrong
+        assert npvae.layers.ACTIVATIONS["tanh"].backward is wrong
     assert all(place.tanh_backward is right for place in places)
-    assert npvae.network.ACTIVATIONS["tanh"].backward is right
+    assert npvae.layers.ACTIVATIONS["tanh"].backward is right
 
 
 def test_every_mistake_has_a_name_a_line_and_something_it_replaces():

@@ -30,7 +30,7 @@ def define_laplace():
         return -dnll[..., None] * np.sign(residual)
 
     class Laplace(npvae.Likelihood):
-        name = "laplace"
+        name = "mine"
         pair = laplace_nll, laplace_nll_backward
 
         def sample(self, output, params, rng):
@@ -64,13 +64,13 @@ def enter_softplus():
 
 def test_a_likelihood_of_ones_own_is_named_trained_checked_saved_and_loaded(tmp_path):
     define_laplace()
-    model = npvae.VAE(D, L, (H,), likelihood="laplace")
+    model = npvae.VAE(D, L, (H,), likelihood="mine")
     npvae.fit(model, X, epochs=1, verbose=False)
     model.save(tmp_path / "m.npz")
     again = npvae.load_model(tmp_path / "m.npz")
     np.testing.assert_array_equal(again.sample(3, 0, output_noise=True), model.sample(3, 0, output_noise=True))
     assert redraw(lambda rng: pair_error(all_pairs()["laplace_nll"], rng), 0)[0] < BAR
-    checked = npvae.VAE(D, L, (H,), likelihood="laplace", dtype="float64")
+    checked = npvae.VAE(D, L, (H,), likelihood="mine", dtype="float64")
     errors = model_errors(checked, X[:N], checked.draw_eps(N, 1))
     assert max(errors.values()) < BAR
 
@@ -112,15 +112,15 @@ def test_a_class_defined_again_replaces_itself(tmp_path):
     define_scaled()(D, L, (H,)).save(tmp_path / "m.npz")
     second = define_scaled()
     assert type(npvae.load_model(tmp_path / "m.npz")) is second
-    assert define_laplace() is npvae.LIKELIHOODS["laplace"]
-    assert define_laplace() is npvae.LIKELIHOODS["laplace"]
+    assert define_laplace() is npvae.LIKELIHOODS["mine"]
+    assert define_laplace() is npvae.LIKELIHOODS["mine"]
 
 
 def test_the_packages_own_names_cannot_be_taken():
     with pytest.raises(ValueError, match="'VAE' is one of npvae's own models, expected another name for yours"):
         type("VAE", (npvae.Model,), {})
     with pytest.raises(ValueError, match="'gaussian' is one of npvae's own likelihoods"):
-        type("Mine", (npvae.Likelihood,), {"name": "gaussian"})
+        type("Mine", (npvae.Gaussian,), {"name": "gaussian"})
     with pytest.raises(ValueError, match="'relu' is one of npvae's own activations"):
         npvae.ACTIVATIONS["relu"] = npvae.ACTIVATIONS["tanh"]
     assert npvae.MODELS["VAE"] is npvae.VAE
@@ -134,16 +134,16 @@ def test_entries_from_outside_are_no_choices_of_the_command_line(capsys):
     with pytest.raises(SystemExit):
         make_parser().parse_args(["train", "--help"])
     shown = capsys.readouterr().out
-    assert "{bernoulli,gaussian}" in shown
-    assert "{relu,tanh}" in shown
+    for registry in (npvae.LIKELIHOODS, npvae.ACTIVATIONS):
+        assert "{" + ",".join(registry.own) + "}" in shown
     assert "{autoencoder,vae,cvae,iwae}" in shown
 
 
 def test_what_load_would_refuse_save_refuses_and_writes_nothing(tmp_path):
     define_laplace()
-    model = npvae.VAE(D, L, (H,), likelihood="laplace")
-    del npvae.LIKELIHOODS["laplace"]
-    with pytest.raises(ValueError, match=r"VAE\(.*\) cannot be saved, .*likelihood is .*'laplace'"):
+    model = npvae.VAE(D, L, (H,), likelihood="mine")
+    del npvae.LIKELIHOODS["mine"]
+    with pytest.raises(ValueError, match=r"VAE\(.*\) cannot be saved, .*likelihood is .*'mine'"):
         model.save(tmp_path / "m.npz")
     broken = npvae.VAE(D, L, (H,))
     broken.params.vector[0] = np.nan
@@ -157,3 +157,37 @@ def test_a_file_of_a_class_that_is_not_defined_says_what_to_do(tmp_path):
     del npvae.MODELS["ScaledVAE"]
     with pytest.raises(ValueError, match=r"holds a ScaledVAE, expected one of: .* define or import it first"):
         npvae.load_model(tmp_path / "m.npz")
+
+
+def test_a_setting_that_a_configuration_leaves_out_is_not_lost_in_a_file_but_refused(tmp_path):
+    class Scaled(define_laplace()):
+        name = "scaled"
+
+        def __init__(self, scale=1.0):
+            self.scale = scale
+
+    class Patient(npvae.VAE):
+        def __init__(self, *args, patience=3, **kwargs):
+            self.patience = patience
+            super().__init__(*args, **kwargs)
+
+    npvae.VAE(D, L, (H,), likelihood=Scaled()).save(tmp_path / "default.npz")
+    for model, name in (
+        (npvae.VAE(D, L, (H,), likelihood=Scaled(0.5)), "scale"),
+        (Patient(D, L, patience=4), "patience"),
+    ):
+        with pytest.raises(ValueError, match=f"cannot be saved, .*: {name} is .*, but its config does not say so"):
+            model.save(tmp_path / "m.npz")
+
+
+def test_a_parameter_whose_gradient_is_not_written_shows_in_the_check_and_in_training():
+    kind = define_scaled()
+    checked = kind(D, L, (H,), activation="tanh", dtype="float64")
+    assert model_errors(checked, X[:N], checked.draw_eps(N, 1))["scale"] == np.inf
+    with pytest.raises(npvae.DivergenceError, match="the parameter scale is no longer finite"):
+        npvae.fit(kind(D, L, (H,)), X, epochs=1, verbose=False)
+
+
+def test_a_likelihood_without_a_loss_is_refused_where_it_is_defined():
+    with pytest.raises(TypeError, match="Mine has no pair: a likelihood needs a loss"):
+        type("Mine", (npvae.Likelihood,), {})

@@ -18,6 +18,10 @@ def fit(*test, **settings):
     return npvae.fit(model(), X, *test, epochs=1, verbose=False, **settings)
 
 
+def names(registry):
+    return ", ".join(f'"{name}"' for name in registry)
+
+
 SLIPS = {
     "hidden_dims=400": (
         lambda: model(hidden_dims=400),
@@ -25,16 +29,16 @@ SLIPS = {
     ),
     "likelihood=npvae.Gaussian": (
         lambda: model(likelihood=npvae.Gaussian),
-        'likelihood is <class \'npvae.likelihoods.Gaussian\'>, expected "bernoulli", "gaussian", or an instance: '
+        f"likelihood is <class 'npvae.likelihoods.Gaussian'>, expected {names(npvae.LIKELIHOODS)}, or an instance: "
         "write npvae.Gaussian()",
     ),
     "likelihood=None": (
         lambda: model(likelihood=None),
-        'likelihood is None, expected "bernoulli", "gaussian", or an instance: write npvae.Gaussian()',
+        f"likelihood is None, expected {names(npvae.LIKELIHOODS)}, or an instance: write npvae.Gaussian()",
     ),
     'activation=["relu"]': (
         lambda: model(activation=["relu"]),
-        'activation is [\'relu\'], expected one of: "relu", "tanh"',
+        f"activation is ['relu'], expected one of: {names(npvae.ACTIVATIONS)}",
     ),
     'optimizer="adam"': (
         lambda: fit(optimizer="adam"),

@@ -184,7 +184,7 @@ def test_a_std_that_is_not_positive_is_refused(std):
 
 
 def test_an_unknown_likelihood_is_refused_by_name():
-    with pytest.raises(ValueError, match='likelihood is \'poisson\', expected "bernoulli", "gaussian", or'):
+    with pytest.raises(ValueError, match='likelihood is \'poisson\', expected "bernoulli", "gaussian"'):
         npvae.VAE(likelihood="poisson")
 
 

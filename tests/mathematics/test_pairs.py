@@ -1,7 +1,6 @@
 """What every pair of forward and backward promises, whatever it computes: here every gradient meets differences.
 
-The pairs, by `npvae.gradcheck.all_pairs`: dense, relu, tanh, sigmoid, reparameterize, kl_divergence, bernoulli_nll,
-gaussian_nll, log_prior_ratio and log_mean_exp, each with its _backward.
+The pairs are those of `npvae.gradcheck.all_pairs`, each with its _backward.
 """
 
 import numpy as np

@@ -8,8 +8,7 @@ import numpy as np
 
 from npvae.coursework.mistakes.table import replaces
 from npvae.internals.types import Array
-from npvae.layers import dense_backward, tanh_backward
-from npvae.network import ACTIVATIONS
+from npvae.layers import ACTIVATIONS, dense_backward, tanh_backward
 from npvae.parameters import Parameters
 
 DENSE, DENSE_BACKWARD = "npvae.layers.dense", "npvae.layers.dense_backward"
@@ -240,7 +239,7 @@ def activations_forgotten_in_backward(
     return dh
 
 
-@replaces("npvae.network.ACTIVATIONS")
+@replaces("npvae.layers.ACTIVATIONS")
 class relu_with_the_slope_of_tanh:
     """(relu, tanh_backward) -> (relu, relu_backward): a line of a table copied and half changed."""
 
