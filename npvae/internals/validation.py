@@ -240,7 +240,7 @@ def grey_levels(name: str, array: Array, few: int = FEW) -> None:
         looks = "pixels of 0 and 1" if largest == 1 else f"levels of 0 to {DARK}"
         raise ValueError(
             f"{name} is uint8 and runs from {array.min()} to {largest}, expected grey levels of 0 to 255, and looks "
-            f"like {looks}: {_way_out(largest)}, or x / 255 if they are grey levels and so dark"
+            f"like {looks}: {_way_out(largest)}"
         )
 
 
@@ -286,10 +286,11 @@ def _way_to_floats(array: Array) -> str:
 
 def _way_out(largest: Any) -> str:
     """Return how to map whole numbers from 0 to `largest` to [0, 1]."""
+    dark = "or x / 255 if they are grey levels and so dark"
     if largest == 1:
-        return "x.astype(np.float32) makes floats of zeros and ones"
+        return f"x.astype(np.float32) makes floats of zeros and ones, {dark}"
     if 0 < largest <= DARK:
-        return f"x / {DARK} makes floats of levels up to {DARK}"
+        return f"x / {DARK} makes floats of levels up to {DARK}, {dark}"
     return _way_to_unit_interval(0, largest)
 
 

@@ -50,7 +50,7 @@ WORDS = {
     r"\\ud800 \\n \\\\ ''\\'",
     "csv": "epoch student nan inf 1e999",
     "submissions": "PK .py .ipynb _assignsubmission_ _LATE_ attempt (1)",
-    "table": 'label class species pixel0 , " nan inf 1e999 -1 0.5 \\x1f\\x8b <html ustar ; \\t',
+    "table": 'label class species pixel0 , " nan inf 1e999 -1 0.5 \\x1f\\x8b <html ustar ; \\x09',
     "run": '"classes" "value_range" "data" "image_shape" "training" "binarize" "none" 1e999 NaN null',
 }
 """What the fuzzer would take long to guess, by reader."""
