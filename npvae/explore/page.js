@@ -313,7 +313,7 @@ function cloud(model) {  // mu of every test image, a colour per label
   const canvas = new_canvas(900, 900), g = canvas.getContext("2d"), side = 4 + 200 / (20 + model.codes.length ** 0.5);
   for (let i = 0; i < model.codes.length / 2; i++) {
     const [x, y] = [model.codes[2 * i], -model.codes[2 * i + 1]].map(a => 450 * (1 + a / REACH));
-    g.fillStyle = data.labels.length ? `hsl(${360 * data.classes[i] / data.labels.length} 65% 45%)` : "gray";
+    g.fillStyle = data.labels.length ? `hsl(${360 * data.classes[i] / data.labels.length} 65% 45% / 0.6)` : "gray";
     g.fillRect(x - side / 2, y - side / 2, side, side);
   }
   return canvas;

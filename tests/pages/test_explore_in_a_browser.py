@@ -147,7 +147,7 @@ def test_an_importance_weighted_model_shows_the_terms_of_one_draw(opened):
     mu, logvar = (head[0] for head in exact.encode(x[None]))
     loss = page.evaluate("q => npvae.loss(...q)", [x.tolist(), mu.tolist(), logvar.tolist()])
     np.testing.assert_allclose(loss["nll"], expected_terms(exact, x, mu, logvar, *by_nodes(NODES))[0], **CLOSE)
-    assert "trained on a bound of several importance samples" in page.inner_text("header")
+    assert "trained on the bound of several draws" in page.inner_text("header")
 
 
 def test_an_autoencoder_has_a_code_and_the_page_says_what_is_missing(opened):
@@ -164,13 +164,14 @@ def test_an_autoencoder_has_a_code_and_the_page_says_what_is_missing(opened):
 
 def test_with_many_dimensions_the_estimate_of_log_px_lies_above_the_bound_and_near_numpys(opened):
     model, images = random_model(latent_dim=5), random_images()
+    model.params.vector *= 0.5  # q near the posterior: few samples are many
     page = opened({"model": model}, images, image_shape=SHAPE)
     x = npvae.binarize(images[:1], 0)
     found = page.evaluate("x => npvae.logPx(x)", x[0].astype(float).tolist())
     (expected,) = npvae.log_likelihood(model, x, n_samples=20_000, verbose=False)
-    assert abs(found - expected) < 0.5
+    assert abs(found - expected) < 0.1
     page.evaluate("x => npvae.set(x)", x[0].astype(float).tolist())
-    assert state(page, "terms.loss") > -found - 0.5
+    assert state(page, "terms.loss") > -found - 0.1
 
 
 @pytest.fixture(scope="module", params=["bernoulli", "gaussian"])
