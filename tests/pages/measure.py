@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from conftest import launched
+from npvae.runs import open_run
 from quadrature import by_nodes, expected_terms, in_float64, log_px
 
 import npvae
 from npvae.data.sources import load_dataset
 from npvae.explore import write_page
-from npvae.runs import open_run
 
 FRAMES = {
     "a frame while drawing": "() => { state.isDrawing = true; compute(0); state.isDrawing = false; }",

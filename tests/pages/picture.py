@@ -11,10 +11,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from conftest import launched
+from npvae.runs import open_run
 
 from npvae.data.sources import load_dataset
 from npvae.explore import write_page
-from npvae.runs import open_run
 
 FIGURE = Path(__file__).parents[2] / "notebooks" / "figures" / "explore.png"
 PICK = 9
