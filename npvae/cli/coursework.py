@@ -139,8 +139,8 @@ def mark(options: Namespace) -> int:
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
         _refuse_a_mixture(submissions, assignment, options)
-    if sandbox.promises():
-        print(sandbox.promises(), flush=True)
+    if sandbox.missing_isolation():
+        print(sandbox.missing_isolation(), flush=True)
     print(assignment, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     try:

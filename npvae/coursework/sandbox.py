@@ -74,7 +74,7 @@ def run(
     limits: Limits = DEFAULT,
     hide: Sequence[Path] = (),
 ) -> dict[str, Outcome]:
-    """Run a submission, each exercise in a process of its own behind walls.
+    """Run a submission, each exercise in a process of its own, in isolation.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def run(
     with contextlib.ExitStack() as stack:
 
         def start() -> Launcher:
-            return stack.enter_context(Launcher(code, limits, hide, walls().command))
+            return stack.enter_context(Launcher(code, limits, hide, isolation().command))
 
         launcher = start()
         for name, probes in jobs.items():
@@ -124,16 +124,16 @@ def run(
     return outcomes
 
 
-def promises() -> str:
-    """What this system cannot enforce, in a sentence; "" where all walls stand."""
-    return walls().missing
+def missing_isolation() -> str:
+    """What this system cannot enforce, in a sentence; "" where isolation is complete."""
+    return isolation().missing
 
 
-# Which walls there are.
+# What isolation there is.
 
 
 @dataclass(frozen=True)
-class Walls:
+class Isolation:
     """What the launcher is started with, and what that does not keep out."""
 
     command: tuple[str, ...]
@@ -143,19 +143,19 @@ class Walls:
 NAMESPACES = {True: "-nmpif", False: "-Urnmpif"}
 """For the program unshare, by whether we are root; a child makes a user namespace of its own besides."""
 FREE = (
-    "submissions run without walls here ({why}): they can read and change what {whom} can, use the network and leave "
-    "processes behind; grade in a container or a virtual machine that holds nothing else"
+    "submissions run without isolation here ({why}): they can read and change what {whom} can, use the network and "
+    "leave processes behind; grade in a container or a virtual machine that holds nothing else"
 )
 
 
 @functools.cache
-def walls() -> Walls:
+def isolation() -> Isolation:
     """The best that works on this system, tried once."""
     if not FORKS:
-        why = "on Windows there are none, and no limits but that on time"
-        return Walls((), FREE.format(why=why, whom="you"))
+        why = "on Windows there is none, and no limits but that on time"
+        return Isolation((), FREE.format(why=why, whom="you"))
     if sys.platform != "linux":
-        return Walls((), FREE.format(why=f"{sys.platform} has none, and may not limit memory", whom="you"))
+        return Isolation((), FREE.format(why=f"{sys.platform} has none, and may not limit memory", whom="you"))
     root = os.getuid() == 0
     why = "the program unshare is missing"
     if program := shutil.which("unshare", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/bin"])):
@@ -164,11 +164,11 @@ def walls() -> Walls:
             with Launcher("", DEFAULT, (), command) as launcher:
                 reply = launcher.ask("kl_divergence", ("f",), [])
             if reply.written.results == []:
-                return Walls(command, "")
-            why = reply.output.strip().rpartition("\n")[2] or "a process could not give up its rights"
+                return Isolation(command, "")
+            why = reply.output.strip().rpartition("\n")[2] or "a process could not give up its privileges"
         except RuntimeError as error:
             why = str(error)
-    return Walls((), FREE.format(why=why, whom="the user nobody" if root else "you"))
+    return Isolation((), FREE.format(why=why, whom="the user nobody" if root else "you"))
 
 
 def places(hide: Sequence[Path]) -> tuple[list[str], list[str]]:
@@ -260,7 +260,7 @@ class Launcher:
         environment |= dict.fromkeys(THREADS, "1") | dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), folder)
         visible, hidden = places(hide)
         config = {
-            "walls": bool(command),
+            "isolated": bool(command),
             "root": FORKS and os.getuid() == 0,
             "fork": FORKS,
             "code": code,
@@ -286,7 +286,7 @@ class Launcher:
             self.scratch.cleanup()
             raise RuntimeError(f"the sandbox does not start: {error}") from None
         try:
-            with self.patience(START):
+            with self.deadline(START):
                 self.send(frame(json.dumps(config).encode()))
                 self.receive(len(child.READY))
         except OSError:
@@ -303,7 +303,7 @@ class Launcher:
         """Run one exercise."""
         expected = [tuple(RUN[exercise]([child.still_to_be_written] * len(names), probe)) for probe in probes]
         try:
-            with self.patience(self.limits.wall + (GRACE if FORKS else 0)):
+            with self.deadline(self.limits.wall + (GRACE if FORKS else 0)):
                 self.send(b">" + frame(pickle.dumps((exercise, tuple(names), list(probes)))))
                 if not FORKS:
                     return self.last_reply(expected)
@@ -338,7 +338,7 @@ class Launcher:
         return data
 
     @contextlib.contextmanager
-    def patience(self, seconds: float) -> Iterator[None]:
+    def deadline(self, seconds: float) -> Iterator[None]:
         """Kill the process when it takes longer than this."""
 
         def end() -> None:
@@ -453,8 +453,8 @@ def why_nothing(reply: Reply, limits: Limits) -> str:
         return "brought down the process that runs it"
     if reply.status == child.OUT_OF_MEMORY:
         return f"needed more than {amount(limits.memory)} of memory"
-    if reply.status == child.NO_WALLS:
-        return "was not run: its process could not give up its rights"
+    if reply.status == child.NO_ISOLATION:
+        return "was not run: its process could not give up its privileges"
     if reply.status < 0:
         number = -reply.status
         if number == getattr(signal, "SIGXCPU", None):

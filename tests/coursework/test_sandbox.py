@@ -23,7 +23,7 @@ import pytest
 
 from npvae.coursework import sandbox
 from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.sandbox import Limits, Walls
+from npvae.coursework.sandbox import Isolation, Limits
 from npvae.coursework.trial import child
 from npvae.coursework.trial.calls import Failure, Probe
 from npvae.coursework.trial.runs import RUN
@@ -43,12 +43,12 @@ MARK = 1234.5678
 
 @functools.cache
 def has_walls():
-    return sandbox.promises() == ""
+    return sandbox.missing_isolation() == ""
 
 
 @functools.cache
 def runs_without_walls():
-    """As root without walls it becomes nobody, who may not read root's interpreter."""
+    """As root without isolation it becomes nobody, who may not read root's interpreter."""
     try:
         with sandbox.Launcher("", SHORT, (), ()):
             return True
@@ -59,14 +59,14 @@ def runs_without_walls():
 @pytest.fixture
 def walled():
     if not has_walls():
-        pytest.skip(sandbox.promises())
+        pytest.skip(sandbox.missing_isolation())
 
 
 @pytest.fixture
 def unwalled(monkeypatch):
     if not runs_without_walls():
         pytest.skip("nobody cannot read this interpreter")
-    monkeypatch.setattr(sandbox, "walls", lambda: Walls((), "submissions run without walls"))
+    monkeypatch.setattr(sandbox, "isolation", lambda: Isolation((), "submissions run without isolation"))
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def master():
 
 def test_all_exercises_come_back_as_in_process():
     jobs = {name: probes(name) for name in EXERCISES}
-    sandbox.walls()
+    sandbox.isolation()
     start = time.monotonic()
     outcomes = sandbox.run(master(), jobs, FUNCTIONS)
     assert time.monotonic() - start < 5  # about 0.5 s on an idle machine
@@ -186,12 +186,12 @@ def test_limits_hold_without_walls(unwalled, name):
 def test_promises_are_one_sentence(unwalled, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(sandbox.shutil, "which", lambda *args, **named: None)
-    sandbox.walls.cache_clear()
+    sandbox.isolation.cache_clear()
     try:
-        assert "unshare is missing" in sandbox.promises()
-        assert "\n" not in sandbox.promises()
+        assert "unshare is missing" in sandbox.missing_isolation()
+        assert "\n" not in sandbox.missing_isolation()
     finally:
-        sandbox.walls.cache_clear()
+        sandbox.isolation.cache_clear()
 
 
 def test_nothing_is_defined():
@@ -393,7 +393,7 @@ def test_an_object_that_ends_its_process():
     assert said == "ended with status 3 before it gave a result"
 
 
-# Walls.
+# Isolation.
 
 
 def test_files_stay(walled, folder):
@@ -442,7 +442,7 @@ def test_answers_are_not_imported(walled):
 
 @pytest.fixture
 def seen(folder, monkeypatch):
-    """A folder and the repository are brought in, as if libraries were there; what is hidden in them is covered."""
+    """A folder and the repository are brought in, as if libraries were there; what is hidden in them is not seen."""
     monkeypatch.setenv("LD_LIBRARY_PATH", f"{folder}:{REPO}")
     (folder / "seen.txt").touch()
     (folder / "marks").mkdir()
@@ -544,7 +544,7 @@ def test_half_of_a_program_runs():
 
 
 def test_the_attacks_are_real(unwalled, folder, monkeypatch):
-    """Where there are no walls, they do what they are said to do."""
+    """Where there is no isolation, they do what they are said to do."""
     monkeypatch.setenv("NPVAE_SECRET", "marks")
     settings = {"FOLDER": str(folder), "HOME": str(Path.home()), "REPO": str(REPO), "GRADER": os.getpid()}
     assert attack("imports_answers", REPO=str(REPO))[0]["ways"]
@@ -573,7 +573,7 @@ def test_looking_at_the_caller_is_flagged():
 
 def test_the_user_is_unprivileged_seen_from_outside(walled):
     """Within, it looks so to anyone."""
-    with sandbox.Launcher(program("sleeps"), SHORT, (), sandbox.walls().command) as launcher:
+    with sandbox.Launcher(program("sleeps"), SHORT, (), sandbox.isolation().command) as launcher:
         thread = threading.Thread(
             target=launcher.ask, args=("dense_backward", FUNCTIONS["dense_backward"], probes("dense_backward"))
         )

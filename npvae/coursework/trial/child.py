@@ -1,10 +1,10 @@
 """The program that runs a submission; `npvae.coursework.sandbox` starts it, as a file.
 
-It has two roles, and the second has no rights:
+It has two roles, and the second has no privileges:
 
-- The launcher builds the walls, imports numpy once, forks a child for each exercise, ends everything that the child
+- The launcher isolates itself, imports numpy once, forks a child for each exercise, ends everything that the child
   started, and passes on the bytes that it wrote, unread. It never sees a probe.
-- A child takes the probes of its exercise, gives up all rights, and executes the submission.
+- A child takes the probes of its exercise, gives up all privileges, and executes the submission.
 
 A child writes lines of JSON, then the bytes of its arrays: nothing that would have to be unpickled.
 """
@@ -40,10 +40,10 @@ READY = b"!"
 LENGTH = struct.Struct(">Q")
 REPLY = struct.Struct(">i?QQ")
 """Exit code, whether time ran out, bytes of the result, bytes of what was printed."""
-OUT_OF_MEMORY, NO_WALLS = 71, 72
+OUT_OF_MEMORY, NO_ISOLATION = 71, 72
 """Exit codes of a child."""
 SCRATCH = "/scratch"
-"""Within the walls: the only folder that can be written, new for each exercise."""
+"""In isolation: the only folder that can be written, new for each exercise."""
 
 
 def main() -> None:
@@ -52,8 +52,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process of a namespace gets no signal it does not handle
     config = json.loads(read_frame(STDIN))
     leave_keyring()
-    if config["walls"]:
-        build_walls(config["visible"], config["hidden"])
+    if config["isolated"]:
+        isolate(config["visible"], config["hidden"])
     sys.path.append(config["site"])
     load_trial()
     gc.freeze()  # a child that collects need not copy what was there before it
@@ -112,7 +112,7 @@ def one_exercise(config: Config) -> bytes:
     if pid == 0:
         child(config, result, output)
     status = wait_for(pid, config["wall"])
-    end_all(pid, config["walls"])
+    end_all(pid, config["isolated"])
     if own_limits() != before:  # a child of the same user may do that, and the next would inherit it
         raise PermissionError("a child changed the launcher's limits")
     pieces = [os.pread(result, config["file"], 0), os.pread(output, config["output"], 0)]
@@ -151,9 +151,9 @@ def wait_for(pid: int, seconds: float) -> int | None:
     return None
 
 
-def end_all(pid: int, walls: bool) -> None:
+def end_all(pid: int, isolated: bool) -> None:
     """Kill and reap the child and what it started: all of it as first process of a namespace, else its group."""
-    if not (walls and os.getpid() == 1):
+    if not (isolated and os.getpid() == 1):
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
@@ -166,13 +166,13 @@ def end_all(pid: int, walls: bool) -> None:
             os.waitpid(-1, 0)
 
 
-# Walls, on Linux. The caller has put us into namespaces of our own (the program unshare), where we may mount.
+# Isolation, on Linux. The caller has put us into namespaces of our own (the program unshare), where we may mount.
 
 NOSUID, NODEV, NOEXEC, READ_ONLY, REMOUNT, BIND, RECURSIVE = 2, 4, 8, 1, 32, 4096, 16384
 DETACH = 2
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
 KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
-"""Numbers of system calls that libc has no functions for. A machine that is missing here has no walls."""
+"""Numbers of system calls that libc has no functions for. A machine that is missing here has no isolation."""
 JOIN_SESSION_KEYRING = 1
 NEW_NAMESPACES, NEW_USER = 0x00020000 | 0x08000000, 0x10000000
 """Mounts and System V IPC; users."""
@@ -209,10 +209,10 @@ def leave_keyring() -> None:
             raise
 
 
-def build_walls(visible: Sequence[str], hidden: Sequence[str]) -> None:
-    """Move into a root that holds nothing but the visible paths, all read-only, with the hidden ones covered.
+def isolate(visible: Sequence[str], hidden: Sequence[str]) -> None:
+    """Move into a root that holds nothing but the visible paths, all read-only, with the hidden ones out of sight.
 
-    What was never brought in cannot be uncovered; covers are for what lies within a visible folder.
+    What was never brought in cannot be seen; only what lies within a visible folder has to be hidden.
     """
     call("prctl", DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     call("prctl", DUMPABLE, 0, 0, 0, 0)  # no child looks into this process
@@ -222,7 +222,7 @@ def build_walls(visible: Sequence[str], hidden: Sequence[str]) -> None:
     before = mounts()
     call("mount", "tmpfs", NEW_ROOT, "tmpfs", NOSUID, "mode=755,size=1m")
     os.mkdir(NEW_ROOT + SCRATCH)
-    places = [(path, bring_in) for path in visible] + [(path, cover) for path in hidden]
+    places = [(path, bring_in) for path in visible] + [(path, hide) for path in hidden]
     for path, place in sorted(places, key=lambda pair: pair[0].count("/")):  # the deeper one has the last word
         place(path)
     for number, path in mounts().items():
@@ -250,7 +250,7 @@ def bring_in(path: str) -> None:
     call("mount", path, target, None, BIND | RECURSIVE, None)
 
 
-def cover(path: str) -> None:
+def hide(path: str) -> None:
     """Put an empty folder, or an empty file, over a path that came with one above it."""
     target = NEW_ROOT + path
     if os.path.isdir(target):
@@ -299,8 +299,8 @@ def give_up_rights(size: int, root: bool) -> None:
 
 
 def child(config: Config, result: int, output: int) -> NoReturn:
-    """Take the probes, give up rights, and run the submission; never comes back."""
-    code = NO_WALLS
+    """Take the probes, give up privileges, and run the submission; never comes back."""
+    code = NO_ISOLATION
     try:
         exercise, names, probes = pickle.loads(read_frame(STDIN))
         enter(config, result, output)
@@ -327,7 +327,7 @@ def enter(config: Config, result: int, output: int) -> None:
         return os.chdir(config["scratch"])
     os.setsid()
     leave_keyring()
-    if config["walls"]:
+    if config["isolated"]:
         give_up_rights(4 * config["file"], config["root"])
     else:
         os.chdir(tempfile.mkdtemp(dir=config["scratch"]))

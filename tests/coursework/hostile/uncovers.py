@@ -1,5 +1,5 @@
 # ruff: noqa: F821
-"""Tries to take away the covers: by umount, in namespaces of its own, by capabilities and other identities."""
+"""Tries to see what is hidden: by umount, in namespaces of its own, by capabilities and other identities."""
 
 import ctypes
 import os
