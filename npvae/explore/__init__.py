@@ -32,7 +32,7 @@ LIKELIHOODS, ACTIVATIONS = ("bernoulli", "gaussian"), ("relu", "tanh")
 LARGEST_SIDE = 64
 SHOWN = 40
 """Test images that can be picked; the codes of all are in the plane."""
-NODES, ROUGH_NODES = 15, 7
+NODES, ROUGH_NODES = 15, 6
 """Gauss-Hermite nodes a dimension for an expectation over q, at rest and while something moves."""
 LIGHTEST = 1e-8
 """Nodes of less weight are left out."""

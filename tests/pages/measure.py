@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from conftest import launched
-from npvae.runs import open_run
-from quadrature import by_nodes, expected_terms, in_float64, log_px
+from quadrature import Quadrature, by_nodes, expected_terms, in_float64
 
 import npvae
 from npvae.data.sources import load_dataset
@@ -43,9 +42,9 @@ def main(folder, count):
         page.goto(path.as_uri())
         page.wait_for_timeout(1000)
         times(page)
-        reach, errors = page.evaluate("REACH"), []
+        reference, errors = Quadrature(exact, page.evaluate("REACH")), []
         for one in x[:count].astype(float):
-            errors.append(compare(page, exact, one, reach))
+            errors.append(compare(page, exact, one, reference))
             print(*(f"{error:9.5f}" for error in errors[-1]), flush=True)
     found = np.array(errors)
     for column, what in enumerate(("log p(x)", "E_q[nll] against 32 x 32 nodes")):
@@ -53,12 +52,12 @@ def main(folder, count):
     print(f"gap: from {np.min(found[:, 2]):.3f}, median {np.median(found[:, 2]):.3f}")
 
 
-def compare(page, exact, x, reach):
+def compare(page, exact, x, reference):
     q = page.evaluate("x => npvae.encode(x)", x.tolist())
     terms = page.evaluate("q => npvae.loss(...q)", [x.tolist(), q["mu"], q["logvar"]])
     found = page.evaluate("x => npvae.logPx(x)", x.tolist())
     nll, _, _ = expected_terms(exact, x, np.array(q["mu"]), np.array(q["logvar"]), *by_nodes(32))
-    return found - log_px(exact, x, reach), terms["nll"] - nll, terms["nll"] + terms["kl"] + found
+    return found - reference.log_px(x), terms["nll"] - nll, terms["nll"] + terms["kl"] + found
 
 
 def times(page):
