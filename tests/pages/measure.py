@@ -14,6 +14,7 @@ from conftest import launched
 from quadrature import Quadrature, by_nodes, expected_terms, in_float64
 
 import npvae
+from npvae.cli.runs import open_run
 from npvae.data.sources import load_dataset
 from npvae.explore import write_page
 
