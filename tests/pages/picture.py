@@ -11,8 +11,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from conftest import launched
-from npvae.runs import open_run
 
+from npvae.cli.runs import open_run
 from npvae.data.sources import load_dataset
 from npvae.explore import write_page
 
