@@ -231,6 +231,25 @@ def test_the_same_file_gzipped_and_not_is_one_file(put, tmp_path):
         assert (len(data.x_train), len(data.x_test), len(data.y_train)) == (20, 10, 20)
 
 
+def test_of_a_file_gzipped_and_not_the_one_that_is_like_the_images_is_read(put):
+    for end, classes in (("", LABELS), (".gz", LABELS + np.uint8(5))):
+        put(f"train-images-idx3-ubyte{end}", GREY)
+        put(f"train-labels-idx1-ubyte{end}", classes)
+    for end, classes in (("", ("0", "1", "2")), (".gz", ("5", "6", "7"))):
+        assert load_dataset(put(f"train-images-idx3-ubyte{end}", GREY)).classes == classes
+
+
+def test_the_labels_of_another_set_are_nobodys(put):
+    put("my-letters-train-labels.npy", LABELS)
+    data = load_dataset(put("my-digits-train-images.npy", GREY))
+    assert (data.y_train, data.unlabelled) == (None, "")
+
+
+def test_of_several_labels_in_an_npz_those_named_like_the_images_are_taken(put):
+    data = load_dataset(put("x.npz", {"x_train": GREY, "coarse_y_train": LABELS + np.uint8(5), "y_train": LABELS}))
+    assert data.classes == ("0", "1", "2")
+
+
 def test_sets_of_other_names_in_the_same_folder_are_kept_apart(put, tmp_path):
     for family, shift in (("letters", 0), ("digits", 1)):
         put(f"my-{family}-train-images.npy", GREY + np.uint8(shift))
