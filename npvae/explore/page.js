@@ -222,15 +222,15 @@ const label_of = () => state.model.label_dim && state.label;  // a model that is
 const place = () => state.free ?? reparameterize(state.q.mu, state.q.logvar, eps())[0];
 const on_axes = v => state.axes.map(j => v[j]), lens_half = () => 4 * Math.max(...on_axes(sigma()));
 const with_axes = (v, pair) => v.map((a, j) => state.axes.includes(j) ? pair[state.axes.indexOf(j)] : a);
-let pending = 4;  // what the next frame does again: 0 all of it, from x; 1 from q; 2 from z; 3 only the pictures
+let pending = 4;  // what the next frame does again: 0 all, from x; 1 from q; 2 from z; 3 the pictures; 4 nothing
 function put(changes, level) {
   Object.assign(state, changes);
-  if (pending === 4) requestAnimationFrame(() => compute(pending));
+  if (pending === 4) requestAnimationFrame(() => compute(4));
   pending = Math.min(pending, level);
 }
-function compute(level, nodes = state.isDrawing ? state.model.rough : state.model.nodes) {  // rough while it moves
+function compute(asked, nodes = state.isDrawing ? state.model.rough : state.model.nodes) {  // rough while it moves
   const {model} = state, label = label_of(), isCut = state.pick === null || data.binarize === "threshold";
-  pending = 4;
+  const level = Math.min(asked, pending); pending = 4;
   if (level <= 0) {
     const rng = generator(1000 * state.pick + state.redraws), isGrey = model.pixels !== bernoulli || state.isGiven;
     state.x = Float64Array.from(state.image, v => isGrey ? v : +(isCut ? v > 0.5 : rng() < v));
@@ -246,7 +246,7 @@ function compute(level, nodes = state.isDrawing ? state.model.rough : state.mode
     state.singles = model.draws(state.x, state.q, sixteen, label).dmu;
   }
   if (level <= 2) [[state.output]] = model.decode([place()], label);
-  draw(level);
+  if (level < 4) draw(level);
 }
 async function refine(job) {
   const {model, x} = state, isData = model.pixels !== bernoulli || x.every(v => v === 0 || v === 1);
