@@ -10,7 +10,7 @@ from npvae.experiments.reproduce import reproduce as run_recipe
 
 EXAMPLES = """\
 examples:
-  npvae reproduce pytorch-example             half a minute
+  npvae reproduce pytorch-example             a minute or two
   npvae reproduce burda2016 --arms vae-1 iwae-5 --scale 0.05     an hour
   npvae reproduce kingma2014 --scale 0.1
 """

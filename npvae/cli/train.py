@@ -28,7 +28,7 @@ from npvae.training import TEST_SEED, DivergenceError, fit
 
 EXAMPLES = """\
 examples:
-  npvae train                                 784-400-20 on MNIST, 10 epochs: about half a minute
+  npvae train                                 784-400-20 on MNIST, 10 epochs: a minute or two
   npvae train --data digits                   8 x 8 digits: a few seconds
   npvae train --latent-dim 2                  also draws the latent plane
   npvae train --hidden-dims 500 200 --activation tanh
