@@ -229,6 +229,17 @@ def test_a_drawing_enters_centred_and_scaled_wherever_it_is_drawn(page):
     assert np.sum(image(page, "#pad")) > 0
 
 
+def test_the_centre_of_mass_of_a_drawing_lies_in_the_middle_and_its_longer_side_is_that_of_the_images(opened):
+    images = np.zeros((5, 20, 20), np.uint8)
+    images[:, 4:14, 6:11] = 255
+    page = opened({"model": npvae.VAE(400, 2, (3,))}, images.reshape(5, 400))
+    drag(page, "#pad", (0.2, 0.2), (0.2, 0.9), (0.5, 0.9))  # its box has another middle
+    drawn(page)
+    ink = np.argwhere(np.reshape(state(page, "x"), (20, 20)))
+    np.testing.assert_allclose(np.mean(ink, axis=0), 9.5, atol=0.75)
+    assert 9 <= np.ptp(ink[:, 0]) + 1 <= 11
+
+
 def test_mu_moves_while_the_pen_is_down_and_log_px_comes_when_it_is_lifted(page):
     box = page.locator("#pad").bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
