@@ -31,7 +31,7 @@ from npvae.coursework.variants import variant
 
 pytestmark = pytest.mark.slow
 HOSTILE = Path(__file__).parent / "hostile"
-REPO = HOSTILE.parents[1]
+REPO = HOSTILE.parents[2]
 SHARED = (HOSTILE / "_shared.py").read_text()
 SHORT = Limits(wall=1.5, cpu=5)
 TEXTBOOK = variant("textbook")
@@ -460,7 +460,8 @@ def test_covered_answers_are_not_read(walled, seen):
     settings = {"FOLDER": str(seen), "HOME": str(Path.home()), "REPO": str(REPO), "GRADER": os.getpid()}
     said, _, _ = attack("reads_files", Limits(wall=60), hide=[seen / "marks"], **settings)
     assert said["read"] == [f"{seen}/marks.csv"]
-    left = [path for path in said["answers"] if not path.startswith(f"{REPO}/npvae.egg-info")]
+    harmless = (f"{REPO}/npvae.egg-info", f"{REPO}/.venv/bin/npvae")  # what an installation leaves: no answers
+    left = [path for path in said["answers"] if not path.startswith(harmless)]
     assert [path for path in left if path.startswith(str(REPO))] == []
     assert attack("imports_answers", REPO=str(REPO))[0] == {"modules": [], "ways": []}
 

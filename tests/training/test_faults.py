@@ -22,7 +22,10 @@ ENDLESS = [*OPTIONS, "--epochs", "100000"]
 NOBODY = """\
 import fcntl, os, platform, sys, tempfile, zipfile
 import numpy.random
+import threadpoolctl
 import npvae.cli
+import npvae.plots
+npvae.cli.make_parser()
 if os.getuid() == 0:  # everything is imported by now: nobody may not be allowed to read it
     os.setgid(65534)
     os.setuid(65534)
