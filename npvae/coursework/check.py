@@ -112,9 +112,10 @@ def hint(exercise: Exercise, finding: Finding, rung: int) -> str:
     """What a rung of the ladder says of a finding."""
     if finding.name in PLAIN:
         return finding.sentence
-    if rung == 1:
-        right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
-        return f"{finding.result} is wrong here: {', '.join(finding.where)}{right}"
-    if rung == 2:
-        return f'{finding.result}, notes "{exercise.section}": {exercise.properties[finding.result]}'
-    return finding.sentence
+    right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
+    rungs = [
+        f"{finding.result} is wrong here: {', '.join(finding.where)}{right}",
+        f'{finding.result}, notes "{exercise.section}": {exercise.properties[finding.result]}',
+        finding.sentence,
+    ]
+    return "\n  ".join([*rungs[:rung], *([finding.entry] if rung == 3 and finding.entry else [])])

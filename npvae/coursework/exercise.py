@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.mistakes import MISTAKES, Mistake
 from npvae.coursework.trial.calls import Functions, Probe, Results
 from npvae.coursework.trial.runs import RUN
 from npvae.coursework.variants import Variant
@@ -21,15 +20,18 @@ ONE, SEVERAL, EXTREMES = "one example", "several examples", "extreme values"
 
 
 @dataclass(frozen=True)
-class Slip:
-    """A mistake, as what it makes of the things that are asked for."""
+class Mistake:
+    """One way to be wrong."""
 
     name: str
-    """Its name, that of an entry of `MISTAKES` where there is one."""
     what: str
-    """What it looks like: says what is wrong, never what is right."""
+    """What it looks like, true of each result that it changes: says what is wrong, never what is right."""
     wrong: Callable[[Probe, Mapping[str, Array]], Results]
     """What comes out, given a probe and the right results for it; what it leaves right need not be named."""
+    forward: Callable[..., Array] | None = None
+    """Where forward and gradients are wrong alike: the forward of which that is what comes out."""
+    whole: bool = False
+    """Whether it speaks of several results together: then it is one only where all that it changes is wrong."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,15 @@ class Exercise:
     """By part: the name of a result, SEVERAL or EXTREMES."""
     probes: Callable[[Variant, np.random.Generator], list[Probe]]
     expected: Callable[[Variant, Probe], dict[str, Array]]
-    slips: Callable[[Variant], list[Slip]]
+    mistakes: Callable[[Variant], list[Mistake]]
     properties: Mapping[str, str]
     """By result: what holds for a right one, as a sentence that ends a hint."""
+    arguments: Callable[[Variant], tuple[str, ...]]
+    """Names of what a probe's arguments are; those of the functions that have gradients, where there are several."""
+    upstream: str = ""
+    """Name of the upstream gradient."""
+    describe: Callable[[Any, str, Sequence[Any]], Any] = lambda key, name, cases: None
+    """A description of its own for what is none of the known mistakes: see `npvae.coursework.shapes`."""
     bonus: bool = False
 
     @property
@@ -65,7 +73,7 @@ STEP = 1e-3
 
 
 def differences(f: Callable[..., Array], args: Sequence[Any], i: int, dout: Array, step: float = STEP) -> Array:
-    """Gradient of sum(dout * f(*args)) by the argument number i."""
+    """Gradient of sum(dout * f(*args)) with respect to the argument number i."""
     arg = np.asarray(args[i], np.float64)
     gradient = np.zeros(arg.shape)
     for entry in np.ndindex(arg.shape):
@@ -106,27 +114,15 @@ def truth_of(
 # What a wrong answer would give.
 
 
-def alike(name: str, what: str, f: Callable[..., Array], names: Mapping[str, int]) -> Slip:
+def alike(name: str, what: str, f: Callable[..., Array], names: Mapping[str, int]) -> Mistake:
     """A wrong forward, and the gradients that belong to it: a gradient check stays green."""
     wrong = truth_of(f, names)
-    return Slip(name, what, lambda probe, right: wrong(probe))
+    return Mistake(name, what, lambda probe, right: wrong(probe), f)
 
 
-def table_slips(rights: Mapping[str, Callable[..., Any]], run: Callable[[Functions, Probe], Results]) -> list[Slip]:
-    """The entries of `MISTAKES` that stand in for some of the textbook's functions, by dotted name."""
-
-    def slip(mistake: Mistake) -> Slip:
-        functions = [mistake.wrong.get(name, right) for name, right in rights.items()]
-        return Slip(mistake.name, symptom(mistake.what), lambda probe, right: run(functions, probe))
-
-    return [slip(mistake) for mistake in MISTAKES.values() if set(mistake.wrong) <= set(rights)]
-
-
-def symptom(what: str) -> str:
-    """What is wrong and what comes of it, without what is right: from "wrong -> right: symptom"."""
-    wrong, _, rest = what.partition(" -> ")
-    _, _, consequence = rest.partition(": ")
-    return f"{wrong}: {consequence}".rstrip(".:, ") if consequence else wrong.rstrip(".")
+def forward_alone(name: str, what: str, f: Callable[..., Array]) -> Mistake:
+    """A wrong forward beside right gradients."""
+    return Mistake(name, what, lambda probe, right: {"forward": np.asarray(f(*probe.args))})
 
 
 def spread(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:

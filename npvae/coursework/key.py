@@ -1,4 +1,4 @@
-"""The answer key: what should come out of an exercise, and what each known slip makes of it."""
+"""The answer key: what should come out of an exercise, and what each known mistake makes of it."""
 
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import Exercise, Slip
+from npvae.coursework.exercise import Exercise, Mistake
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
@@ -33,12 +33,12 @@ class AnswerKey:
         return [self.exercise.expected(self.variant, probe) for probe in self.probes]
 
     @cached_property
-    def slips(self) -> list[tuple[Slip, list[Mapping[str, Any]]]]:
-        """Each slip, and its results for each probe."""
+    def mistakes(self) -> list[tuple[Mistake, list[Mapping[str, Any]]]]:
+        """Each mistake, and its results for each probe."""
         with np.errstate(all="ignore"):
             return [
-                (slip, [slip.wrong(probe, right) for probe, right in zip(self.probes, self.right, strict=True)])
-                for slip in self.exercise.slips(self.variant)
+                (mistake, [mistake.wrong(probe, right) for probe, right in zip(self.probes, self.right, strict=True)])
+                for mistake in self.exercise.mistakes(self.variant)
             ]
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from npvae.coursework.diagnose import agree
+from npvae.coursework.compare import agree
 from npvae.coursework.exercise import EXTREMES, SEVERAL
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key

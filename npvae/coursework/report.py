@@ -18,6 +18,8 @@ from npvae.internals.files import write_text
 
 SHOWN = 20
 """Mistakes in the figure."""
+LONGEST = 90
+"""Characters of one of them there."""
 
 
 def write_reports(
@@ -119,7 +121,7 @@ def gradescope_json(one: Graded, assignment: Assignment) -> str:
     tests = []
     for name in assignment.exercises:
         for part, value in EXERCISES[name].points(variant(assignment.seed)).items():
-            said = [finding.what for finding in one.findings.get(name, ()) if finding.result == part]
+            said = [finding.sentence for finding in one.findings.get(name, ()) if finding.result == part]
             tests.append(
                 {
                     "name": f"{EXERCISES[name].title}: {part}",
@@ -200,7 +202,7 @@ def summary(graded: Mapping[str, Graded], assignment: Assignment) -> str:
         lines.append(f"| {EXERCISES[name].title} | {mean:.1f} | {possible} | {sum(p == possible for p in points)} |")
     lines += ["", "## Mistakes, most frequent first", "", "![How often each mistake was made](mistakes.png)", ""]
     lines += ["| how often | exercise | what it looks like |", "| ---: | --- | --- |"]
-    for (exercise, _), count, what in frequencies(graded):
+    for (exercise, what), count in frequencies(graded):
         lines.append(f"| {count} | {EXERCISES[exercise].title} | {what.replace('|', '/')} |")
     flagged = [one for one in graded.values() if one.flags or one.failures]
     if flagged:
@@ -211,23 +213,14 @@ def summary(graded: Mapping[str, Graded], assignment: Assignment) -> str:
     return "\n".join(lines) + "\n"
 
 
-def frequencies(graded: Mapping[str, Graded]) -> list[tuple[tuple[str, str], int, str]]:
-    """Exercise and name, count and words of each mistake, most frequent first."""
-    counts: Counter[tuple[str, str]] = Counter()
-    words: dict[tuple[str, str], str] = {}
-    for exercise, name, what in mistakes_of(graded):
-        counts[exercise, name] += 1
-        words.setdefault((exercise, name), what)
-    return [
-        (mistake, count, words[mistake])
-        for mistake, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    ]
+def frequencies(graded: Mapping[str, Graded]) -> list[tuple[tuple[str, str], int]]:
+    """Exercise and words of each mistake, and how many made it, most frequent first."""
+    return sorted(Counter(mistakes_of(graded)).items(), key=lambda item: (-item[1], item[0]))
 
 
 def mistakes_csv(graded: Mapping[str, Graded]) -> str:
     """The same as a table for other programs."""
-    rows = [[count, exercise, name, what] for (exercise, name), count, what in frequencies(graded)]
-    return table(["count", "exercise", "mistake", "what"], rows)
+    return table(["count", "exercise", "mistake"], [[count, *mistake] for mistake, count in frequencies(graded)])
 
 
 def draw_mistakes(graded: Mapping[str, Graded], path: Path) -> None:
@@ -240,8 +233,8 @@ def draw_mistakes(graded: Mapping[str, Graded], path: Path) -> None:
 
     bars = frequencies(graded)[:SHOWN][::-1]
     figure, axes = plt.subplots(figsize=(8, 1 + 0.28 * len(bars)), layout="constrained")
-    labels = [f"{exercise}: {name.replace('_', ' ')}" for (exercise, name), _, _ in bars]
-    axes.barh(labels, [count for _, count, _ in bars], color=BLUE)
+    labels = [f"{EXERCISES[exercise].title}: {words}"[:LONGEST] for (exercise, words), _ in bars]
+    axes.barh(labels, [count for _, count in bars], color=BLUE)
     axes.set(xlabel="students", title="The most frequent mistakes" if bars else "No mistakes")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(axis="y", labelsize=8)

@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+from npvae.coursework.mistakes import MISTAKES
 from test_coursework import BY_ITS_SHAPE, NOT_OF_THE_EXERCISE, PACKAGE
 
 import npvae.latent
@@ -25,7 +26,6 @@ from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.grading import Assignment, Graded, grade, grade_one, load
 from npvae.coursework.handout import write_handout
 from npvae.coursework.marks import full
-from npvae.coursework.mistakes import MISTAKES
 from npvae.coursework.report import code_of, write_reports
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.workers import workers

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Slip, differences, spread
+from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Mistake, differences, spread
 from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.trial.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
 from npvae.coursework.variants import Variant
@@ -70,7 +70,7 @@ def parts_of(probe: Probe, terms: Terms = terms) -> Parts:
 
 
 def remembered(f: Callable[[Probe], Parts]) -> Callable[[Probe], Parts]:
-    """The same function, which takes each probe's differences once for all slips."""
+    """The same function, which takes each probe's differences once for all mistakes."""
     known: dict[int, tuple[Probe, Parts]] = {}
 
     def remember(probe: Probe) -> Parts:
@@ -93,7 +93,7 @@ Weighing = Callable[[float, int, int], Weights]
 
 ALIKE: dict[str, tuple[str, Weighing]] = {
     "kl_subtracted": (
-        "the KL is subtracted, in loss and gradient: q is driven away from the prior",
+        "the KL is subtracted: q is driven away from the prior",
         lambda beta, n, d: (1, -beta),
     ),
     "beta_forgotten": ("beta does not enter: every beta trains like 1", lambda beta, n, d: (1, 1)),
@@ -114,10 +114,10 @@ ALIKE: dict[str, tuple[str, Weighing]] = {
     ),
     "mean_over_N_and_D": ("the mean is taken over N and D", lambda beta, n, d: (1 / d, beta / d)),
     "loss_and_gradient_summed": (
-        "summed over the batch, loss and gradient alike: the learning rate depends on N. Only for N > 1",
+        "summed over the batch: the learning rate depends on N",
         lambda beta, n, d: (n, n * beta),
     ),
-    "loss_divided_by_N_twice": ("divided by N twice. Only for N > 1", lambda beta, n, d: (1 / n, beta / n)),
+    "loss_divided_by_N_twice": ("divided by N twice", lambda beta, n, d: (1 / n, beta / n)),
     "nll_summed_over_the_batch": (
         "the nll is summed over the batch, the KL is not: a hidden beta of 1 / N",
         lambda beta, n, d: (n, beta),
@@ -126,7 +126,7 @@ ALIKE: dict[str, tuple[str, Weighing]] = {
         "the KL is summed over the batch, the nll is not: a hidden beta of N",
         lambda beta, n, d: (1, n * beta),
     ),
-    "kl_left_out": ("the KL is left out of loss and gradient: an autoencoder", lambda beta, n, d: (1, 0)),
+    "kl_left_out": ("the KL is left out: an autoencoder", lambda beta, n, d: (1, 0)),
     "nll_left_out": ("the nll is left out: only the KL counts", lambda beta, n, d: (0, beta)),
 }
 """Loss and gradient are wrong alike: a gradient check stays green."""
@@ -141,7 +141,7 @@ LOSS: dict[str, tuple[str, Weighing]] = {
         lambda beta, n, d: (1, -beta),
     ),
     "loss_summed_over_the_batch": (
-        "the loss is summed over the batch, its gradient is not. Only for N > 1",
+        "the loss is summed over the batch, its gradient is not",
         lambda beta, n, d: (n, n * beta),
     ),
     "another_loss_is_logged": (
@@ -164,11 +164,11 @@ GRADIENT: dict[str, tuple[str, Weighing]] = {
         lambda beta, n, d: (1, -beta),
     ),
     "gradient_summed_over_the_batch": (
-        "the loss is a mean, the gradient that of the sum: the learning rate depends on N. Only for N > 1",
+        "the loss is a mean, the gradient that of the sum: the learning rate depends on N",
         lambda beta, n, d: (n, n * beta),
     ),
     "gradient_divided_by_N_twice": (
-        "1 / N enters with the loss and again in the gradient. Only for N > 1",
+        "1 / N enters with the loss and again in the gradient",
         lambda beta, n, d: (1 / n, beta / n),
     ),
     "kl_reported_and_not_trained": (
@@ -198,7 +198,7 @@ HEADS: dict[str, tuple[str, Weights]] = {
 }
 
 
-def slips_of(variant: Variant) -> list[Slip]:
+def mistakes_of(variant: Variant) -> list[Mistake]:
     parts = remembered(parts_of)
 
     def weigh(weighing: Weighing, *names: str) -> Callable[[Probe, Any], Results]:
@@ -217,18 +217,18 @@ def slips_of(variant: Variant) -> list[Slip]:
         return lambda probe, right: weighted(parts_of(probe, terms), (1, probe.args[-1]))
 
     return [
-        *(Slip(name, what, weigh(weighing, "loss")) for name, (what, weighing) in LOSS.items()),
-        *(Slip(name, what, weigh(weighing, *KEYS)) for name, (what, weighing) in GRADIENT.items()),
-        *(Slip(name, what, meet(heads)) for name, (what, heads) in HEADS.items()),
-        *(Slip(name, what, weigh(weighing, "loss", *KEYS)) for name, (what, weighing) in ALIKE.items()),
-        Slip("noise_left_out", "the noise does not enter: an autoencoder", other(without_noise)),
-        Slip("latent_gets_the_heads_exchanged", "mu and rho enter the latent space exchanged", other(exchanged)),
-        Slip(
+        *(Mistake(name, what, weigh(weighing, "loss")) for name, (what, weighing) in LOSS.items()),
+        *(Mistake(name, what, weigh(weighing, *KEYS)) for name, (what, weighing) in GRADIENT.items()),
+        *(Mistake(name, what, meet(heads)) for name, (what, heads) in HEADS.items()),
+        *(Mistake(name, what, weigh(weighing, "loss", *KEYS)) for name, (what, weighing) in ALIKE.items()),
+        Mistake("noise_left_out", "the noise does not enter: an autoencoder", other(without_noise)),
+        Mistake("latent_gets_the_heads_exchanged", "mu and rho enter the latent space exchanged", other(exchanged)),
+        Mistake(
             "gradients_of_the_heads_exchanged",
             "the two gradients of the latent space reach the heads exchanged",
             exchanged_on_the_way_back,
         ),
-        Slip(
+        Mistake(
             "gradients_under_each_others_key",
             'the gradients of the two heads stand under the keys "mu" and "rho" exchanged',
             lambda probe, right: {"mu": right["rho"], "rho": right["mu"]},
@@ -298,7 +298,8 @@ LOSS_AND_GRAD = Exercise(
     points=lambda variant: {"loss": 2, "decoder": 1, "mu": 1, "rho": 1, "trunk": 2, SEVERAL: 1},
     probes=probes_of,
     expected=lambda variant, probe: expected_of(probe),
-    slips=slips_of,
+    mistakes=mistakes_of,
+    arguments=lambda variant: ("x", "eps", "params", "beta"),
     properties={
         "loss": "it is one number for the batch, and a batch that comes twice has the same one",
         "decoder": "the decoder enters the loss through the nll alone, and the gradient belongs to the mean",

@@ -1,24 +1,24 @@
 """Reparameterization, the KL divergence, and the two gradients that meet at the heads."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-import npvae
 from npvae.coursework.exercise import (
     EXTREMES,
     ONE,
     SEVERAL,
     Exercise,
-    Slip,
+    Mistake,
     alike,
     differences,
+    forward_alone,
     spread,
-    table_slips,
     truth_of,
 )
-from npvae.coursework.trial.calls import Probe, Results, run_pair
+from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
@@ -42,6 +42,12 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(6)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
 Forward = Callable[..., Array]
+
+ANOTHER_QUESTION = "that answers another question"
+ANOTHER_HEAD = "the second head is taken for a log-variance"
+VARIANCE_FOR_SIGMA = "the noise is scaled by the variance: the draws spread wrongly"
+BY_SIGMA = "it is the gradient with respect to sigma: the way from sigma back to the head is missing"
+SLOPE_ONCE = "one of its two terms lacks the way from sigma back to the head"
 
 
 def draw(sigma: Callable[[Array], Array]) -> Forward:
@@ -77,6 +83,11 @@ def points_of_heads(variant: Variant, rng: np.random.Generator) -> list[tuple[st
     ]
 
 
+def slope(sigma: Callable[[Array], Array], rho: Array) -> Array:
+    """Of sigma, by differences."""
+    return differences(sigma, (rho,), 0, np.ones_like(rho))
+
+
 def exchanged(probe: Probe, right: Mapping[str, Array]) -> Results:
     return {"dmu": right["drho"], "drho": right["dmu"]}
 
@@ -92,38 +103,33 @@ def draw_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     ]
 
 
-def draw_slips(variant: Variant) -> list[Slip]:
-    if variant.head == TEXTBOOK:
-        pair: dict[str, Any] = {
-            "npvae.latent.reparameterize": npvae.reparameterize,
-            "npvae.latent.reparameterize_backward": npvae.reparameterize_backward,
-        }
-        return table_slips(pair, run_pair(tuple(BY)))
-    sigma = SIGMA[variant.head]
-    return [
-        alike(
-            "textbook_head",
-            "the second head is taken for a log-variance: that answers another question",
-            draw(SIGMA[TEXTBOOK]),
-            BY,
+def draw_mistakes(variant: Variant) -> list[Mistake]:
+    head, sigma = variant.head, SIGMA[variant.head]
+
+    def scaled(name: str, what: str, scale: Callable[[Array], Array]) -> Mistake:
+        return alike(name, what, draw(scale), BY)
+
+    def drho(name: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of the right one, of sigma, eps and dz."""
+        return Mistake(
+            name, what, lambda p, right: {"drho": wrong(right["drho"], sigma(p.args[1]), p.args[2], p.dout)}
+        )
+
+    mistakes = [
+        scaled("variance_for_sigma", VARIANCE_FOR_SIGMA, lambda rho: sigma(rho) ** 2),
+        Mistake(
+            "variance_for_sigma_remembered",
+            VARIANCE_FOR_SIGMA,
+            lambda p, right: {
+                "forward": draw(lambda rho: sigma(rho) ** 2)(*p.args),
+                "drho": right["drho"] * sigma(p.args[1]),
+            },
         ),
-        alike(
-            "variance_for_sigma_in_both",
-            "the noise is scaled by the variance: the draws spread wrongly, and gradient checks stay green",
-            draw(lambda rho: sigma(rho) ** 2),
-            BY,
-        ),
-        alike(
-            "root_of_sigma",
-            "the noise is scaled by the root of the standard deviation, as if that were a variance",
-            draw(lambda rho: np.sqrt(sigma(rho))),
-            BY,
-        ),
-        alike(
-            "head_times_noise",
-            "the noise is scaled by the head itself, which may be negative",
-            draw(lambda rho: rho),
-            BY,
+        scaled("head_times_noise", "the noise is scaled by the head itself, which may be negative", lambda rho: rho),
+        forward_alone(
+            "noise_subtracted",
+            "the noise is subtracted, where its gradient says that it is added",
+            lambda mu, rho, eps: mu - sigma(rho) * eps,
         ),
         alike(
             "one_noise_for_the_batch",
@@ -131,44 +137,66 @@ def draw_slips(variant: Variant) -> list[Slip]:
             lambda mu, rho, eps: mu + sigma(rho) * eps[:1],
             BY,
         ),
-        Slip("dmu_halved", "dmu has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
-        Slip(
-            "drho_of_a_log_variance",
-            "drho has the 1/2 of a log-variance head, which this is not",
-            lambda probe, right: {"drho": 0.5 * probe.dout * sigma(probe.args[1]) * probe.args[2]},
+        Mistake("dmu_halved", "it has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
+        Mistake(
+            "dmu_times_z",
+            "dz is multiplied by z: z itself is no slope",
+            lambda p, right: {"dmu": p.dout * draw(sigma)(*p.args)},
         ),
-        Slip(
-            "drho_with_the_wrong_sign",
-            "drho points the wrong way: does a larger head give a larger standard deviation here?",
-            lambda probe, right: {"drho": -right["drho"]},
+        drho(
+            "drho_negated",
+            "it points the wrong way: does a larger head give a larger standard deviation here?",
+            lambda right, *_: -right,
         ),
-        Slip(
-            "drho_without_eps",
-            "drho is the same whatever the noise was: eps is missing in it",
-            lambda probe, right: {"drho": right["drho"] / probe.args[2]},
+        drho("drho_without_eps", "it does not depend on the noise: eps is missing", lambda r, s, eps, _: r / eps),
+        drho(
+            "drho_by_sigma",
+            "it is the gradient with respect to sigma: the way from sigma back to the head is missing",
+            lambda _, s, eps, dz: dz * eps,
         ),
-        Slip(
-            "drho_without_the_slope_of_sigma",
-            "drho is the gradient by sigma: the way from sigma back to the head is missing",
-            lambda probe, right: {"drho": probe.dout * probe.args[2]},
-        ),
-        Slip(
-            "drho_times_sigma",
-            "drho has sigma in the place of the slope of sigma",
-            lambda probe, right: {"drho": probe.dout * probe.args[2] * sigma(probe.args[1])},
-        ),
-        Slip(
-            "drho_without_sigma",
-            "drho has half the noise and no sigma: right for no head but by chance",
-            lambda probe, right: {"drho": 0.5 * probe.dout * probe.args[2]},
-        ),
-        Slip("dmu_and_drho_exchanged", "the two gradients stand in the wrong order", exchanged),
-        Slip(
+        drho("drho_with_sigma_twice", "sigma enters once too often", lambda right, s, *_: right * s),
+        Mistake("dmu_and_drho_exchanged", "the two gradients stand in the wrong order", exchanged, whole=True),
+        Mistake(
             "z_cut_off",
             "no gradient comes through z at all",
             lambda _, right: {name: np.zeros_like(right[name]) for name in BY},
+            whole=True,
         ),
     ]
+    if head != TEXTBOOK:
+        mistakes.append(scaled("textbook", f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", SIGMA[TEXTBOOK]))
+    if head != "log-sigma":
+        mistakes += [
+            scaled(
+                "root_of_sigma",
+                "the noise is scaled by the root of the standard deviation, as if that were a variance",
+                lambda rho: np.sqrt(sigma(rho)),
+            ),
+            drho(
+                "drho_times_sigma",
+                "sigma stands in the place of its slope",
+                lambda _, s, eps, dz: dz * eps * s,
+            ),
+            drho("drho_without_sigma", "sigma is missing: right for sigma = 1 only", lambda right, s, *_: right / s),
+        ]
+    if head in ("log-sigma", "softplus"):
+        mistakes.append(
+            drho(
+                "drho_of_a_log_variance",
+                "it has the 1/2 of a log-variance head, which this is not",
+                lambda _, s, eps, dz: 0.5 * dz * s * eps,
+            )
+        )
+    if head == "softplus":
+        mistakes += [
+            drho(
+                "drho_with_the_other_slope",
+                "the slope of sigma is that of a head with the other sign",
+                lambda right, s, eps, dz: dz * eps - right,
+            ),
+            scaled("exponential_for_softplus", "sigma is the exponential of the head, not its softplus", np.exp),
+        ]
+    return mistakes
 
 
 REPARAMETERIZE = Exercise(
@@ -179,7 +207,9 @@ REPARAMETERIZE = Exercise(
     points=lambda variant: {"forward": 3, "dmu": 2, "drho": 4, SEVERAL: 1, EXTREMES: 2},
     probes=draw_probes,
     expected=lambda variant, probe: truth_of(draw(SIGMA[variant.head]), BY)(probe),
-    slips=draw_slips,
+    mistakes=draw_mistakes,
+    arguments=lambda variant: ("mu", "rho", "eps"),
+    upstream="dz",
     properties={
         "forward": "over many draws of eps, z has the mean mu and the standard deviation sigma",
         "dmu": "moving mu moves z by as much",
@@ -195,20 +225,13 @@ def kl_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     return [Probe(where, (mu, rho), spread(rng, len(mu))) for where, mu, rho in points_of_heads(variant, rng)]
 
 
-def kl_slips(variant: Variant) -> list[Slip]:
-    if variant == Variant(**{**vars(variant), "head": TEXTBOOK, "prior_mean": 0.0, "prior_sigma": 1.0}):
-        pair: dict[str, Any] = {
-            "npvae.latent.kl_divergence": npvae.kl_divergence,
-            "npvae.latent.kl_divergence_backward": npvae.kl_divergence_backward,
-        }
-        return table_slips(pair, run_pair(tuple(BY)))
-    sigma, m, s = SIGMA[variant.head], variant.prior_mean, variant.prior_sigma
+def kl_mistakes(variant: Variant) -> list[Mistake]:
+    head, sigma, m, s = variant.head, SIGMA[variant.head], variant.prior_mean, variant.prior_sigma
     kl = kl_of(variant)
 
     def square(mu: Array, rho: Array) -> Array:
         """What the square of (z - m) / s has for a mean, halved and summed."""
-        z = mu[..., None] + sigma(rho)[..., None] * NODES
-        return np.sum((0.5 * ((z - m) / s) ** 2) @ WEIGHTS, axis=-1)
+        return np.sum(0.5 * (sigma(rho) ** 2 + (mu - m) ** 2) / s**2, axis=-1)
 
     def reverse(mu: Array, rho: Array) -> Array:
         z = m + s * NODES
@@ -216,35 +239,18 @@ def kl_slips(variant: Variant) -> list[Slip]:
         return np.sum((-np.log(s) - 0.5 * NODES**2 - log_q) @ WEIGHTS, axis=-1)
 
     forwards: dict[str, tuple[str, Forward]] = {
-        "textbook": (
-            "the formula for a log-variance and the prior N(0, I): that answers another question",
-            divergence(SIGMA[TEXTBOOK], 0.0, 1.0),
-        ),
-        "textbook_head": (
-            "the second head is taken for a log-variance: that answers another question",
-            divergence(SIGMA[TEXTBOOK], m, s),
-        ),
-        "textbook_prior": ("the prior is taken for N(0, I), which it is not here", divergence(sigma, 0.0, 1.0)),
-        "prior_mean_forgotten": ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
-        "prior_sigma_forgotten": ("the standard deviation of the prior is taken for 1", divergence(sigma, m, 1.0)),
-        "prior_mean_with_the_wrong_sign": ("mu and the prior's mean are added", divergence(sigma, -m, s)),
-        "prior_variance_for_sigma": ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
-        "prior_sigma_for_variance": (
-            "the prior's sigma stands where its variance belongs",
-            divergence(sigma, m, s**0.5),
-        ),
-        "variance_for_sigma": (
+        "variance_for_sigma_in_the_kl": (
             "q's variance stands where its sigma belongs",
             divergence(lambda r: sigma(r) ** 2, m, s),
-        ),
-        "sigma_for_variance": (
-            "q's sigma stands where its variance belongs",
-            divergence(lambda r: sigma(r) ** 0.5, m, s),
         ),
         "kl_negated": ("the sign of the whole: a divergence is never negative", lambda *args: -kl(*args)),
         "half_on_a_part_of_the_sum": (
             "the half is on a part of the sum only: a parenthesis in the wrong place",
             lambda *args: kl(*args) + square(*args),
+        ),
+        "half_on_another_part_of_the_sum": (
+            "the half is on the squares only, and not on the logarithm of the variance",
+            lambda mu, rho: kl(mu, rho) - np.sum(np.log(sigma(rho)), axis=-1),
         ),
         "kl_halved": ("half of what it should be: a hidden beta", lambda *args: 0.5 * kl(*args)),
         "kl_doubled": ("twice what it should be: a hidden beta", lambda *args: 2 * kl(*args)),
@@ -258,40 +264,126 @@ def kl_slips(variant: Variant) -> list[Slip]:
         ),
         "kl_the_other_way_round": ("the divergence from p to q: it is not symmetric", reverse),
         "kl_without_mu": ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
+        "kl_without_sigma": (
+            "q's sigma enters its logarithm only",
+            lambda mu, rho: kl(mu, rho) - np.sum(0.5 * (sigma(rho) / s) ** 2, axis=-1),
+        ),
+        "kl_without_its_logarithm": (
+            "the logarithm of q's sigma is missing: nothing keeps sigma from vanishing",
+            lambda mu, rho: kl(mu, rho) + np.sum(np.log(sigma(rho)), axis=-1),
+        ),
+        "kl_with_the_logarithm_negated": (
+            "the logarithm of q's sigma has the wrong sign",
+            lambda mu, rho: kl(mu, rho) + 2 * np.sum(np.log(sigma(rho)), axis=-1),
+        ),
         "kl_in_bits": ("logarithms to base 2: bits, not nats", lambda *args: kl(*args) / np.log(2)),
         "kl_without_its_one": (
-            "a constant is missing: gradients are right, and the prior's divergence to itself is not 0",
+            "a constant is missing: the prior's divergence to itself is not 0",
             lambda mu, rho: kl(mu, rho) + 0.5 * mu.shape[-1],
         ),
-        "kl_without_the_priors_log_sigma": (
-            "a constant of the prior is missing: gradients are right, the prior's divergence to itself is not 0",
-            lambda mu, rho: kl(mu, rho) - np.log(s) * mu.shape[-1],
+        "kl_with_its_one_negated": (
+            "a constant has the wrong sign: the prior's divergence to itself is not 0",
+            lambda mu, rho: kl(mu, rho) + mu.shape[-1],
         ),
     }
+    if (m, s) != (0, 1):
+        forwards |= {
+            "textbook_prior": (f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
+            "prior_mean_forgotten": ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
+            "prior_sigma_forgotten": (
+                "the sigma of the prior is taken for 1",
+                divergence(sigma, m, 1.0),
+            ),
+            "prior_mean_negated": ("mu and the prior's mean are added", divergence(sigma, -m, s)),
+            "prior_variance_for_sigma": ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
+            "prior_sigma_for_variance": (
+                "the prior's sigma stands where its variance belongs",
+                divergence(sigma, m, s**0.5),
+            ),
+            "prior_sigma_not_squared": (
+                "squares are divided by the prior's sigma, not by its variance",
+                lambda mu, rho: kl(mu, rho) + (s - 1) * square(mu, rho),
+            ),
+            "prior_variance_left_out": (
+                "the squares are not divided by the prior's variance",
+                lambda mu, rho: kl(mu, rho) + (s**2 - 1) * square(mu, rho),
+            ),
+            "kl_without_the_priors_log_sigma": (
+                "the logarithm of the prior's sigma is missing: the prior's divergence to itself is not 0",
+                lambda mu, rho: kl(mu, rho) - np.log(s) * mu.shape[-1],
+            ),
+        }
+    if head != TEXTBOOK:
+        forwards["textbook_head"] = (f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], m, s))
+        if (m, s) != (0, 1):
+            forwards["textbook"] = (
+                f"the formula for a log-variance and the prior N(0, I): {ANOTHER_QUESTION}",
+                divergence(SIGMA[TEXTBOOK], 0.0, 1.0),
+            )
+    if head != "log-sigma":
+        forwards["sigma_for_variance_in_the_kl"] = (
+            "q's sigma stands where its variance belongs",
+            divergence(lambda r: sigma(r) ** 0.5, m, s),
+        )
 
-    def ignored(probe: Probe, right: Mapping[str, Array]) -> Results:
-        return {name: right[name] / probe.dout[:, None] for name in BY}
+    def drho(name: str, what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of the head, of sigma and of its slope, before dkl."""
+
+        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
+            rho = probe.args[1]
+            return {"drho": probe.dout[:, None] * wrong(rho, sigma(rho), slope(sigma, rho))}
+
+        return Mistake(name, what, made)
 
     return [
         *(alike(name, what, f, BY) for name, (what, f) in forwards.items()),
-        Slip("kl_dmu_negated", "dmu points the wrong way: the means run away", lambda _, r: {"dmu": -r["dmu"]}),
-        Slip("kl_drho_negated", "drho points the wrong way: sigma runs away", lambda _, r: {"drho": -r["drho"]}),
-        Slip(
+        forward_alone(
+            "kl_without_the_exponential",
+            "the head stands where sigma belongs",
+            divergence(np.abs, m, s),
+        ),
+        Mistake("kl_dmu_negated", "it points the wrong way: the means run away", lambda _, r: {"dmu": -r["dmu"]}),
+        Mistake("kl_drho_negated", "it points the wrong way: sigma runs away", lambda _, r: {"drho": -r["drho"]}),
+        Mistake(
             "kl_drho_negated_and_doubled",
-            "drho points the wrong way and is twice too long",
+            "it points the wrong way and is twice too long",
             lambda _, right: {"drho": -2 * right["drho"]},
         ),
-        Slip(
+        Mistake(
             "kl_dmu_is_one",
-            "dmu has the right sign and no size",
+            "it has the right sign and no size",
             lambda probe, right: {"dmu": probe.dout[:, None] * np.sign(probe.args[0] - m)},
         ),
-        Slip("kl_gradients_exchanged", "the two gradients stand in the wrong order", exchanged),
-        Slip("kl_upstream_ignored", "the upstream gradient is ignored: beta and 1 / N are lost on the way", ignored),
-        Slip(
+        Mistake("kl_gradients_exchanged", "the two gradients stand in the wrong order", exchanged, whole=True),
+        Mistake(
             "kl_reported_and_not_trained",
             "the gradients are zero: the term is in the loss, and nothing holds it",
             lambda _, right: {name: np.zeros_like(right[name]) for name in BY},
+            whole=True,
+        ),
+        drho("kl_drho_by_sigma", BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
+        drho(
+            "kl_drho_at_the_head",
+            "the head stands where the variance belongs",
+            lambda rho, q, slope: slope / q * (rho / s**2 - 1),
+        ),
+        drho(
+            "kl_drho_without_the_square",
+            "it holds the logarithm's gradient alone: the square of sigma is missing",
+            lambda rho, q, slope: -slope / q,
+        ),
+        drho(
+            "kl_drho_with_both_signs_alike",
+            "its two terms have the same sign",
+            lambda rho, q, slope: slope * (q / s**2 + 1 / q),
+        ),
+        *(
+            []
+            if head == "log-sigma"
+            else [
+                drho("kl_square_by_sigma", SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q),
+                drho("kl_logarithm_by_sigma", SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q),
+            ]
         ),
     ]
 
@@ -304,7 +396,9 @@ KL_DIVERGENCE = Exercise(
     points=lambda variant: {"forward": 4, "dmu": 2, "drho": 3, SEVERAL: 1, EXTREMES: 2},
     probes=kl_probes,
     expected=lambda variant, probe: truth_of(kl_of(variant), BY, {"dmu": 0.5})(probe),  # a parabola in mu: exact
-    slips=kl_slips,
+    mistakes=kl_mistakes,
+    arguments=lambda variant: ("mu", "rho"),
+    upstream="dkl",
     properties={
         "forward": "it is never negative, 0 where q is the prior, and the mean of log q(z) - log p(z) over z from q",
         "dmu": "it pulls mu to the prior's mean, and agrees with central differences of the true divergence",
@@ -342,7 +436,9 @@ def meeting(variant: Variant, through_z: float = 1.0, through_kl: float = 1.0) -
     return gradients
 
 
-def meeting_slips(variant: Variant) -> list[Slip]:
+def meeting_mistakes(variant: Variant) -> list[Mistake]:
+    sigma, s = SIGMA[variant.head], variant.prior_sigma
+
     def path(*weights: float) -> Callable[[Probe, Any], Results]:
         gradients = meeting(variant, *weights)
         return lambda probe, right: gradients(probe)
@@ -351,21 +447,71 @@ def meeting_slips(variant: Variant) -> list[Slip]:
         dz, dkl, *rest = probe.args
         return meeting(variant)(Probe(probe.where, (dz, np.ones_like(dkl), *rest)))
 
-    def textbook(probe: Probe, right: Mapping[str, Array]) -> Results:
-        return meeting(Variant())(probe)
+    def drho(name: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of dz times eps, of dkl, of sigma and of its slope."""
 
-    answers_another = [
-        Slip("textbook", "a log-variance and the prior N(0, I): that answers another question", textbook)
+        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
+            dz, dkl, _, rho, eps = probe.args
+            return {"drho": wrong(dz * eps, dkl[:, None], sigma(rho), slope(sigma, rho))}
+
+        return Mistake(name, what, made)
+
+    def through_kl(dkl: Array, q: Array) -> Array:
+        """What the divergence gives sigma."""
+        return dkl * (q / s**2 - 1 / q)
+
+    def dmu_at(prior_mean: float) -> Callable[[Probe, Any], Results]:
+        gradients = meeting(replace(variant, prior_mean=prior_mean))
+        return lambda probe, right: {"dmu": gradients(probe)["dmu"]}
+
+    mistakes = [
+        Mistake("kl_path_forgotten", "only the gradient through z arrives: the KL term is missing", path(1, 0)),
+        Mistake("z_path_forgotten", "only the gradient of the KL arrives: the path through z is missing", path(0, 1)),
+        Mistake("kl_path_subtracted", "the gradient of the KL is subtracted", path(1, -1)),
+        Mistake("z_path_subtracted", "the gradient through z is subtracted", path(-1, 1)),
+        Mistake("paths_averaged", "the two gradients are averaged", path(0.5, 0.5)),
+        Mistake("kl_upstream_ignored", "dkl is ignored: beta and 1 / N are lost on the way", upstream_ignored),
+        Mistake("gradients_exchanged", "the two gradients stand in the wrong order", exchanged, whole=True),
+        drho("meeting_by_sigma", BY_SIGMA, lambda dz, dkl, q, slope: dz + through_kl(dkl, q)),
+        drho(
+            "slope_missing_through_z",
+            "the slope of the head is missing in the path through z",
+            lambda dz, dkl, q, slope: dz + through_kl(dkl, q) * slope,
+        ),
+        drho(
+            "slope_missing_through_the_kl",
+            "the slope of the head is missing in the path through the KL",
+            lambda dz, dkl, q, slope: dz * slope + through_kl(dkl, q),
+        ),
+        Mistake(
+            "eps_missing_through_z",
+            "eps is missing in the path through z",
+            lambda p, right: {
+                "drho": meeting(variant)(Probe(p.where, (*p.args[:4], np.ones_like(p.args[4]))))["drho"]
+            },
+        ),
     ]
-    return [
-        Slip("kl_path_forgotten", "only the gradient through z arrives: the KL term is missing", path(1, 0)),
-        Slip("z_path_forgotten", "only the gradient of the KL arrives: the path through z is missing", path(0, 1)),
-        Slip("kl_path_subtracted", "the gradient of the KL is subtracted", path(1, -1)),
-        Slip("paths_averaged", "the two gradients are averaged", path(0.5, 0.5)),
-        Slip("kl_upstream_ignored", "dkl is ignored: beta and 1 / N are lost on the way", upstream_ignored),
-        Slip("gradients_exchanged", "the two gradients stand in the wrong order", exchanged),
-        *(answers_another if variant != Variant() else []),
-    ]
+    if variant.head != "log-sigma":
+        mistakes.append(
+            drho(
+                "sigma_for_its_slope_through_z",
+                "sigma stands in the place of its slope in the path through z",
+                lambda dz, dkl, q, slope: dz * q + through_kl(dkl, q) * slope,
+            )
+        )
+    if variant.prior_mean:
+        mistakes += [
+            Mistake(name, what, dmu_at(to))
+            for name, what, to in (
+                ("prior_mean_forgotten", "the mean of the prior is taken for 0", 0.0),
+                ("prior_mean_negated", "mu and the prior's mean are added", -variant.prior_mean),
+            )
+        ]
+    if (variant.head, variant.prior_mean, s) != (TEXTBOOK, 0, 1):
+        textbook = meeting(Variant())
+        what = f"a log-variance and the prior N(0, I): {ANOTHER_QUESTION}"
+        mistakes.append(Mistake("textbook", what, lambda probe, right: textbook(probe)))
+    return mistakes
 
 
 MEETING = Exercise(
@@ -376,7 +522,8 @@ MEETING = Exercise(
     points=lambda variant: {"dmu": 3, "drho": 3, SEVERAL: 2},
     probes=meeting_probes,
     expected=lambda variant, probe: meeting(variant)(probe),
-    slips=meeting_slips,
+    mistakes=meeting_mistakes,
+    arguments=lambda variant: ("dz", "dkl", "mu", "rho", "eps"),
     properties={
         "dmu": "mu enters the loss twice, through z and through the KL, and both gradients count",
         "drho": "the second head enters the loss twice, through z and through the KL, and both gradients count",

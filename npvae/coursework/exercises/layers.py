@@ -1,24 +1,21 @@
 """The gradients of a dense layer and of an activation."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-import npvae
 from npvae.coursework.exercise import (
     EXTREMES,
     ONE,
     SEVERAL,
     Exercise,
-    Slip,
+    Mistake,
     alike,
     differences,
     spread,
-    table_slips,
     truth_of,
 )
-from npvae.coursework.trial.calls import Probe, Results, run_pair
+from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.trial.runs import GRADIENTS, run_dense
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
@@ -50,53 +47,83 @@ def dense_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
     return {name: differences(DENSE[variant.weights], args, i, dy) for i, name in enumerate(GRADIENTS)}
 
 
-def dense_slips(variant: Variant) -> list[Slip]:
-    if variant.weights == "input first":
-        return table_slips({"npvae.layers.dense_backward": npvae.dense_backward}, run_dense)
+def dense_mistakes(variant: Variant) -> list[Mistake]:
+    first = variant.weights == "input first"
 
-    def if_square(probe: Probe, wrong: Array, right: Array) -> Array:
-        return wrong if probe.where == SQUARE else right
+    def gradient(name: str, key: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of the right one, of dy, x and W."""
+        return Mistake(name, what, lambda probe, right: {key: wrong(right[key], probe.args[0], *probe.args[1])})
 
-    def dx_without_the_transpose(probe: Probe, right: Mapping[str, Array]) -> Results:
-        dy, (_, W) = probe.args
-        return {"dx": if_square(probe, dy @ W.T if probe.where == SQUARE else dy, right["dx"])}
+    def where_it_fits(wrong: Callable[..., Array]) -> Callable[..., Array]:
+        """Only a square W lets it pass."""
+        return lambda right, dy, x, W: wrong(right, dy, x, W) if len(W) == len(W.T) else right
+
+    def other_layout(probe: Probe, right: Mapping[str, Array]) -> Results:
+        def backward(dy: Array, cache: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+            x, W = cache
+            return (dy @ W, dy.T @ x, dy.sum(axis=0)) if first else (dy @ W.T, x.T @ dy, dy.sum(axis=0))
+
+        return run_dense([backward], probe)
 
     return [
-        Slip(
-            "textbook",
-            "the weights are taken for (inputs, outputs): that answers another question",
-            lambda probe, right: run_dense([npvae.dense_backward], probe),
+        Mistake(
+            "other_layout",
+            f"W is taken for ({'outputs, inputs' if first else 'inputs, outputs'}): that answers another question",
+            other_layout,
         ),
-        Slip("dx_without_the_transpose", "W is transposed in dx where it should not be", dx_without_the_transpose),
-        Slip(
+        gradient(
+            "dx_without_the_transpose",
+            "dx",
+            f"W is{'' if first else ' not'} to be transposed, which shows in the content where W is square",
+            where_it_fits(lambda right, dy, x, W: dy @ W if first else dy @ W.T),
+        ),
+        gradient(
             "weight_gradient_transposed",
-            "dW is transposed, which shows in its content where W is square",
-            lambda probe, right: {"dW": if_square(probe, right["dW"].T, right["dW"])},
+            "dW",
+            "it is transposed, which shows in the content where W is square",
+            where_it_fits(lambda right, *_: right.T),
         ),
-        Slip(
+        gradient(
             "weight_gradient_reshaped",
-            "dW was reshaped until it fitted: right in size, scrambled in content",
-            lambda probe, right: {"dW": right["dW"].T.reshape(right["dW"].shape)},
+            "dW",
+            "it was reshaped until it fitted: right in size, scrambled in content",
+            lambda right, *_: right.T.reshape(right.shape),
         ),
-        Slip(
-            "bias_gradient_averaged",
-            "db is averaged over the examples: the mean is taken once, in the loss",
-            lambda probe, right: {"db": right["db"] / len(probe.args[0])},
-        ),
-        Slip(
-            "bias_gradient_of_the_first_example",
-            "db is that of the first example alone",
-            lambda probe, right: {"db": probe.args[0][0]},
-        ),
-        Slip(
-            "bias_gradient_not_summed",
-            "db has a row for each example, where the bias has one",
-            lambda probe, right: {"db": probe.args[0]},
-        ),
-        Slip(
+        gradient(
             "weight_gradient_averaged",
-            "dW is divided by N: the mean is taken once, in the loss",
-            lambda probe, right: {"dW": right["dW"] / len(probe.args[0])},
+            "dW",
+            "it is divided by N: the mean is taken once, in the loss",
+            lambda right, dy, *_: right / len(dy),
+        ),
+        gradient(
+            "weight_gradient_without_dy",
+            "dW",
+            "dy does not enter",
+            lambda right, dy, x, W: x.T @ np.ones_like(dy) if first else np.ones_like(dy).T @ x,
+        ),
+        gradient(
+            "bias_gradient_averaged",
+            "db",
+            "it is averaged over the examples: the mean is taken once, in the loss",
+            lambda right, dy, *_: right / len(dy),
+        ),
+        gradient(
+            "bias_gradient_of_the_first_example",
+            "db",
+            "it is the first example's alone",
+            lambda _, dy, *__: dy[0],
+        ),
+        gradient(
+            "bias_gradient_not_summed",
+            "db",
+            "it has a row for each example, where the bias has one",
+            lambda _, dy, *__: dy,
+        ),
+        gradient(
+            "bias_gradient_over_the_outputs",
+            "db",
+            "the sum is over the outputs, not over the examples",
+            lambda _, dy, *__: dy.sum(axis=1),
         ),
     ]
 
@@ -109,7 +136,8 @@ DENSE_BACKWARD = Exercise(
     points=lambda variant: {"dx": 2, "dW": 3, "db": 1, SEVERAL: 2},
     probes=dense_probes,
     expected=dense_expected,
-    slips=dense_slips,
+    mistakes=dense_mistakes,
+    arguments=lambda variant: ("dy",),
     properties={
         "dx": "it has the shape of x and agrees with central differences of sum(dy * y)",
         "dW": "it has the shape of W, and every example adds to it",
@@ -133,6 +161,7 @@ ACTIVATION: dict[str, Callable[[Array], Array]] = {
 }
 """Each by its definition."""
 BY = {"da": 0}
+TERM_MISSING = "a term of the product rule is missing"
 
 
 def slope(f: Callable[[Array], Array], a: Array) -> Array:
@@ -149,53 +178,93 @@ def activation_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]
     ]
 
 
-def activation_slips(variant: Variant) -> list[Slip]:
-    if variant.activation == "tanh":
-        pair: dict[str, Any] = {"npvae.layers.tanh": npvae.tanh, "npvae.layers.tanh_backward": npvae.tanh_backward}
-        return table_slips(pair, run_pair(tuple(BY)))
-    f = ACTIVATION[variant.activation]
+def activation_mistakes(variant: Variant) -> list[Mistake]:
+    name, f = variant.activation, ACTIVATION[variant.activation]
 
-    def da(name: str, what: str, wrong: Callable[[Array], Array]) -> Slip:
-        return Slip(name, what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
+    def da(name: str, what: str, wrong: Callable[[Array], Array]) -> Mistake:
+        return Mistake(name, what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
 
-    def ones(a: Array) -> Array:
-        return np.ones_like(a)
-
-    slips = [
-        alike("textbook", "tanh: that answers another question", np.tanh, BY),
-        alike("relu", "a relu: that answers another question", lambda a: np.maximum(a, 0), BY),
-        alike("sigmoid", "a sigmoid: that answers another question", sigmoid, BY),
+    others: dict[str, tuple[str, Callable[[Array], Array]]] = {
+        "relu": ("a relu", lambda a: np.maximum(a, 0)),
+        "sigmoid": ("a sigmoid", sigmoid),
+        **({} if name == "tanh" else {"textbook": ("tanh", np.tanh)}),
+    }
+    return [
+        *(alike(other, f"{what}: that answers another question", g, BY) for other, (what, g) in others.items()),
         da("slope_at_the_output", "the slope is taken at the output, not at the input", lambda a: slope(f, f(a))),
         da("output_for_slope", "the output stands where its slope belongs", f),
-        da("slope_of_one", "the slope is 1 everywhere", ones),
-        da("slope_of_tanh", "the slope is that of tanh", lambda a: slope(np.tanh, a)),
+        da("slope_of_one", "the slope is 1 everywhere", np.ones_like),
+        *([] if name == "tanh" else [da("slope_of_tanh", "the slope is that of tanh", lambda a: slope(np.tanh, a))]),
+        *(da(wrong, what, g) for wrong, (what, g) in SLOPES[name].items()),
+        *(alike(wrong, what, g, BY) for wrong, (what, g) in FORWARDS[name].items()),
     ]
-    if variant.activation == "SiLU":
-        slips += [
-            da("one_term_of_two", "a term of the product rule is missing", sigmoid),
-            da("other_term_of_two", "a term of the product rule is missing", lambda a: a * sigmoid(a) * sigmoid(-a)),
-            da("slope_of_the_sigmoid", "it is the slope of the sigmoid alone", lambda a: sigmoid(a) * sigmoid(-a)),
-            da("term_without_a", "a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid(a) * sigmoid(-a)),
-        ]
-    if variant.activation == "ELU":
-        slips += [
-            da("closed_below_zero", "nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
-            da(
-                "output_below_zero",
-                "below zero the output stands in for its slope",
-                lambda a: np.where(a > 0, 1, f(a)),
-            ),
-            da("minus_output_below_zero", "below zero the sign is wrong", lambda a: np.where(a > 0, 1, -slope(f, a))),
-            alike("without_the_one", "below zero a constant is missing", lambda a: np.where(a > 0, a, f(a) + 1), BY),
-        ]
-    if variant.activation == "softsign":
-        slips += [
-            da("without_the_square", "a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
-            da("square_inside", "the square is in the wrong place", lambda a: 1 / (1 + a**2)),
-            da("odd_slope", "the slope has the sign of a", lambda a: np.sign(a) * slope(f, a)),
-            alike("without_the_bars", "a stands where its absolute value belongs", lambda a: a / (1 + a), BY),
-        ]
-    return slips
+
+
+def without_the_one(a: Array) -> Array:
+    return np.where(a > 0, a, np.exp(np.minimum(a, 0)))
+
+
+SLOPES: dict[str, dict[str, tuple[str, Callable[[Array], Array]]]] = {
+    "tanh": {
+        "tanh_slope_at_its_input": ("the input stands where the output belongs", lambda a: 1 - a**2),
+        "tanh_slope_without_the_square": ("a square is missing in the slope", lambda a: 1 - np.tanh(a)),
+        "tanh_slope_with_a_plus": ("a sign in the slope is wrong", lambda a: 1 + np.tanh(a) ** 2),
+        "square_of_the_output": ("a constant is missing in the slope", lambda a: np.tanh(a) ** 2),
+    },
+    "SiLU": {
+        "one_term_of_two": (TERM_MISSING, sigmoid),
+        "other_term_of_two": (TERM_MISSING, lambda a: a * sigmoid(a) * sigmoid(-a)),
+        "slope_of_the_sigmoid": ("it is the slope of the sigmoid alone", lambda a: sigmoid(a) * sigmoid(-a)),
+        "term_without_a": ("a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid(a) * sigmoid(-a)),
+        "term_without_its_slope": (
+            "the slope of the sigmoid lacks a factor",
+            lambda a: sigmoid(a) + a * sigmoid(a),
+        ),
+        "terms_subtracted": (
+            "a sign between the terms of the product rule is wrong",
+            lambda a: sigmoid(a) - a * sigmoid(a) * sigmoid(-a),
+        ),
+    },
+    "ELU": {
+        "closed_below_zero": ("nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
+        "output_below_zero": (
+            "below zero the output stands in for its slope",
+            lambda a: np.where(a > 0, 1, np.expm1(np.minimum(a, 0))),
+        ),
+        "exponential_everywhere": ("above zero the slope is that of the exponential", np.exp),
+        "input_for_slope": (
+            "above zero the input stands in for its slope",
+            lambda a: without_the_one(a),
+        ),
+    },
+    "softsign": {
+        "without_the_square": ("a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
+        "square_inside": ("the square is in the wrong place", lambda a: 1 / (1 + a**2)),
+        "odd_slope": ("the slope has the sign of a", lambda a: np.sign(a) / (1 + np.abs(a)) ** 2),
+        "multiplied_by_the_square": (
+            "dh is multiplied where it should be divided",
+            lambda a: (1 + np.abs(a)) ** 2,
+        ),
+        "quotient_rule_without_the_sign": (
+            "the quotient rule lacks the sign of a",
+            lambda a: (1 + np.abs(a) - a) / (1 + np.abs(a)) ** 2,
+        ),
+    },
+}
+"""What may stand in the place of a slope, by activation."""
+FORWARDS: dict[str, dict[str, tuple[str, Callable[[Array], Array]]]] = {
+    "tanh": {"sinh": ("half a difference of exponentials: the divisor is missing", np.sinh)},
+    "SiLU": {},
+    "ELU": {
+        "without_the_one": (
+            "below zero a constant is missing",
+            lambda a: without_the_one(a),
+        ),
+        "branches_exchanged": ("the branches are exchanged", lambda a: np.where(a < 0, a, np.expm1(a))),
+    },
+    "softsign": {"without_the_bars": ("a stands where its absolute value belongs", lambda a: a / (1 + a))},
+}
+"""What may stand in the place of an activation, with the slope that belongs to it."""
 
 
 ACTIVATION_PAIR = Exercise(
@@ -206,7 +275,9 @@ ACTIVATION_PAIR = Exercise(
     points=lambda variant: {"forward": 2, "da": 3, EXTREMES: 1},
     probes=activation_probes,
     expected=lambda variant, probe: truth_of(ACTIVATION[variant.activation], BY)(probe),
-    slips=activation_slips,
+    mistakes=activation_mistakes,
+    arguments=lambda variant: ("a",),
+    upstream="dh",
     properties={
         "forward": "it is the function of the task, entry by entry, and finite for every finite a",
         "da": "it is the upstream gradient times the slope at the same a, and agrees with central differences",

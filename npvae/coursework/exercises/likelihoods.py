@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-import npvae
-from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Slip, alike, spread, table_slips, truth_of
-from npvae.coursework.trial.calls import Probe, run_pair
+from npvae.coursework.exercise import (
+    EXTREMES,
+    ONE,
+    SEVERAL,
+    Exercise,
+    Mistake,
+    alike,
+    forward_alone,
+    spread,
+    truth_of,
+)
+from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
@@ -16,6 +24,8 @@ from npvae.internals.types import Array
 
 BERNOULLI_BY = {"dlogits": 1}
 FAR = 1e4
+DIVIDED_BY_N = "it is divided by N, which dnll has in it already"
+BY_THE_SCALE = "it is the gradient with respect to the scale, not to its logarithm"
 
 
 def bernoulli(x: Array, logits: Array) -> Array:
@@ -35,19 +45,100 @@ def bernoulli_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     ]
 
 
-def bernoulli_slips(variant: Variant) -> list[Slip]:
-    pair: dict[str, Any] = {
-        "npvae.likelihoods.bernoulli_nll": npvae.bernoulli_nll,
-        "npvae.likelihoods.bernoulli_nll_backward": npvae.bernoulli_nll_backward,
-    }
-    return [
-        *table_slips(pair, run_pair(tuple(BERNOULLI_BY))),
-        alike("nll_negated", "the log-likelihood, not its negative", lambda *args: -bernoulli(*args), BERNOULLI_BY),
-        alike(
-            "nll_summed_over_the_batch",
+def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
+    def naive(x: Array, p: Array) -> Array:
+        """The loss from probabilities."""
+        return -np.sum(x * np.log(p) + (1 - x) * np.log(1 - p), axis=-1)
+
+    def plain(logits: Array) -> Array:
+        return 1 / (1 + np.exp(-logits))
+
+    forwards: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
+        "nll_negated": ("the log-likelihood, not its negative", lambda *args: -bernoulli(*args)),
+        "bernoulli_averaged_over_pixels": (
+            "averaged over the pixels: the KL outweighs it D times",
+            lambda x, a: bernoulli(x, a) / x.shape[-1],
+        ),
+        "nll_summed_over_the_batch": (
             "summed over the examples too, where each has its own",
-            lambda x, logits: np.full(len(x), bernoulli(x, logits).sum()),
-            BERNOULLI_BY,
+            lambda x, a: np.full(len(x), bernoulli(x, a).sum()),
+        ),
+        "half_a_cross_entropy": (
+            "only white pixels count: white everywhere costs nothing",
+            lambda x, a: np.sum(x * np.logaddexp(0, -a), axis=-1),
+        ),
+        "other_half_of_the_cross_entropy": (
+            "only black pixels count: black everywhere costs nothing",
+            lambda x, a: np.sum((1 - x) * np.logaddexp(0, a), axis=-1),
+        ),
+        "targets_for_predictions": (
+            "target and prediction are exchanged",
+            lambda x, a: np.sum(np.logaddexp(0, x) - x * a, axis=-1),
+        ),
+        "black_for_white": ("black and white are exchanged", lambda x, a: bernoulli(1 - x, a)),
+        "logits_times_x_added": (
+            "a sign between its two terms is wrong",
+            lambda x, a: np.sum(np.logaddexp(0, a) + x * a, axis=-1),
+        ),
+        "sigmoid_taken_twice": (
+            "a sigmoid is taken of what is a probability already: no pixel can get below 0.31 nats",
+            lambda x, a: bernoulli(x, plain(a)),
+        ),
+        "squared_error": (
+            "a squared error of the probabilities: that answers another question",
+            lambda x, a: np.sum((x - plain(a)) ** 2, axis=-1),
+        ),
+    }
+    beyond: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
+        "log_of_the_sigmoid": (
+            "the logarithm of a probability that was rounded to 0 or 1",
+            lambda x, a: naive(x, plain(a)),
+        ),
+        "probability_clipped": (
+            "probabilities are clipped: beyond the clip the loss is flat, where its gradient is not",
+            lambda x, a: naive(x, np.clip(plain(a), 1e-7, 1 - 1e-7)),
+        ),
+        "logarithm_with_an_eps": (
+            "something is added within the logarithm: the loss is bounded, where the true one is not",
+            lambda x, a: -np.sum(x * np.log(plain(a) + 1e-8) + (1 - x) * np.log(1 - plain(a) + 1e-8), axis=-1),
+        ),
+        "softplus_overflows": (
+            "an exponential overflows in the softplus",
+            lambda x, a: np.sum(np.log(1 + np.exp(a)) - x * a, axis=-1),
+        ),
+    }
+
+    def dlogits(name: str, what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of x, of the logits and of the probability, before dnll."""
+
+        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
+            x, a = probe.args
+            return {"dlogits": probe.dout[:, None] * wrong(x, a, plain(a))}
+
+        return Mistake(name, what, made)
+
+    return [
+        *(alike(name, what, f, BERNOULLI_BY) for name, (what, f) in forwards.items()),
+        *(forward_alone(name, what, f) for name, (what, f) in beyond.items()),
+        dlogits("dlogits_negated", "it points the wrong way: it learns the negative", lambda x, a, p: x - p),
+        dlogits(
+            "dlogits_through_the_sigmoid_again",
+            "the sigmoid's slope is in it, which has cancelled: confident errors never heal",
+            lambda x, a, p: (p - x) * p * (1 - p),
+        ),
+        dlogits(
+            "dlogits_by_the_probability",
+            "it is the gradient with respect to the probability, not to the logit",
+            lambda x, a, p: (p - x) / (p * (1 - p)),
+        ),
+        dlogits("dlogits_without_the_sigmoid", "logits stand where probabilities belong", lambda x, a, p: a - x),
+        dlogits("dlogits_without_x", "x does not enter", lambda x, a, p: p),
+        dlogits("dlogits_of_rounded_pixels", "pixels are rounded to 0 or 1", lambda x, a, p: p - np.round(x)),
+        Mistake("dlogits_divided_by_N", DIVIDED_BY_N, lambda p, right: {"dlogits": right["dlogits"] / len(p.dout)}),
+        Mistake(
+            "upstream_of_the_first_example",
+            "all examples hear the upstream gradient of the first",
+            lambda p, right: {"dlogits": right["dlogits"] * (p.dout[0] / p.dout)[:, None]},
         ),
     ]
 
@@ -60,7 +151,9 @@ BERNOULLI = Exercise(
     points=lambda variant: {"forward": 4, "dlogits": 3, SEVERAL: 1, EXTREMES: 2},
     probes=bernoulli_probes,
     expected=lambda variant, probe: truth_of(bernoulli, BERNOULLI_BY)(probe),
-    slips=bernoulli_slips,
+    mistakes=bernoulli_mistakes,
+    arguments=lambda variant: ("x", "logits"),
+    upstream="dnll",
     properties={
         "forward": "the probabilities of all black-and-white images sum to one, and it is finite for every logit",
         "dlogits": "it vanishes where the predicted probability is the pixel, and is never larger than one in size",
@@ -135,17 +228,11 @@ def likelihood_points(variant: Variant) -> Mapping[str, int]:
     return {"forward": 4, **shares, SEVERAL: 1, EXTREMES: 2}
 
 
-def likelihood_slips(variant: Variant) -> list[Slip]:
+def likelihood_mistakes(variant: Variant) -> list[Mistake]:
     by, f = gradients(variant), NLL[variant.likelihood]
-    if variant.likelihood == "Gaussian":
-        pair: dict[str, Any] = {
-            "npvae.likelihoods.gaussian_nll": npvae.gaussian_nll,
-            "npvae.likelihoods.gaussian_nll_backward": npvae.gaussian_nll_backward,
-        }
-        return table_slips(pair, run_pair(tuple(by)))
 
-    def times(name: str, factor: float, what: str) -> Slip:
-        return Slip(f"{name}_{what.split()[0]}", f"{name} {what}", lambda _, right: {name: factor * right[name]})
+    def times(name: str, factor: float, what: str) -> Mistake:
+        return Mistake(f"{name}_{what.split()[0]}", what, lambda _, right: {name: factor * right[name]})
 
     common = [
         alike("nll_negated", "the log-likelihood, not its negative", lambda *args: -f(*args), by),
@@ -164,18 +251,23 @@ def likelihood_slips(variant: Variant) -> list[Slip]:
         *(times(name, -1, "negated: it points the wrong way") for name in by),
         *(times(name, 2, "doubled: a factor 2 too much") for name in by),
         *(times(name, 0.5, "halved: a factor 2 is missing") for name in by),
+        Mistake(
+            "upstream_of_the_first_example",
+            "all examples hear the upstream gradient of the first",
+            lambda p, right: {name: right[name] * (p.dout[0] / p.dout)[:, None] for name in by},
+        ),
     ]
-    return common + (poisson_slips(by) if variant.likelihood == "Poisson" else scale_slips(variant, by))
+    return common + (poisson_mistakes(by) if variant.likelihood == "Poisson" else scale_mistakes(variant, by))
 
 
-def poisson_slips(by: Mapping[str, int]) -> list[Slip]:
-    def dlograte(name: str, what: str, wrong: Callable[[Array, Array], Array]) -> Slip:
-        return Slip(name, what, lambda probe, right: {"dlograte": probe.dout[:, None] * wrong(*probe.args)})
+def poisson_mistakes(by: Mapping[str, int]) -> list[Mistake]:
+    def dlograte(name: str, what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
+        return Mistake(name, what, lambda probe, right: {"dlograte": probe.dout[:, None] * wrong(*probe.args)})
 
     return [
         alike(
             "without_the_factorial",
-            "log x! is missing: every gradient is right, and the probabilities do not sum to one",
+            "log x! is missing: the probabilities do not sum to one",
             lambda x, a: poisson(x, a) - np.sum(log_factorial(x), axis=-1),
             by,
         ),
@@ -187,6 +279,12 @@ def poisson_slips(by: Mapping[str, int]) -> list[Slip]:
         ),
         alike("without_the_rate", "the rate itself is missing", lambda x, a: poisson(x, a) - np.exp(a).sum(-1), by),
         alike(
+            "rate_for_its_logarithm",
+            "the rate stands where its logarithm belongs",
+            lambda x, a: np.sum(np.exp(a) * (1 - x) + log_factorial(x), axis=-1),
+            by,
+        ),
+        alike(
             "squared_error",
             "a squared error: that answers another question",
             lambda x, a: 0.5 * np.sum((x - a) ** 2, axis=-1),
@@ -194,99 +292,172 @@ def poisson_slips(by: Mapping[str, int]) -> list[Slip]:
         ),
         dlograte(
             "gradient_by_the_rate",
-            "it is the gradient by the rate, not by its logarithm",
+            "it is the gradient with respect to the rate, not to its logarithm",
             lambda x, a: 1 - x / np.exp(a),
         ),
         dlograte("gradient_at_the_logarithm", "the logarithm stands where the rate belongs", lambda x, a: a - x),
-        dlograte("gradient_without_x", "x does not enter the gradient", lambda x, a: np.exp(a)),
+        dlograte("gradient_without_x", "x does not enter", lambda x, a: np.exp(a)),
     ]
 
 
-def scale_slips(variant: Variant, by: Mapping[str, int]) -> list[Slip]:
-    f = NLL[variant.likelihood]
+def scale_mistakes(variant: Variant, by: Mapping[str, int]) -> list[Mistake]:
+    f, gauss = NLL[variant.likelihood], variant.likelihood == "Gaussian"
+    one = 0.5 if gauss else 1.0
+    """What the head contributes by itself: half of it where it is the logarithm of a square."""
 
-    def forward(name: str, what: str, wrong: Callable[[Array, Array, Array], Array]) -> Slip:
+    def forward(name: str, what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
         return alike(name, what, wrong, by)
 
-    def gradient(key: str, name: str, what: str, wrong: Callable[[Array, Array], Array]) -> Slip:
-        """Wrong gradient as a function of the right one and of the logarithm of the scale."""
-        return Slip(name, what, lambda probe, right: {key: wrong(right[key], probe.args[2])})
+    def gradient(key: str, name: str, what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
+        """Wrong gradient as a function of the right one and of the head."""
+        return Mistake(name, what, lambda probe, right: {key: wrong(right[key], probe.args[2])})
 
-    slips = [
-        forward("textbook", "the Gaussian: that answers another question", gaussian),
+    return [
+        *([] if gauss else [forward("textbook", "the Gaussian: that answers another question", gaussian)]),
         forward(
             "without_its_log_scale",
             "the logarithm of the scale is missing: a larger scale is always better, and is learned",
-            lambda x, m, s: f(x, m, s) - s.sum(-1),
+            lambda x, m, s: f(x, m, s) - one * s.sum(-1),
         ),
         forward(
-            "head_taken_for_a_log_variance",
-            "the scale is the root of what it should be, as if the head were a log-variance",
+            "log_scale_twice",
+            "the logarithm of the scale counts twice",
+            lambda x, m, s: f(x, m, s) + one * s.sum(-1),
+        ),
+        forward(
+            "scale_for_its_logarithm",
+            "the scale stands where its logarithm belongs",
+            lambda x, m, s: f(x, m, s) + one * np.sum(np.exp(s) - s, axis=-1),
+        ),
+        forward(
+            "scale_under_a_root",
+            "the scale is the root of what it should be" + ("" if gauss else ", as if the head were a log-variance"),
             lambda x, m, s: f(x, m, 0.5 * s),
         ),
         forward("scale_squared", "the scale is squared", lambda x, m, s: f(x, m, 2 * s)),
         forward(
             "scale_inverted",
             "the residual is multiplied by the scale where it should be divided",
-            lambda x, m, s: f(x, m, -s) + 2 * s.sum(-1),
+            lambda x, m, s: f(x, m, -s) + 2 * one * s.sum(-1),
         ),
         forward(
             "head_taken_for_the_scale", "the head is taken for the scale itself", lambda x, m, s: f(x, m, np.log(s))
         ),
-        gradient(
-            "dscale",
-            "gradient_by_the_scale",
-            "it is the gradient by the scale, not by its logarithm",
-            lambda g, s: g * np.exp(-s),
-        ),
+        gradient("dscale", "gradient_by_the_scale", BY_THE_SCALE, lambda g, s: g * np.exp(-s)),
         gradient(
             "dmean",
             "dmean_without_the_scale",
             "the residual's slope is not divided by the scale",
             lambda g, s: g * np.exp(s),
         ),
-        Slip(
+        Mistake(
             "dscale_without_its_one",
             "the term that keeps the scale from growing is missing",
-            lambda probe, right: {"dscale": right["dscale"] - probe.dout[:, None]},
+            lambda probe, right: {"dscale": right["dscale"] - one * probe.dout[:, None]},
+        ),
+        Mistake("gradients_exchanged", "the two gradients stand in the wrong order", exchanged, whole=True),
+        *OF_ONE_LIKELIHOOD[variant.likelihood](by),
+    ]
+
+
+def exchanged(probe: Probe, right: Mapping[str, Array]) -> Results:
+    return {"dmean": right["dscale"], "dscale": right["dmean"]}
+
+
+def gaussian_mistakes(by: Mapping[str, int]) -> list[Mistake]:
+    log_2_pi = math.log(2 * math.pi)
+    return [
+        alike(
+            "plain_squared_error",
+            "a squared error: a hidden beta",
+            lambda x, m, s: np.sum((x - m) ** 2, axis=-1),
+            by,
+        ),
+        alike(
+            "half_a_squared_error",
+            "a squared error, halved: sigma does not enter",
+            lambda x, m, s: 0.5 * np.sum((x - m) ** 2, axis=-1),
+            by,
+        ),
+        alike(
+            "gaussian_without_log_2_pi",
+            "a constant is missing: the density does not integrate to one",
+            lambda x, m, s: gaussian(x, m, s) - 0.5 * log_2_pi * x.shape[-1],
+            by,
+        ),
+        alike(
+            "gaussian_with_log_2_pi_whole",
+            "a constant lacks its half: the density does not integrate to one",
+            lambda x, m, s: gaussian(x, m, s) + 0.5 * log_2_pi * x.shape[-1],
+            by,
+        ),
+        alike(
+            "precision_of_the_deviation",
+            "the squared residual is divided by sigma, not by its square",
+            lambda x, m, s: np.sum(0.5 * (log_2_pi + s + (x - m) ** 2 * np.exp(-0.5 * s)), axis=-1),
+            by,
+        ),
+        forward_alone(
+            "never_below_zero", "cut off at 0, but may be negative", lambda *args: np.maximum(gaussian(*args), 0)
         ),
     ]
-    if variant.likelihood == "Laplace":
-        slips += [
-            forward(
-                "without_log_two",
-                "a constant is missing: the density does not integrate to one",
-                lambda x, m, s: f(x, m, s) - math.log(2) * x.shape[-1],
-            ),
-            forward(
-                "squared_residual",
-                "the residual is squared",
-                lambda x, m, s: np.sum(math.log(2) + s + (x - m) ** 2 * np.exp(-s), axis=-1),
-            ),
-            Slip(
-                "residual_for_its_sign",
-                "the residual stands where its sign belongs",
-                lambda probe, right: {"dmean": right["dmean"] * np.abs(probe.args[0] - probe.args[1])},
-            ),
-        ]
-    else:
 
-        def u(x: Array, m: Array, s: Array) -> Array:
-            return (x - m) * np.exp(-s)
 
-        slips += [
-            forward(
-                "factor_two_missing",
-                "a factor 2 before a logarithm is missing",
-                lambda x, m, s: f(x, m, s) - np.logaddexp(0, -u(x, m, s)).sum(-1),
-            ),
-            forward(
-                "without_u",
-                "a term linear in the residual is missing",
-                lambda x, m, s: f(x, m, s) - u(x, m, s).sum(-1),
-            ),
-        ]
-    return slips
+def laplace_mistakes(by: Mapping[str, int]) -> list[Mistake]:
+    return [
+        alike(
+            "without_log_two",
+            "a constant is missing: the density does not integrate to one",
+            lambda x, m, s: laplace(x, m, s) - math.log(2) * x.shape[-1],
+            by,
+        ),
+        alike(
+            "squared_residual",
+            "the residual is squared",
+            lambda x, m, s: np.sum(math.log(2) + s + (x - m) ** 2 * np.exp(-s), axis=-1),
+            by,
+        ),
+        alike(
+            "residual_without_its_bars",
+            "the residual stands where its absolute value belongs",
+            lambda x, m, s: np.sum(math.log(2) + s + (x - m) * np.exp(-s), axis=-1),
+            by,
+        ),
+        Mistake(
+            "residual_for_its_sign",
+            "the residual stands where its sign belongs",
+            lambda probe, right: {"dmean": right["dmean"] * np.abs(probe.args[0] - probe.args[1])},
+        ),
+    ]
+
+
+def logistic_mistakes(by: Mapping[str, int]) -> list[Mistake]:
+    def u(x: Array, m: Array, s: Array) -> Array:
+        return (x - m) * np.exp(-s)
+
+    def sigmoid_for_tanh(probe: Probe, right: Mapping[str, Array]) -> Results:
+        t = 1 / (1 + np.exp(-u(*probe.args)))
+        g = probe.dout[:, None]
+        return {"dmean": -g * t * np.exp(-probe.args[2]), "dscale": g * (1 - u(*probe.args) * t)}
+
+    return [
+        alike(
+            "factor_two_missing",
+            "a factor 2 before a logarithm is missing",
+            lambda x, m, s: logistic(x, m, s) - np.logaddexp(0, -u(x, m, s)).sum(-1),
+            by,
+        ),
+        alike(
+            "without_u",
+            "a term linear in the residual is missing",
+            lambda x, m, s: logistic(x, m, s) - u(x, m, s).sum(-1),
+            by,
+        ),
+        Mistake("slope_not_centred", "the slope is never negative, but should have both signs", sigmoid_for_tanh),
+    ]
+
+
+OF_ONE_LIKELIHOOD = {"Gaussian": gaussian_mistakes, "Laplace": laplace_mistakes, "logistic": logistic_mistakes}
 
 
 LIKELIHOOD = Exercise(
@@ -297,7 +468,9 @@ LIKELIHOOD = Exercise(
     points=likelihood_points,
     probes=likelihood_probes,
     expected=lambda variant, probe: truth_of(NLL[variant.likelihood], gradients(variant))(probe),
-    slips=likelihood_slips,
+    mistakes=likelihood_mistakes,
+    arguments=lambda variant: ("x", *(name[1:] for name in gradients(variant))),
+    upstream="dnll",
     properties={
         "forward": "exp(-nll) of one pixel sums or integrates to one over all x",
         "dmean": "it agrees with central differences of the true loss by the mean",

@@ -29,7 +29,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, spread
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, spread
 from npvae.coursework.trial.calls import Probe, Results
 from npvae.coursework.trial.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
@@ -83,16 +83,20 @@ def rule(
     totals: tuple[Total, Total] = (weight, weight),
     heard: tuple[Heard, Heard] = (everything, everything),
     quotient: Callable[[Array, Array], Array] | None = None,
+    carried: tuple[bool, bool] = (False, False),
 ) -> Direction:
     """The optimiser of that name, or one that is wrong in some part."""
     divide = quotient or (over_maximum if name == "AdaMax" else over_root)
 
+    def moment(i: int, grads: Array) -> Array:
+        return corrected_again(grads, betas[i]) if carried[i] else mean(grads, betas[i], totals[i])
+
     def squares(grads: Array) -> Array:
-        return mean(heard[1](grads) ** 2, betas[1], totals[1])
+        return moment(1, heard[1](grads) ** 2)
 
     def direction(grads: Array) -> Array:
         t = len(grads)
-        m = mean(heard[0](grads), betas[0], totals[0])
+        m = moment(0, heard[0](grads))
         if name == "AdaMax":
             age = np.arange(t)[::-1]
             return divide(m, np.max(betas[1] ** age[:, None] * np.abs(heard[1](grads)), axis=0))
@@ -137,6 +141,14 @@ def full_weight(beta: float, t: int) -> float:
     return (1 - beta) * weight(beta, t)
 
 
+def corrected_again(grads: Array, beta: float) -> Array:
+    """A moment whose state is the corrected one, which is corrected in each step anew."""
+    moment = np.zeros_like(grads[0])
+    for t, grad in enumerate(grads, 1):
+        moment = (beta * moment + (1 - beta) * grad) / (1 - beta**t)
+    return moment
+
+
 def moments_of(grads: Array) -> tuple[Array, Array]:
     return mean(grads, BETAS[0], weight), mean(grads**2, BETAS[1], weight)
 
@@ -165,14 +177,9 @@ def common(name: str) -> dict[str, tuple[str, Direction]]:
             "beta1 and beta2 are exchanged: slow to turn, quick to shrink",
             rule(name, betas=BETAS[::-1]),
         ),
-        "m_uncorrected": ("m lacks its bias correction", rule(name, totals=(uncorrected, weight))),
         "gradient_at_full_weight": (
             "new gradients enter the moments whole, which makes them sums",
             rule(name, totals=(full_weight, full_weight)),
-        ),
-        "gradient_at_full_weight_in_m": (
-            "new gradients enter m whole, which makes it a sum",
-            rule(name, totals=(full_weight, weight)),
         ),
         "state_not_carried_on": (
             "nothing is remembered from step to step: is the state that is returned the one that came?",
@@ -182,6 +189,10 @@ def common(name: str) -> dict[str, tuple[str, Direction]]:
         "second_moment_not_carried_on": (
             "what m is divided by is not remembered from step to step",
             rule("Adam" if name == "AMSGrad" else name, heard=(everything, newest)),
+        ),
+        "state_keeps_the_corrected_m": (
+            "the state keeps m corrected, and it is corrected in each step anew",
+            rule(name, carried=(True, False)),
         ),
         "step_climbs": ("it climbs: the loss rises", lambda grads: -climbing(grads)),
         "theta_stays": ("theta comes back as it was", lambda grads: np.zeros(grads.shape[1])),
@@ -220,6 +231,19 @@ def of_squares(name: str) -> dict[str, tuple[str, Direction]]:
         "adam_eps_beside_the_uncorrected_root": (
             "adam_eps is added before the correction, which then scales it too: small gradients move less or more",
             eps_before_the_correction(name),
+        ),
+        "state_keeps_the_corrected_v": (
+            "the state keeps v corrected, and it is corrected in each step anew",
+            rule(name, carried=(False, True)),
+        ),
+        "state_keeps_both_corrected": (
+            "the state keeps both moments corrected, and they are corrected in each step anew",
+            rule(name, carried=(True, True)),
+        ),
+        "m_uncorrected": ("m lacks its bias correction", rule(name, totals=(uncorrected, weight))),
+        "gradient_at_full_weight_in_m": (
+            "new gradients enter m whole, which makes it a sum",
+            rule(name, totals=(full_weight, weight)),
         ),
         "v_uncorrected": ("v lacks its bias correction", rule(name, totals=(weight, uncorrected))),
         "gradient_at_full_weight_in_v": (
@@ -271,6 +295,16 @@ def scheduled(m: Array, grad: Array, t: int) -> Array:
     return schedule[-1] * m / ahead + (1 - schedule[-2]) * grad / now
 
 
+def amsgrad_with(choice: Callable[[Array], Array]) -> Direction:
+    """AMSGrad with another choice among the corrected v of all steps so far."""
+
+    def direction(grads: Array) -> Array:
+        v = np.stack([moments_of(grads[:s])[1] for s in range(1, len(grads) + 1)])
+        return over_root(moments_of(grads)[0], choice(v))
+
+    return direction
+
+
 def maximum_before_the_correction(grads: Array) -> Array:
     """AMSGrad where v is corrected after the maximum, as some libraries have it."""
     t = len(grads)
@@ -278,11 +312,11 @@ def maximum_before_the_correction(grads: Array) -> Array:
     return over_root(moments_of(grads)[0], v / ((1 - BETAS[1]) * weight(BETAS[1], t)))
 
 
-ANOTHER = "this answers another question: it is plain Adam"
+ANOTHER = "plain Adam: that answers another question"
 OWN: dict[str, dict[str, tuple[str, Direction]]] = {
     "Adam": {},
     "AdaMax": {
-        "plain_adam": (ANOTHER, rule("Adam")),
+        "textbook": (ANOTHER, rule("Adam")),
         "adamax_without_absolute_value": (
             "negative gradients do not count in u: it may stay zero, and signs are lost",
             adamax_with(lambda g, weights: np.maximum(np.max(weights * g, axis=0), 0)),
@@ -327,14 +361,19 @@ OWN: dict[str, dict[str, tuple[str, Direction]]] = {
         ),
     },
     "AMSGrad": {
-        "plain_adam": (f"{ANOTHER}, the maximum is forgotten", rule("Adam")),
+        "textbook": (f"{ANOTHER}, the maximum is forgotten", rule("Adam")),
+        "amsgrad_forgets_its_maximum": (
+            "the maximum is of this step and the last: what the state keeps of it is not the maximum",
+            amsgrad_with(lambda v: np.max(v[-2:], axis=0)),
+        ),
+        "amsgrad_minimum": ("the smallest v is taken, not the largest", amsgrad_with(lambda v: np.min(v, axis=0))),
         "amsgrad_maximum_before_the_correction": (
             "the maximum is taken of v uncorrected, and corrected afterwards",
             maximum_before_the_correction,
         ),
     },
     "Nadam": {
-        "plain_adam": (f"{ANOTHER}, without the look ahead", rule("Adam")),
+        "textbook": (f"{ANOTHER}, without the look ahead", rule("Adam")),
         "nadam_corrects_as_of_the_next_step": (
             "the look ahead corrects m as of the next step: that is another form",
             nadam_with(as_of_the_next_step),
@@ -348,6 +387,12 @@ OWN: dict[str, dict[str, tuple[str, Direction]]] = {
             "the weights in the look ahead are exchanged",
             nadam_with(lambda m, grad, t: (1 - BETAS[0]) * m + BETAS[0] * grad / full_weight(BETAS[0], t)),
         ),
+        "nadam_looks_at_the_old_m": (
+            "m enters the look ahead as it was before this step",
+            nadam_with(
+                lambda m, grad, t: (1 - BETAS[0]) * (m * weight(BETAS[0], t) - grad) + grad / weight(BETAS[0], t)
+            ),
+        ),
         "nadam_adds_m_whole": (
             "m enters the look ahead whole",
             nadam_with(lambda m, grad, t: m + grad / weight(BETAS[0], t)),
@@ -357,11 +402,11 @@ OWN: dict[str, dict[str, tuple[str, Direction]]] = {
 """What may go wrong with one of them alone."""
 
 
-def slips_of(variant: Variant) -> list[Slip]:
+def mistakes_of(variant: Variant) -> list[Mistake]:
     name = variant.optimizer
 
-    def slip(called: str, what: str, direction: Direction) -> Slip:
-        return Slip(called, what, lambda probe, right: walk(direction, probe))
+    def mistake(called: str, what: str, direction: Direction) -> Mistake:
+        return Mistake(called, what, lambda probe, right: walk(direction, probe))
 
     def lr_forgotten(probe: Probe, right: Mapping[str, Array]) -> Results:
         theta, grads, _, count = probe.args
@@ -369,8 +414,8 @@ def slips_of(variant: Variant) -> list[Slip]:
 
     table = OWN[name] | common(name) | (of_squares(name) if name != "AdaMax" else {})
     return [
-        *(slip(called, what, direction) for called, (what, direction) in table.items()),
-        Slip("lr_forgotten", "lr does not enter", lr_forgotten),
+        *(mistake(called, what, direction) for called, (what, direction) in table.items()),
+        Mistake("lr_forgotten", "lr does not enter", lr_forgotten),
     ]
 
 
@@ -402,7 +447,8 @@ OPTIMIZER = Exercise(
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,
     expected=lambda variant, probe: walk(rule(variant.optimizer), probe),
-    slips=slips_of,
+    mistakes=mistakes_of,
+    arguments=lambda variant: ("theta", "grads", "lr"),
     properties={
         FIRST: "however large the gradient is, the first step has the same size, and goes downhill",
         LATER: "a corrected moment is a mean over all gradients so far: if all are alike, so are all steps",
