@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from npvae.coursework import sandbox
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import GRADING_SEED, SHORT, marks
 from npvae.coursework.origin import Origin
+from npvae.coursework.sandbox.calls import Failure, Results
+from npvae.coursework.sandbox.grader import run
+from npvae.coursework.sandbox.reading import Limits
 from npvae.coursework.submissions import Submission, read
-from npvae.coursework.trial.calls import Failure, Results
 from npvae.coursework.variants import variant
 from npvae.internals.files import write_text
 
@@ -83,7 +84,7 @@ def grade_one(
     submission: Submission,
     assignment: Assignment,
     hide: Sequence[Path] = (),
-    limits: sandbox.Limits | None = None,
+    limits: Limits | None = None,
 ) -> Graded:
     """Run one submission in its sandbox and compare here.
 
@@ -98,11 +99,11 @@ def grade_one(
     """
     contents = read(submission)
     keys = {name: answer_key(name, variant(assignment.seed), assignment.probes_seed) for name in assignment.exercises}
-    outcomes = sandbox.run(
+    outcomes = run(
         contents.code,
         {name: key.probes for name, key in keys.items()},
         {name: EXERCISES[name].functions for name in keys},
-        limits or sandbox.Limits(),
+        limits or Limits(),
         hide,
     )
     points: dict[str, Mapping[str, int]] = {}
