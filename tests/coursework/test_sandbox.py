@@ -3,6 +3,7 @@
 The programs are in tests/coursework/hostile. Each runs between exercises that must come back right all the same.
 """
 
+import ast
 import contextlib
 import ctypes
 import errno
@@ -24,8 +25,8 @@ import pytest
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.sandbox import grader, isolation, process
 from npvae.coursework.sandbox.calls import Failure, Probe
-from npvae.coursework.sandbox.grader import Isolation, missing_isolation, run
-from npvae.coursework.sandbox.process import Launcher
+from npvae.coursework.sandbox.grader import DEFAULT, Isolation, missing_isolation
+from npvae.coursework.sandbox.process import Job, Launcher
 from npvae.coursework.sandbox.reading import Limits, clean, read
 from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.variants import variant
@@ -51,7 +52,7 @@ def is_isolated():
 def runs_without_isolation():
     """As root without isolation it becomes nobody, who may not read root's interpreter."""
     try:
-        with Launcher("", SHORT, (), ()):
+        with Launcher(SHORT, (), ()):
             return True
     except RuntimeError:
         return False
@@ -85,6 +86,19 @@ def probes(name):
     return EXERCISES[name].probes(TEXTBOOK, np.random.default_rng(3))
 
 
+def statements(source):
+    try:
+        return [(f"line {node.lineno}", ast.unparse(node)) for node in ast.parse(source).body]
+    except SyntaxError:
+        return [("line 1", source)]
+
+
+def run(source, tried, limits=DEFAULT, hide=()):
+    """An outcome for each exercise that has probes. Every statement of the submission is run."""
+    jobs = {name: Job(name, FUNCTIONS[name], statements(source), probes) for name, probes in tried.items()}
+    return grader.run(jobs, limits, hide)
+
+
 def program(name, **settings):
     lines = [f"{key} = {value!r}" for key, value in settings.items()]
     return "\n".join([*lines, SHARED, (HOSTILE / f"{name}.py").read_text()])
@@ -97,7 +111,7 @@ def attack(name, limits=SHORT, hide=(), **settings):
     jobs = {name: probes(name) for name in order}
     jobs["dense_backward"] = jobs["dense_backward"][:1]
     jobs["conditional_inputs"] = jobs["conditional_inputs"][:1]
-    outcomes = run(source, jobs, FUNCTIONS, limits, hide)
+    outcomes = run(source, jobs, limits, hide)
     assert list(outcomes) == list(order)
     for other in RIGHT:
         assert_right(other, outcomes[other], jobs[other])
@@ -156,19 +170,19 @@ def test_all_exercises_come_back_as_in_process():
     jobs = {name: probes(name) for name in EXERCISES}
     grader.isolation()
     start = time.monotonic()
-    outcomes = run(master(), jobs, FUNCTIONS)
+    outcomes = run(master(), jobs)
     assert time.monotonic() - start < 5  # about 0.5 s on an idle machine
     own = {"__name__": "submission"}
     exec(master(), own)
     for name, exercise in EXERCISES.items():
-        assert (outcomes[name].failure, outcomes[name].flags) == ("", ())
+        assert (outcomes[name].failure, outcomes[name].flags, outcomes[name].raised) == ("", (), ())
         should = [RUN[name]([own[function] for function in exercise.functions], probe) for probe in jobs[name]]
         assert_same(outcomes[name].results, should)
 
 
 def test_without_isolation(unisolated):
     jobs = {name: probes(name) for name in RIGHT}
-    for name, outcome in run(SHARED, jobs, FUNCTIONS).items():
+    for name, outcome in run(SHARED, jobs).items():
         assert_right(name, outcome, jobs[name])
 
 
@@ -196,15 +210,14 @@ def test_promises_are_one_sentence(unisolated, monkeypatch):
 
 
 def test_nothing_is_defined():
-    outcomes = run("", {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)
+    outcomes = run("", {"kl_divergence": probes("kl_divergence")})
     for results in outcomes["kl_divergence"].results:
         assert results["forward"] == Failure("blank", "is still to be written")
 
 
 def test_source_that_does_not_parse():
-    outcome = run("def f(:", {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
-    assert outcome.failure == "ended with status 1 before it gave a result"
-    assert "SyntaxError" in outcome.output
+    outcome = run("def f(:", {"kl_divergence": probes("kl_divergence")})["kl_divergence"]
+    assert outcome.raised == ("line 1 raises SyntaxError: invalid syntax (line 1, line 1)",)
 
 
 def test_future_imports_and_drawing_modules():
@@ -213,10 +226,10 @@ def test_future_imports_and_drawing_modules():
         "fig, ax = plt.subplots()\nax.plot([1])\nplt.rcParams['a'] = 1\n"
         "def kl_divergence(mu: Undefined, rho): return np.ones(3), None"
     )
-    outcome = run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    outcome = run(source, {"kl_divergence": probes("kl_divergence")})["kl_divergence"]
     assert outcome.results[0]["forward"].tolist() == [1, 1, 1]
-    assert len(outcome.flags) == 1
-    assert outcome.flags[0].startswith("line 3 raises")
+    assert len(outcome.raised) == 1
+    assert outcome.raised[0].startswith("line 3 raises")
 
 
 def test_handout_code_needs_no_npvae():
@@ -225,16 +238,16 @@ def test_handout_code_needs_no_npvae():
         "def kl_divergence(mu, rho): return np.array([check('kl_divergence', 1), passes('a', 'b')]), 0\n"
         "import numpy as np"
     )
-    outcome = run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    outcome = run(source, {"kl_divergence": probes("kl_divergence")})["kl_divergence"]
     assert outcome.results[0]["forward"].tolist() == [True, True]
     assert outcome.flags == ()
 
 
 def test_what_is_printed_is_kept_up_to_a_limit():
     source = "print('a word ' * 100_000)\nraise SystemExit('enough')"
-    outcome = run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    outcome = run(source, {"kl_divergence": probes("kl_divergence")})["kl_divergence"]
     assert outcome.output == ("a word " * 100_000)[: 64 * 1024]
-    assert outcome.flags == ("line 2 raises SystemExit: enough",)
+    assert outcome.raised == ("line 2 raises SystemExit: enough",)
 
 
 # Limits.
@@ -247,9 +260,9 @@ def test_wall_time(name):
 
 def test_endless_definitions_cost_their_time_once():
     start = time.monotonic()
-    outcomes = run("while True: pass", {name: probes(name) for name in EXERCISES}, FUNCTIONS, SHORT)
+    outcomes = run("while True: pass", {name: probes(name) for name in EXERCISES}, SHORT)
     assert time.monotonic() - start < 6
-    assert {outcome.failure for outcome in outcomes.values()} == {"took longer than 1.5 s"}
+    assert {outcome.failure for outcome in outcomes.values()} == {"took longer than 1.5 s, at line 1"}
 
 
 def test_cpu_time():
@@ -260,7 +273,7 @@ def test_cpu_time():
 def test_cpu_time_is_said():
     source = "def kl_divergence(mu, rho):\n while True: pass"
     jobs = {"kl_divergence": probes("kl_divergence")}
-    outcome = run(source, jobs, FUNCTIONS, Limits(wall=8, cpu=1))["kl_divergence"]
+    outcome = run(source, jobs, Limits(wall=8, cpu=1))["kl_divergence"]
     assert outcome.failure == "used a processor for longer than 1 s"
 
 
@@ -296,7 +309,7 @@ def test_ends(name, expected):
 
 def test_replaced_comparisons_compare_nothing():
     source = program("replaces_comparisons")
-    outcome = run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    outcome = run(source, {"kl_divergence": probes("kl_divergence")})["kl_divergence"]
     assert not np.any(outcome.results[0]["forward"])
     assert not np.allclose([0.0], [1.0])
     assert {"replaces np.allclose", "replaces builtins.all", "imports builtins"} <= set(outcome.flags)
@@ -380,7 +393,7 @@ OBJECTS = {
 def test_objects(folder):
     settings = {"KINDS_IN_TURN": list(OBJECTS), "FOLDER": str(folder)}
     jobs = {"dense_backward": probes("dense_backward")[:1] * len(OBJECTS), "kl_divergence": probes("kl_divergence")}
-    outcomes = run(program("returns_objects", **settings), jobs, FUNCTIONS)
+    outcomes = run(program("returns_objects", **settings), jobs)
     said = [results["dx"] for results in outcomes["dense_backward"].results]
     came = [one.what if isinstance(one, Failure) else one.tolist() for one in said]
     assert dict(zip(OBJECTS, came, strict=True)) == OBJECTS
@@ -537,8 +550,8 @@ def test_only_where_there_are_keyrings_is_it_an_error_to_get_none(number, refuse
 def test_half_of_a_program_runs():
     said, _, outcomes = attack("half_way")
     assert said == {"early": 1}
-    flags = outcomes["dense_backward"].flags
-    assert [flag.partition(" raises ")[2] for flag in flags] == [
+    raised = outcomes["dense_backward"].raised
+    assert [what.partition(" raises ")[2] for what in raised] == [
         "ZeroDivisionError: half way",
         "ModuleNotFoundError: No module named 'no_such_module'",
         "SystemExit: 3",
@@ -561,7 +574,7 @@ def test_the_attacks_are_real(unisolated, folder, monkeypatch):
 def test_a_launcher_that_is_lost_costs_one_exercise(unisolated):
     source = SHARED + "\nimport os\ndef attack():\n    os.kill(os.getppid(), 9)\n    os._exit(0)\n"
     jobs = {name: probes(name) for name in ("kl_divergence", "dense_backward", "reparameterize")}
-    outcomes = run(source, jobs, FUNCTIONS, SHORT)
+    outcomes = run(source, jobs, SHORT)
     assert outcomes["dense_backward"].failure == "brought down the process that runs it"
     for name in ("kl_divergence", "reparameterize"):
         assert_right(name, outcomes[name], jobs[name])
@@ -569,16 +582,15 @@ def test_a_launcher_that_is_lost_costs_one_exercise(unisolated):
 
 def test_looking_at_the_caller_is_flagged():
     source = "import sys\ndef kl_divergence(mu, rho): return sys._getframe(1).f_locals, 0"
-    outcome = run(source, {"kl_divergence": probes("kl_divergence")}, FUNCTIONS)["kl_divergence"]
+    outcome = run(source, {"kl_divergence": probes("kl_divergence")})["kl_divergence"]
     assert outcome.flags == ("looks at what calls it: f_locals", "looks at what calls it: _getframe")
 
 
 def test_the_user_is_unprivileged_seen_from_outside(isolated):
     """Within, it looks so to anyone."""
-    with Launcher(program("sleeps"), SHORT, (), grader.isolation().command) as launcher:
-        thread = threading.Thread(
-            target=launcher.ask, args=("dense_backward", FUNCTIONS["dense_backward"], probes("dense_backward"))
-        )
+    job = Job("dense_backward", FUNCTIONS["dense_backward"], statements(program("sleeps")), probes("dense_backward"))
+    with Launcher(SHORT, (), grader.isolation().command) as launcher:
+        thread = threading.Thread(target=launcher.ask, args=(job,))
         thread.start()
         time.sleep(1)
         (first,) = children(launcher.process.pid)

@@ -3,9 +3,9 @@
 It writes lines of JSON, then the bytes of its arrays: nothing that would have to be unpickled.
 """
 
-import ast
+import __future__
+
 import contextlib
-import importlib
 import json
 import os
 import pickle
@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from npvae.coursework.sandbox.calls import Failure, Results
+from npvae.coursework.sandbox.calls import Failure, Probe, Results
 from npvae.coursework.sandbox.channel import (
     NO_ISOLATION,
     OUT_OF_MEMORY,
@@ -30,19 +30,21 @@ from npvae.coursework.sandbox.channel import (
 )
 from npvae.coursework.sandbox.isolation import give_up_privileges, leave_keyring, set_limits
 from npvae.coursework.sandbox.runs import RUN
-from npvae.coursework.sandbox.watching import Flags, looks_odd, watch
+from npvae.coursework.sandbox.watching import Flags, watch
 
 Config = Mapping[str, Any]
+FUTURE = __future__.annotations.compiler_flag
+"""The one `from __future__ import` that still changes anything."""
 
 
 def child(config: Config, result: int, output: int) -> NoReturn:
     """Take the probes, give up privileges, and run the submission; never comes back."""
     code = NO_ISOLATION
     try:
-        exercise, names, probes = pickle.loads(read_frame(STDIN))
+        job = pickle.loads(read_frame(STDIN))
         enter(config, result, output)
         code = 0
-        perform(config, exercise, names, probes)
+        perform(config, *job)
     except MemoryError:
         code = OUT_OF_MEMORY
     except BaseException as error:
@@ -76,16 +78,17 @@ def tell(**line: Any) -> None:
     write_all(RESULT, json.dumps(line).encode() + b"\n")
 
 
-def perform(config: Config, exercise: str, names: Sequence[str], probes: Sequence[Any]) -> None:
+def perform(
+    config: Config,
+    exercise: str,
+    names: Sequence[str],
+    statements: Sequence[tuple[str, str]],
+    probes: Sequence[Probe],
+) -> None:
     """Execute the submission, call its functions on each probe, and write what comes."""
     asked = [tuple(RUN[exercise]([still_to_be_written] * len(names), probe)) for probe in probes]
-    flag = Flags(tell)
-    tree = ast.parse(config["code"])
-    for what in looks_odd(tree):
-        flag(what)
-    watch(flag, config)
-    defined = define(tree, flag)
-    tell(defined=True)
+    watch(Flags(tell), config)
+    defined = define(statements)
     functions = [contained(defined.get(name, still_to_be_written)) for name in names]
     came: list[Results] = []
     for probe, results in zip(probes, asked, strict=True):
@@ -125,18 +128,19 @@ def described(error: BaseException) -> str:
         return type(error).__name__
 
 
-def define(tree: ast.Module, flag: Callable[[str], None]) -> dict[str, Any]:
-    """Execute the submission statement by statement: one that raises costs no other. The first error is a flag."""
+def define(statements: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Execute the submission statement by statement: one that raises is told, and costs no other."""
     module = sys.modules["submission"] = ModuleType("submission")
     future = 0
-    for statement in tree.body:
-        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-            for alias in statement.names:
-                future |= getattr(importlib.import_module("__future__"), alias.name).compiler_flag
+    for where, source in statements:
+        tell(at=where)
         try:
-            exec(compile(ast.Module([statement], []), "submission", "exec", future, True), vars(module))
+            code = compile(source, where, "exec", future, True)
+            future |= code.co_flags & FUTURE
+            exec(code, vars(module))
         except BaseException as error:
-            flag(f"line {statement.lineno} raises {described(error)}")
+            tell(raised=f"{where} raises {described(error)}")
+    tell(at="")
     return vars(module)
 
 

@@ -6,43 +6,36 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from npvae.coursework.sandbox.calls import Probe
-from npvae.coursework.sandbox.process import FORKS, Launcher
+from npvae.coursework.sandbox.process import FORKS, Job, Launcher
 from npvae.coursework.sandbox.reading import Limits, Outcome
+from npvae.coursework.sandbox.source import odd
 
 DEFAULT = Limits()
 
 
 def run(
-    code: str,
-    jobs: Mapping[str, Sequence[Probe]],
-    functions: Mapping[str, tuple[str, ...]],
+    jobs: Mapping[str, Job],
     limits: Limits = DEFAULT,
     hide: Sequence[Path] = (),
 ) -> dict[str, Outcome]:
-    """Run a submission, each exercise in a process of its own, in isolation.
+    """Run exercises of a submission, each in a process of its own, in isolation.
 
     Parameters
     ----------
-    code : str
-        The submission's definitions, as Python source.
-    jobs : mapping
-        The probes by name of the exercise.
-    functions : mapping
-        By name of the exercise, the functions that its entry of `RUN` takes, in that order. One that the submission
-        does not define gives a `Failure` named "blank".
+    jobs : mapping of str to Job
+        What to run, by name.
     limits : Limits
-        For each exercise.
+        For each.
     hide : sequence of path
         Folders and files that the submission must not see: other submissions, marks.
 
     Returns
     -------
     outcomes : dict
-        An `Outcome` for each exercise, in the order of jobs.
+        An `Outcome` for each job, in their order.
 
     Raises
     ------
@@ -50,26 +43,32 @@ def run(
         Where the sandbox does not start: that is no fault of a submission.
     """
     outcomes: dict[str, Outcome] = {}
-    endless: Outcome | None = None
+    endless: dict[str, Outcome] = {}
     with contextlib.ExitStack() as stack:
 
         def start() -> Launcher:
-            return stack.enter_context(Launcher(code, limits, hide, isolation().command))
+            return stack.enter_context(Launcher(limits, hide, isolation().command))
 
         launcher = start()
-        for name, probes in jobs.items():
-            if endless:  # what every exercise executes first is what took too long
-                outcomes[name] = endless
+        for name, job in jobs.items():
+            known = [endless[where] for where, _ in job.statements if where in endless]
+            if known:
+                outcomes[name] = known[0]
                 continue
             fresh = not launcher.alive
             launcher = start() if fresh else launcher
-            outcomes[name] = launcher.ask(name, functions[name], probes)
+            outcomes[name] = launcher.ask(job)
             if launcher.lost and not fresh:  # an earlier exercise may have harmed it
                 launcher = start()
-                outcomes[name] = launcher.ask(name, functions[name], probes)
-            if launcher.late and not outcomes[name].defined:
-                endless = outcomes[name]
-    return outcomes
+                outcomes[name] = launcher.ask(job)
+            if launcher.late and outcomes[name].at:
+                endless[outcomes[name].at] = outcomes[name]
+    return {name: flagged(outcome, jobs[name]) for name, outcome in outcomes.items()}
+
+
+def flagged(outcome: Outcome, job: Job) -> Outcome:
+    """The outcome, with what the source of its statements shows."""
+    return replace(outcome, flags=(*odd([source for _, source in job.statements]), *outcome.flags))
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,8 @@ def isolation() -> Isolation:
     if program := shutil.which("unshare", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/bin"])):
         command = (program, NAMESPACES[root], "--kill-child")
         try:
-            with Launcher("", DEFAULT, (), command) as launcher:
-                outcome = launcher.ask("kl_divergence", ("f",), [])
+            with Launcher(DEFAULT, (), command) as launcher:
+                outcome = launcher.ask(Job("kl_divergence"))
             if outcome.results == []:
                 return Isolation(command, "")
             why = outcome.output.strip().rpartition("\n")[2] or "a process could not give up its privileges"

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,29 @@ KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a child does."""
+
+    exercise: str
+    """Which entry of `RUN` calls the functions."""
+    functions: Sequence[str] = ()
+    """What it takes, in that order. One that the submission does not define gives a `Failure` named "blank"."""
+    statements: Sequence[tuple[str, str]] = ()
+    """Where each statement of the submission stands, and its source."""
+    probes: Sequence[Probe] = ()
+
+    @property
+    def asked(self) -> list[tuple[str, ...]]:
+        """Names of the results of each probe."""
+        blanks = [still_to_be_written] * len(self.functions)
+        return [tuple(RUN[self.exercise](blanks, probe)) for probe in self.probes]
+
+
 class Launcher:
     """The process of one submission: see `npvae.coursework.sandbox.launcher`."""
 
-    def __init__(self, code: str, limits: Limits, hide: Sequence[Path], command: Sequence[str]) -> None:
+    def __init__(self, limits: Limits, hide: Sequence[Path], command: Sequence[str]) -> None:
         self.limits = limits
         self.alive = True
         self.late = False
@@ -57,7 +76,6 @@ class Launcher:
             "isolated": bool(command),
             "root": FORKS and os.getuid() == 0,
             "fork": FORKS,
-            "code": code,
             "visible": visible,
             "hidden": hidden,
             "scratch": self.scratch.name,
@@ -100,13 +118,13 @@ class Launcher:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def ask(self, exercise: str, names: Sequence[str], probes: Sequence[Probe]) -> Outcome:
+    def ask(self, job: Job) -> Outcome:
         """Run one exercise."""
-        expected = [tuple(RUN[exercise]([still_to_be_written] * len(names), probe)) for probe in probes]
+        expected = job.asked
         self.late = False
         try:
             with self.deadline(self.limits.wall + (GRACE if FORKS else 0)):
-                self.send(b">" + frame(pickle.dumps((exercise, tuple(names), list(probes)))))
+                self.send(b">" + frame(pickle.dumps((job.exercise, job.functions, job.statements, job.probes))))
                 if not FORKS:
                     return self.last_outcome(expected)
                 status, self.late, *lengths = REPLY.unpack(self.receive(REPLY.size))

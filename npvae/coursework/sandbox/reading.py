@@ -14,8 +14,10 @@ from npvae.coursework.sandbox.calls import Failure, Results
 from npvae.coursework.sandbox.channel import LOST, NO_ISOLATION, OUT_OF_MEMORY
 
 MIB = 2**20
-LINES, LINE = 100, MIB
+LINES, LINE = 10_000, MIB
 """Most lines of JSON, and bytes of one."""
+MOST = 20
+"""Flags, and statements that raised, that are shown."""
 TEXT = 300
 """Longest text that is believed."""
 KINDS = ("blank", "raises", "changes", "number", "unsteady", "needs", "type", "large")
@@ -49,18 +51,24 @@ class Outcome:
     failure: str = ""
     """Why nothing came, as a sentence without a subject: "took longer than 10 s"; "" where results came."""
     flags: tuple[str, ...] = ()
-    """What a human should look at: "looks for npvae.latent", "opens /etc/passwd", "line 3 raises NameError: ..."."""
+    """What a human should look at: "looks for npvae.latent", "opens /etc/passwd"."""
+    raised: tuple[str, ...] = ()
+    """What became of statements that raised: "line 3 of code cell 7 raises NameError: ..."."""
     output: str = ""
     """The beginning of what was printed, as it came."""
-    defined: bool = False
-    """Whether it came to the end of the definitions."""
+    at: str = ""
+    """Which of the submission's statements it was at when it ended; "" where it came to the end of them."""
 
 
 def outcome_of(data: bytes, expected: Sequence[Sequence[str]], status: int, late: bool, limits: Limits) -> Outcome:
     """What came of a child that wrote this, and ended so or was late."""
     outcome = read(data, expected)
     if late:
-        return replace(outcome, results=None, failure=f"took longer than {limits.wall:g} s")
+        return replace(
+            outcome,
+            results=None,
+            failure=f"took longer than {limits.wall:g} s" + f", at {outcome.at}" * bool(outcome.at),
+        )
     if outcome.results is not None:
         return outcome
     return replace(
@@ -95,8 +103,8 @@ def amount(count: int) -> str:
 def read(data: bytes, expected: Sequence[Sequence[str]]) -> Outcome:
     """The lines of a child and, where the last names the results that are expected, these."""
     stream = BytesIO(data)
-    flags: list[str] = []
-    defined = False
+    told: dict[str, list[str]] = {"flag": [], "raised": [], "at": [""]}
+    results, failure = None, ""
     try:
         for _ in range(LINES):
             text = stream.readline(LINE)
@@ -105,13 +113,14 @@ def read(data: bytes, expected: Sequence[Sequence[str]]) -> Outcome:
             line = json.loads(text)
             if "results" in line:
                 results = [results_in(stream, *pair) for pair in zip(line["results"], expected, strict=True)]
-                return Outcome(results, flags=tuple(flags), defined=defined)
-            if "flag" in line:
-                flags.append(clean(line["flag"]))
-            defined = defined or "defined" in line
+                break
+            for kind, said in told.items():
+                if kind in line:
+                    said.append(clean(line[kind]))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
-        return Outcome(None, "wrote something that is not a list of arrays", tuple(flags), defined=defined)
-    return Outcome(flags=tuple(flags), defined=defined)
+        failure = "wrote something that is not a list of arrays"
+    flags, raised = (tuple(dict.fromkeys(told[kind]))[:MOST] for kind in ("flag", "raised"))
+    return Outcome(results, failure, flags, raised, at=told["at"][-1])
 
 
 def results_in(stream: BytesIO, listed: Mapping[str, Any], expected: Sequence[str]) -> Results:
