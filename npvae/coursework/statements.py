@@ -22,9 +22,9 @@ class Statement(NamedTuple):
 
     where: str
     source: str
-    binds: frozenset[str]
+    binds: tuple[str, ...]
     """Names that it binds, and those of objects that it changes, as by table[i] = 1 or table.append(1)."""
-    reads: frozenset[str]
+    reads: tuple[str, ...]
     """Names outside all functions that it reads, at once or when the function that it defines is called."""
     blank: bool
     """Whether it is a function that only says that it is still to be written."""
@@ -41,7 +41,7 @@ class Code:
     def needed(self, functions: Sequence[str]) -> list[Statement]:
         """What binds a name that one of the functions reads, or that this reads in turn; in the order of the file."""
         wanted, kept = {ANY, *functions}, set[int]()
-        while found := {i for i, each in enumerate(self.statements) if i not in kept and each.binds & wanted}:
+        while found := {i for i, each in enumerate(self.statements) if i not in kept and wanted.intersection(each.binds)}:
             kept |= found
             wanted |= {name for i in found for name in self.statements[i].reads}
         return [self.statements[i] for i in sorted(kept)]
@@ -90,7 +90,7 @@ def code_of(cells: list[str], notes: list[str]) -> tuple[Code, Origin]:
             notes.append(f"{where}, `{text}`, is not Python and was left out")
             left_out.append((where, text))
     answered = {name for each in statements if not each.blank for name in each.binds}
-    kept = tuple(each for each in statements if not (each.blank and each.binds <= answered))
+    kept = tuple(each for each in statements if not (each.blank and answered.issuperset(each.binds)))
     return Code(kept, tuple(left_out)), origin_of(trees)
 
 
@@ -111,7 +111,7 @@ def statement(node: ast.stmt, where: str, imported: set[str]) -> Statement:
         }
     if isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*"):
         binds |= {ANY}
-    return Statement(where, source, frozenset(binds), frozenset(reads), is_blank(node))
+    return Statement(where, source, tuple(sorted(binds)), tuple(sorted(reads)), is_blank(node))
 
 
 def below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
