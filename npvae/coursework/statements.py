@@ -40,11 +40,11 @@ class Code:
 
     def needed(self, functions: Sequence[str]) -> list[Statement]:
         """What binds a name that one of the functions reads, or that this reads in turn; in the order of the file."""
-        wanted, kept = {ANY, *functions}, set[int]()
-        while found := {i for i, each in enumerate(self.statements) if i not in kept and wanted.intersection(each.binds)}:
+        wanted, kept = {ANY, *functions}, set[Statement]()
+        while found := {each for each in self.statements if wanted.intersection(each.binds)} - kept:
             kept |= found
-            wanted |= {name for i in found for name in self.statements[i].reads}
-        return [self.statements[i] for i in sorted(kept)]
+            wanted.update(*(each.reads for each in found))
+        return [each for each in self.statements if each in kept]
 
     def missed(self, functions: Sequence[str]) -> list[str]:
         """What was left out and holds a name that is needed and bound nowhere else."""
