@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.trial.calls import Failure
+from npvae.coursework.sandbox.calls import Failure
 from npvae.internals.types import Array
 
 TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-5}

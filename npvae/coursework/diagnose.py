@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from npvae.coursework.compare import agree, same_error
 from npvae.coursework.exercise import EXTREMES, Mistake
 from npvae.coursework.key import AnswerKey
+from npvae.coursework.sandbox.calls import Results
 from npvae.coursework.shapes import Case, Shape, one_entry, shape_of_error
-from npvae.coursework.trial.calls import Results
 from npvae.internals.types import Array
 
 PLAIN = ("blank", "raises", "needs", "number", "changes", "unsteady", "ended", "type", "shape")

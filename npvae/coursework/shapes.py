@@ -9,7 +9,7 @@ import numpy as np
 from npvae.coursework.compare import agree, as_numbers, entries_agree
 from npvae.coursework.exercise import EXTREMES
 from npvae.coursework.key import AnswerKey
-from npvae.coursework.trial.calls import Failure, Probe
+from npvae.coursework.sandbox.calls import Failure, Probe
 from npvae.internals.types import Array
 
 EXACT = 1e-6

@@ -16,7 +16,7 @@ from npvae.coursework.exercise import (
     spread,
     truth_of,
 )
-from npvae.coursework.trial.calls import Probe, Results
+from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

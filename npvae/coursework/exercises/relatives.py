@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, differences, forward_alone, spread, truth_of
-from npvae.coursework.trial.calls import Probe, Results
+from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

@@ -4,7 +4,7 @@ import numpy as np
 
 import npvae
 from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.trial.calls import Probe
+from npvae.coursework.sandbox.calls import Probe
 from npvae.coursework.variants import Variant
 from wrong_versions.table import WrongVersion, add
 
