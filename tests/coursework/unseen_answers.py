@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,10 @@ class Unseen:
     code: str
     lost: frozenset
     """The parts that it should cost; none for a right answer."""
+
+    @property
+    def is_textbook(self):
+        return replace(self.variant, name=Variant().name) == Variant()
 
     @property
     def functions(self):

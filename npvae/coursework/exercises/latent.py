@@ -210,6 +210,7 @@ REPARAMETERIZE = Exercise(
     mistakes=draw_mistakes,
     arguments=lambda variant: ("mu", "rho", "eps"),
     upstream="dz",
+    easy=("dmu",),
     properties={
         "forward": "over many draws of eps, z has the mean mu and the standard deviation sigma",
         "dmu": "moving mu moves z by as much",
@@ -399,6 +400,7 @@ KL_DIVERGENCE = Exercise(
     mistakes=kl_mistakes,
     arguments=lambda variant: ("mu", "rho"),
     upstream="dkl",
+    easy=("dmu",),
     properties={
         "forward": "it is never negative, 0 where q is the prior, and the mean of log q(z) - log p(z) over z from q",
         "dmu": "it pulls mu to the prior's mean, and agrees with central differences of the true divergence",
