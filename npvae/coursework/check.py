@@ -36,7 +36,8 @@ class Checker:
             raise ValueError(f"feedback is {feedback!r}, expected one of: {', '.join(FEEDBACK)}")
         self.variant = find_variant(variant)
         self.feedback = feedback
-        self.rungs: dict[str, int] = {}
+        self.rungs: dict[str, dict[str, int]] = {}
+        """By exercise and words of a finding: how much of it has been told."""
 
     def __call__(self, name: str, *functions: Callable[..., Any]) -> bool:
         """Try functions, print what is found, and return whether all is right.
@@ -69,12 +70,12 @@ class Checker:
         if all(finding.name in ("blank", "needs") for finding in findings):
             print(f"{exercise.name}: still to be written")
             return False
-        hidden = [finding for finding in findings if finding.name not in PLAIN]
-        rung = self.rungs[exercise.name] = min(3, self.rungs.get(exercise.name, 0) + bool(hidden))
-        print(f"{exercise.name}: not right yet")
-        for finding in findings:
-            print(f"  {hint(exercise, finding, rung)}")
-        if hidden and rung < 3:
+        before = self.rungs.get(exercise.name, {})
+        rungs = {finding.words: min(3, before.get(finding.words, 0) + 1) for finding in findings}
+        self.rungs[exercise.name] = rungs  # what is wrong in another way begins anew
+        lines = [line for finding in findings for line in hint(exercise, finding, rungs[finding.words])]
+        print("\n  ".join([f"{exercise.name}: not right yet", *dict.fromkeys(lines)]))
+        if any(rungs[finding.words] < 3 for finding in findings if finding.name not in PLAIN):
             print("  (run check again for more)")
         return False
 
@@ -108,14 +109,14 @@ def findings_of(exercise: Exercise, variant: Any, functions: tuple[Any, ...], se
     return judge(key, [exercise.run(functions, probe) for probe in key.probes])
 
 
-def hint(exercise: Exercise, finding: Finding, rung: int) -> str:
-    """What a rung of the ladder says of a finding."""
+def hint(exercise: Exercise, finding: Finding, rung: int) -> list[str]:
+    """What a rung of the ladder says of a finding: all that those below it say, and more."""
     if finding.name in PLAIN:
-        return finding.sentence
+        return [finding.sentence]
     right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
-    rungs = [
+    return [
         f"{finding.result} is wrong here: {', '.join(finding.where)}{right}",
         f'{finding.result}, notes "{exercise.section}": {exercise.properties[finding.result]}',
         finding.sentence,
-    ]
-    return "\n  ".join([*rungs[:rung], *([finding.entry] if rung == 3 and finding.entry else [])])
+        *([finding.entry] if finding.entry else []),
+    ][: rung if rung < 3 else None]

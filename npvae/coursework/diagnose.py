@@ -13,8 +13,10 @@ from npvae.internals.types import Array
 
 PLAIN = ("blank", "raises", "needs", "number", "changes", "unsteady", "ended", "type", "shape")
 """What is said in full at once: there is nothing to find out by oneself."""
-CALLS = ("blank", "raises", "changes", "ended")
-"""Of these, those that are about a function: its words are a sentence."""
+CALLS = ("blank", "raises", "changes", "number", "ended")
+"""Of these, what is said of a function, not of a result."""
+VAGUE = ("unknown", "several_only", "first_example_only", "elsewhere")
+"""General shapes that say less than a mistake that fits."""
 FORWARD = "forward"
 
 
@@ -58,21 +60,38 @@ def judge(key: AnswerKey, results: Sequence[Mapping[str, Any]]) -> list[Finding]
             Case(probe, came[name], right[name], right)
             for probe, came, right in zip(key.probes, results, key.right, strict=True)
         ]
+        cause = causes.get(name)
+        if cause is None or cause.weak:
+            shape = shape_of_error(key, name, cases)
+            cause = cause if cause and shape.name in VAGUE else described(key, name, shape)
         findings.append(
             Finding(
                 name,
                 tuple(probe.where for probe, flag in zip(key.probes, each, strict=True) if flag),
                 tuple(probe.where for probe, flag in zip(key.probes, each, strict=True) if not flag),
-                *(causes.get(name) or described(name, shape_of_error(key, name, cases))),
-                entry=one_entry(key, name, cases),
+                cause.name,
+                cause.words,
+                cause.detail,
+                one_entry(key, name, cases),
             )
         )
     return findings
 
 
-def described(name: str, shape: Shape) -> tuple[str, str, str]:
+class Cause(NamedTuple):
+    """What is said of a result."""
+
+    name: str
+    words: str
+    detail: str = ""
+    weak: bool = False
+    """Whether a general shape that fits exactly says more."""
+
+
+def described(key: AnswerKey, name: str, shape: Shape) -> Cause:
     """Name, words and detail of a general shape of error."""
-    return shape.name, shape.what if shape.name in CALLS else f"{name} {shape.what}", shape.detail
+    subject = key.exercise.asks_of(list(key.right[0]).index(name)) if shape.name in CALLS else name
+    return Cause(shape.name, f"{subject} {shape.what}".replace(" :", ":"), shape.detail)
 
 
 class Candidate(NamedTuple):
@@ -89,7 +108,7 @@ class Candidate(NamedTuple):
 
 def recognise(
     key: AnswerKey, wrong: Mapping[str, list[bool]], results: Sequence[Mapping[str, Any]]
-) -> dict[str, tuple[str, str, str]]:
+) -> dict[str, Cause]:
     """For each wrong result the mistake that explains it, if one does; where two do equally well, both.
 
     A mistake has to make every wrong result that it would change as it came, on every ordinary probe. But a forward
@@ -122,8 +141,9 @@ def recognise(
         equals = [c.mistake for c in best if rank(c) == rank(best[0])]
         said = list(dict.fromkeys(mistake.what for mistake in equals))
         if 0 < len(said) <= 2:
-            of = "of another forward: " if equals[0].forward and name != FORWARD and FORWARD not in wrong else ""
-            causes[name] = (equals[0].name, f"{name}: {of}{'; or: '.join(said)}", "")
+            another = bool(equals[0].forward) and name != FORWARD and FORWARD not in wrong
+            of = "the gradient of another forward: " if another else ""
+            causes[name] = Cause(equals[0].name, f"{name}: {of}{'; or: '.join(said)}", weak=another)
     return causes
 
 

@@ -7,7 +7,7 @@ quadrature or by enumeration; a gradient comes from differences of that forward.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,16 @@ class Mistake:
     """Whether it speaks of several results together: then it is one only where all that it changes is wrong."""
 
 
+class Shape(NamedTuple):
+    """What a wrong result looks like."""
+
+    name: str
+    what: str
+    """Words that go on where the name of the result stops."""
+    detail: str = ""
+    """What differs from one wrong answer of this kind to the next."""
+
+
 @dataclass(frozen=True)
 class Exercise:
     """One exercise; `npvae.coursework.exercises.EXERCISES` has them all."""
@@ -55,11 +65,15 @@ class Exercise:
     """Names of what a probe's arguments are; those of the functions that have gradients, where there are several."""
     upstream: str = ""
     """Name of the upstream gradient."""
-    describe: Callable[[Any, str, Sequence[Any]], Any] = lambda key, name, cases: None
+    describe: Callable[[Any, str, Sequence[Any]], Shape | None] = lambda key, name, cases: None
     """A description of its own for what is none of the known mistakes: see `npvae.coursework.shapes`."""
     easy: tuple[str, ...] = ()
     """Results that extreme values cannot harm."""
     bonus: bool = False
+
+    def asks_of(self, result: int) -> str:
+        """The function that a result is of, by its place among the results."""
+        return self.functions[min(result, len(self.functions) - 1)]
 
     @property
     def run(self) -> Callable[[Functions, Probe], Results]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npvae.coursework.compare import agree, as_numbers, entries_agree
-from npvae.coursework.exercise import EXTREMES
+from npvae.coursework.exercise import EXTREMES, Shape
 from npvae.coursework.key import AnswerKey
 from npvae.coursework.sandbox.calls import Failure, Probe
 from npvae.internals.types import Array
@@ -16,16 +16,6 @@ EXACT = 1e-6
 """How far a factor may be from the number that it is called."""
 SIDE = 4
 """Entries that each side of zero must have before one is said to be wrong and the other right."""
-
-
-class Shape(NamedTuple):
-    """What a wrong result looks like."""
-
-    name: str
-    what: str
-    """Words that go on where the name of the result stops."""
-    detail: str = ""
-    """What differs from one wrong answer of this kind to the next."""
 
 
 class Case(NamedTuple):
@@ -66,8 +56,9 @@ def not_an_array(cases: Sequence[Case]) -> Shape | None:
     """Where something came that cannot be compared."""
     for case in cases:
         if isinstance(case.came, Failure):
-            what, _, message = case.came.what.partition(": ")
-            return Shape(case.came.name, what, f": {message}" if message else "")
+            what, colon, message = case.came.what.partition(": ")
+            where = f" ({case.probe.where})" if case.came.name == "raises" else ""
+            return Shape(case.came.name, what, colon + message + where)
         if case.came is None:
             return Shape("type", "is None: is a return missing?")
         array = as_numbers(case.came)
@@ -159,6 +150,8 @@ def arguments(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
         for rule, words, compared in rules:
             ratio = common_factor(compared)
             if ratio is not None:
+                if (rule, label) == ("over", key.exercise.upstream) and abs(ratio - 1) < EXACT:
+                    return Shape("upstream_ignored", f"does not depend on {label}, the upstream gradient")
                 by = label if abs(ratio - 1) < EXACT else f"{named(ratio)} {label}" if label else named(ratio)
                 return Shape(rule, "is what it should be", f" {words.format(by)}")
     return None

@@ -1,30 +1,85 @@
 """A gradient checker, tried on gradients that are right and on gradients that are not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import Exercise, Mistake
+from npvae.coursework.compare import entries_agree
+from npvae.coursework.exercise import Exercise, Mistake, Shape
 from npvae.coursework.sandbox.calls import Probe
-from npvae.coursework.sandbox.cases import run_checker
+from npvae.coursework.sandbox.cases import DRAWS, run_checker
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
-RIGHT = range(7)
-"""The pairs that are right, by their place in `cases`; of the others four are blatantly wrong, five hardly."""
-LISTS = {"accepts": [*RIGHT, 7], "rejects": [7, 8, 9, 10, 0], "subtle": [11, 12, 13, 14, 15, 0], "arguments": [0, 7]}
-"""By result. Each list holds both kinds: a checker that always says the same earns nothing."""
+RIGHT = (
+    "sines",
+    "a softmax",
+    "a quadratic form",
+    "most entries of a gradient 0",
+    "values around 1e-9",
+    "values around 1e6",
+    "arguments in float32",
+)
+"""The pairs that are right, in the order of `cases`."""
+WRONG = (
+    "wrong in every way",
+    "the first of two gradients doubled",
+    "both gradients with the wrong sign",
+    "zeros for a large gradient",
+    "the second of two gradients doubled",
+    "the first of two gradients halved",
+    "one entry one percent too large, in the second of two gradients",
+    "one entry one percent too small, in the first of two gradients",
+    "zeros where an upstream gradient of ones shows nothing",
+    "one of two gradients transposed",
+    "a factor 1.5 where values are around 1e-9",
+    "one entry one percent off where values are around 1e-9",
+    "one entry one percent off where values are around 1e6",
+    "a third of a gradient that is mostly 0",
+)
+"""Those that are not, behind them."""
+YES, NO = 0, len(RIGHT)
+"""A right pair and a wrong one that no list is without: a checker that always says the same earns nothing."""
+LISTS = {
+    "accepts": [*range(len(RIGHT)), NO],
+    "rejects": [*range(NO + 1, NO + 6), YES],
+    "subtle": [*range(NO + 6, NO + len(WRONG)), YES],
+    "arguments": [YES, NO, NO + 1, NO - 1],
+}
+"""The pairs for each result."""
 
 
 def expected(variant: Variant, probe: Probe) -> dict[str, Array]:
     _, lists = probe.args
-    return {name: np.array([float(i in RIGHT) for i in listed]) for name, listed in lists.items()}
+    right = {name: np.repeat([float(i < NO) for i in listed], DRAWS) for name, listed in lists.items()}
+    return right | {"arguments": np.stack([right["arguments"], np.ones_like(right["arguments"])], axis=1)}
 
 
 def probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     shuffled = {name: rng.permutation(listed) for name, listed in LISTS.items()}
     return [Probe("the pairs it is tried on", (int(rng.integers(2**31)), shuffled))]
+
+
+def which_pairs(key: Any, name: str, cases: Sequence[Any]) -> Shape:
+    """Of which pairs a checker says the wrong thing."""
+    (case,) = cases
+    listed = np.repeat(case.probe.args[1][name], DRAWS)
+    wrong = ~entries_agree(case.came, case.should)
+    if name == "arguments" and np.any(wrong[:, 1]):
+        return Shape("moved", "are not afterwards what they were", f": {labels(listed[wrong[:, 1]])}")
+    told = wrong[:, 0] if name == "arguments" else wrong
+    refused, accepted = labels(listed[told & (listed < NO)]), labels(listed[told & (listed >= NO)])
+    if refused and accepted:
+        what = ": it refuses what is right and accepts what is wrong"
+    else:
+        what = ": it refuses what is right" if refused else ": it accepts what is wrong"
+    return Shape("pairs", what, f" ({'; '.join(filter(None, (refused, accepted)))})")
+
+
+def labels(indices: Array) -> str:
+    """The pairs in words."""
+    return ", ".join((*RIGHT, *WRONG)[i] for i in sorted(set(indices.tolist())))
 
 
 def checker(
@@ -102,7 +157,8 @@ def mistakes(variant: Variant) -> list[Mistake]:
     }
 
     def weakness(name: str, what: str, function: Callable[..., Any]) -> Mistake:
-        return Mistake(name, what, lambda probe, right: run_checker([function], probe))
+        constant = name in ("accepts_everything", "refuses_everything")
+        return Mistake(name, what, lambda probe, right: run_checker([function], probe), whole=constant)
 
     return [weakness(name, what, function) for name, (what, function) in weak.items()]
 
@@ -117,6 +173,7 @@ GRADIENT_CHECKER = Exercise(
     expected=expected,
     mistakes=mistakes,
     arguments=lambda variant: (),
+    describe=which_pairs,
     properties={
         "accepts": "a right gradient is accepted, be it tiny, large, partly zero or given in float32",
         "rejects": "a wrong factor, a wrong sign, a zero in any argument is refused",

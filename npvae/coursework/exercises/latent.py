@@ -36,6 +36,8 @@ FAR = {
     "log-precision": (60.0, 30.0, -10.0),
 }
 """Values of each head whose sigma is far from one, and a careless formula over- or underflows."""
+BEYOND = {"log-variance": -800.0, "log-sigma": -400.0, "softplus": -40.0, "log-precision": 800.0}
+"""A value of each head whose variance, or 1 plus its exponential, is rounded away; its divergence is not."""
 TEXTBOOK = "log-variance"
 BY = {"dmu": 0, "drho": 1}
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(6)
@@ -47,6 +49,8 @@ ANOTHER_QUESTION = "that answers another question"
 ANOTHER_HEAD = "the second head is taken for a log-variance"
 VARIANCE_FOR_SIGMA = "the noise is scaled by the variance: the draws spread wrongly"
 BY_SIGMA = "it is the gradient with respect to sigma: the way from sigma back to the head is missing"
+TWICE = "squares count twice as much as they should"
+"""What two mistakes come to where the prior's sigma is 2."""
 SLOPE_ONCE = "one of its two terms lacks the way from sigma back to the head"
 
 
@@ -223,7 +227,9 @@ REPARAMETERIZE = Exercise(
 
 
 def kl_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
-    return [Probe(where, (mu, rho), spread(rng, len(mu))) for where, mu, rho in points_of_heads(variant, rng)]
+    probes = [Probe(where, (mu, rho), spread(rng, len(mu))) for where, mu, rho in points_of_heads(variant, rng)]
+    probes[-1].args[1][0, 0] = BEYOND[variant.head]
+    return probes
 
 
 def kl_mistakes(variant: Variant) -> list[Mistake]:
@@ -246,7 +252,7 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         ),
         "kl_negated": ("the sign of the whole: a divergence is never negative", lambda *args: -kl(*args)),
         "half_on_a_part_of_the_sum": (
-            "the half is on a part of the sum only: a parenthesis in the wrong place",
+            TWICE if s == 2 else "the half is on a part of the sum only: a parenthesis in the wrong place",
             lambda *args: kl(*args) + square(*args),
         ),
         "half_on_another_part_of_the_sum": (
@@ -302,7 +308,7 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
                 divergence(sigma, m, s**0.5),
             ),
             "prior_sigma_not_squared": (
-                "squares are divided by the prior's sigma, not by its variance",
+                TWICE if s == 2 else "squares are divided by the prior's sigma, not by its variance",
                 lambda mu, rho: kl(mu, rho) + (s - 1) * square(mu, rho),
             ),
             "prior_variance_left_out": (

@@ -8,6 +8,7 @@ from npvae.coursework.exercise import (
     EXTREMES,
     ONE,
     SEVERAL,
+    STEP,
     Exercise,
     Mistake,
     alike,
@@ -20,7 +21,7 @@ from npvae.coursework.sandbox.runs import GRADIENTS, run_dense
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
-SQUARE = "square W"
+SQUARE, ZERO = "square W", "a = 0"
 
 # 1. Dense.
 
@@ -171,11 +172,19 @@ def slope(f: Callable[[Array], Array], a: Array) -> Array:
 
 def activation_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     n = int(rng.integers(4, 7))
-    far = np.array([[-1000.0, -30.0, 1000.0, 30.0, -4.0, 4.0, 20.0]])
-    return [
-        Probe(where, (a,), spread(rng, *a.shape))
-        for where, a in ((ONE, spread(rng, 1, 7)), (SEVERAL, spread(rng, n, 7)), (EXTREMES, far))
-    ]
+    places = {
+        ONE: spread(rng, 1, 7),
+        ZERO: np.zeros((1, 4)),
+        SEVERAL: spread(rng, n, 7),
+        "three dimensions": spread(rng, 2, 3, 4),
+        EXTREMES: np.array([[-1000.0, -30.0, 1000.0, 30.0, -4.0, 4.0, 20.0]]),
+    }
+    return [Probe(where, (a,), spread(rng, *a.shape)) for where, a in places.items()]
+
+
+def activation_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
+    step = 1e-8 if probe.where == ZERO else STEP  # where it bends, only the smallest steps see one slope
+    return truth_of(ACTIVATION[variant.activation], BY, {"da": step})(probe)
 
 
 def activation_mistakes(variant: Variant) -> list[Mistake]:
@@ -274,7 +283,7 @@ ACTIVATION_PAIR = Exercise(
     functions=("activation", "activation_backward"),
     points=lambda variant: {"forward": 2, "da": 3, EXTREMES: 1},
     probes=activation_probes,
-    expected=lambda variant, probe: truth_of(ACTIVATION[variant.activation], BY)(probe),
+    expected=activation_expected,
     mistakes=activation_mistakes,
     arguments=lambda variant: ("a",),
     upstream="dh",

@@ -204,8 +204,8 @@ def likelihood_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]
     n, pixels = int(rng.integers(4, 7)), 7
     signs = np.array([[1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0]])
     if variant.likelihood == "Poisson":
-        far = np.array([[-30.0, 15.0, -8.0, 12.0, -20.0, 3.0, 0.5]])
-        counts = np.array([[0.0, 40.0, 1.0, 0.0, 0.0, 20.0, 3.0]])
+        far = np.array([[-30.0, 15.0, -8.0, 12.0, -20.0, 5.0, 0.5]])
+        counts = np.array([[0.0, 40.0, 1.0, 0.0, 0.0, 300.0, 3.0]])
         return [
             Probe(ONE, (rng.integers(0, 6, (1, pixels)).astype(float), spread(rng, 1, pixels)), spread(rng, 1)),
             Probe(SEVERAL, (rng.integers(0, 6, (n, pixels)).astype(float), spread(rng, n, pixels)), spread(rng, n)),

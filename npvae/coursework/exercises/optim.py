@@ -74,7 +74,8 @@ def over_root(m: Array, v: Array) -> Array:
 
 
 def over_maximum(m: Array, u: Array) -> Array:
-    return m / u
+    """Where all gradients have been 0 so far, nothing moves."""
+    return np.divide(m, u, out=np.zeros_like(m), where=u != 0)
 
 
 def rule(
@@ -266,7 +267,7 @@ def adamax_with(maximum: Callable[[Array, Array], Array]) -> Direction:
 
     def direction(grads: Array) -> Array:
         age = np.arange(len(grads))[::-1, None]
-        return moments_of(grads)[0] / maximum(grads, BETAS[1] ** age)
+        return over_maximum(moments_of(grads)[0], maximum(grads, BETAS[1] ** age))
 
     return direction
 
@@ -317,6 +318,10 @@ OWN: dict[str, dict[str, tuple[str, Direction]]] = {
     "Adam": {},
     "AdaMax": {
         "textbook": (ANOTHER, rule("Adam")),
+        "adamax_divides_zero_by_zero": (
+            "zero is divided by zero where all gradients have been 0 so far",
+            lambda grads: np.where(np.any(grads, axis=0), rule("AdaMax")(grads), np.nan),
+        ),
         "adamax_without_absolute_value": (
             "negative gradients do not count in u: it may stay zero, and signs are lost",
             adamax_with(lambda g, weights: np.maximum(np.max(weights * g, axis=0), 0)),
@@ -435,7 +440,7 @@ def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     return [
         probe(ONE, np.array(100.0)),  # far from adam_eps: where that goes is a matter of the extremes
         probe("gradients that shrink", 100 * 0.5 ** np.arange(steps)[:, None]),
-        probe(EXTREMES, np.array([1e-12, 1e-9, 1e-8, 1e-6, 1e-3, 1e6]), 6),
+        probe(EXTREMES, np.array([1e-12, 1e-9, 1e-8, 1e-6, 1e-3, 1e6, 0.0]), 7),
     ]
 
 
