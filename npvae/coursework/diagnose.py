@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from npvae.coursework.compare import agree, same_error
-from npvae.coursework.exercise import EXTREMES, Mistake
+from npvae.coursework.exercise import EXTREMES, Mistake, Shape
 from npvae.coursework.key import AnswerKey
-from npvae.coursework.sandbox.calls import Results
-from npvae.coursework.shapes import Case, Shape, one_entry, shape_of_error
+from npvae.coursework.shapes import Case, one_entry, shape_of_error
 from npvae.internals.types import Array
 
 PLAIN = ("blank", "raises", "needs", "number", "changes", "unsteady", "ended", "type", "shape")
@@ -117,7 +116,7 @@ def recognise(
     ordinary = [i for i, probe in enumerate(key.probes) if probe.where != EXTREMES]
     everywhere = range(len(key.probes))
 
-    def fits(name: str, made: Sequence[Results], where: Sequence[int]) -> bool:
+    def fits(name: str, made: Sequence[Mapping[str, Any]], where: Sequence[int]) -> bool:
         return all(same_error(results[i][name], made[i].get(name, key.right[i][name])) for i in where)
 
     candidates = []
@@ -152,6 +151,6 @@ def rank(candidate: Candidate) -> tuple[int, int, bool]:
     return -len(candidate.explains), candidate.beyond, not candidate.exact
 
 
-def changes(name: str, made: Sequence[Results], right: Sequence[Mapping[str, Array]]) -> bool:
+def changes(name: str, made: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Array]]) -> bool:
     """Whether a mistake changes the result of that name."""
     return any(name in each and not agree(each[name], should[name]) for each, should in zip(made, right, strict=True))

@@ -182,8 +182,8 @@ def quantities(key: AnswerKey, name: str, case: Case) -> Iterator[tuple[str, Arr
 def one_side(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
     """Right where an argument has one sign, wrong where it has the other."""
     for label in key.exercise.arguments(key.variant):
-        known = [dict(quantities(key, name, case)).get(label) for case in cases]
-        if any(q is None or q.shape != case.should.shape for q, case in zip(known, cases, strict=True)):
+        known = [each[label] for each in (dict(quantities(key, name, case)) for case in cases) if label in each]
+        if [q.shape for q in known] != [case.should.shape for case in cases]:
             continue
         q, came, should = (
             np.concatenate([np.ravel(part) for part in parts])
