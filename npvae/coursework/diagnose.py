@@ -8,7 +8,6 @@ from npvae.coursework.compare import agree, same_error
 from npvae.coursework.exercise import EXTREMES, Mistake, Shape
 from npvae.coursework.key import AnswerKey
 from npvae.coursework.shapes import Case, one_entry, shape_of_error
-from npvae.internals.types import Array
 
 PLAIN = ("blank", "raises", "needs", "number", "changes", "unsteady", "ended", "type", "shape")
 """What is said in full at once: there is nothing to find out by oneself."""
@@ -120,8 +119,8 @@ def recognise(
         return all(same_error(results[i][name], made[i].get(name, key.right[i][name])) for i in where)
 
     candidates = []
-    for mistake, made in key.mistakes:
-        changed = {name for name in key.right[0] if name in results[0] and changes(name, made, key.right)}
+    for mistake, made, all_changed in key.mistakes:
+        changed = all_changed & results[0].keys()
         explains = set()
         for name in changed & wrong.keys():
             at_once = any(wrong[name][i] for i in ordinary)
@@ -149,8 +148,3 @@ def recognise(
 def rank(candidate: Candidate) -> tuple[int, int, bool]:
     """Small for what explains much, and little that is not there."""
     return -len(candidate.explains), candidate.beyond, not candidate.exact
-
-
-def changes(name: str, made: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Array]]) -> bool:
-    """Whether a mistake changes the result of that name."""
-    return any(name in each and not agree(each[name], should[name]) for each, should in zip(made, right, strict=True))
