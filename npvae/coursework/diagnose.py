@@ -55,7 +55,7 @@ def judge(key: AnswerKey, results: Sequence[Mapping[str, Any]]) -> list[Finding]
     findings = []
     for name, each in wrong.items():
         cases = [
-            Case(probe, came[name], right[name], right)
+            Case(probe, came[name], right[name], came, right)
             for probe, came, right in zip(key.probes, results, key.right, strict=True)
         ]
         cause = causes.get(name)

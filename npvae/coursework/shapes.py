@@ -24,6 +24,7 @@ class Case(NamedTuple):
     probe: Probe
     came: Any
     should: Array
+    all_came: Mapping[str, Any]
     right: Mapping[str, Array]
     """All that should have come, by name."""
 
@@ -49,7 +50,10 @@ def shape_of_error(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape:
         if all(examples(case.probe) > 1 for case in wrong):
             return Shape("several_only", "is right for one example and wrong for several")
         return Shape("elsewhere", "is wrong only here", f": {', '.join(case.probe.where for case in wrong)}")
-    return Shape("unknown", "is wrong", f" in {share(scope)} of its entries")
+    share = np.mean(~np.concatenate([np.ravel(entries_agree(case.came, case.should)) for case in scope]))
+    if share == 1:
+        return Shape("unknown", ": every entry is wrong")
+    return Shape("unknown", ": some entries are wrong", f" ({100 * share:.0f} %)")
 
 
 def not_an_array(cases: Sequence[Case]) -> Shape | None:
@@ -118,13 +122,19 @@ def by_examples(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | Non
 def one_of_several(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
     """Where the first example is right and the others are not."""
     wrong = [case for case in cases if not agree(case.came, case.should)]
-    several = all(case.should.ndim and examples(case.probe) == len(case.should) > 1 for case in wrong)
-    if several and all(agree(case.came[:1], case.should[:1]) for case in wrong):
-        if all(agree(case.came, np.broadcast_to(case.should[:1], case.should.shape)) for case in wrong):
-            return Shape("first_example_only", "holds the first example's values for all")
-        if not any(agree(case.came[i], case.should[i]) for case in wrong for i in range(1, len(case.should))):
-            return Shape("first_example_only", "is right for the first example alone")
-    return None
+    if not all(case.should.ndim and examples(case.probe) == len(case.should) > 1 for case in wrong):
+        return None
+    first = [agree(case.came[:1], case.should[:1]) for case in wrong]
+    same = [agree(case.came, np.broadcast_to(case.came[:1], case.came.shape)) for case in wrong]
+    rest = [agree(case.came[i], case.should[i]) for case in wrong for i in range(1, len(case.should))]
+    if all(same):
+        return Shape(
+            "same_for_all",
+            "holds the first example's values for all" if all(first) else "is the same for all examples",
+        )
+    return (
+        Shape("first_example_only", "is right for the first example alone") if all(first) and not any(rest) else None
+    )
 
 
 def arguments(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
@@ -135,7 +145,8 @@ def arguments(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
         ("one over it", lambda a: 1 / a),
     ):
         with np.errstate(all="ignore"):
-            if all(agree(case.came, change(case.should)) for case in cases):
+            changed = [change(case.should) for case in cases]
+            if all(np.all(np.isfinite(a)) and agree(case.came, a) for case, a in zip(cases, changed, strict=True)):
                 return Shape("changed", "is not what it should be, but", f" {what}")
     known = [dict(quantities(key, name, case)) for case in cases]
     for label in known[0]:
@@ -190,15 +201,11 @@ def one_side(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
             for parts in (known, [case.came for case in cases], [case.should for case in cases])
         )
         right = np.concatenate([np.ravel(entries_agree(case.came, case.should)) for case in cases])
-        for side, words in ((q < 0, "negative"), (q > 0, "positive")):
-            if (
-                min(np.sum(~right), np.sum(right & ~side)) >= SIDE
-                and np.all(right[~side])
-                and np.mean(right[side]) < 0.3
-            ):
+        for side, other, words in ((q < 0, q > 0, "negative"), (q > 0, q < 0, "positive")):
+            if min(np.sum(side), np.sum(other)) >= SIDE and np.all(right[other]) and np.mean(right[side]) < 0.3:
                 how = "has the wrong sign" if agree(came[side], -should[side]) else "is wrong"
                 how = "is zero" if not np.any(came[side]) else how
-                return Shape("one_side", f"{how} where {label} is {words}, and right elsewhere")
+                return Shape("one_side", f"{how} where {label} is {words}, and right where it is not")
     return None
 
 
@@ -236,12 +243,6 @@ def named(ratio: float) -> str:
         if numerator and abs(numerator) <= 12 and abs(ratio * denominator / numerator - 1) < EXACT:
             return f"{numerator}" if denominator == 1 else f"{numerator}/{denominator}"
     return f"{ratio:.5g}"
-
-
-def share(wrong: Sequence[Case]) -> str:
-    """How many entries are wrong, as a percentage."""
-    right = np.concatenate([np.ravel(entries_agree(case.came, case.should)) for case in wrong])
-    return f"{100 * np.mean(~right):.0f} %"
 
 
 # One entry.

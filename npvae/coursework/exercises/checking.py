@@ -133,7 +133,7 @@ def mistakes(variant: Variant) -> list[Mistake]:
     weak: dict[str, tuple[str, Callable[..., Any]]] = {
         "accepts_everything": ("it says yes to everything", lambda *_: True),
         "refuses_everything": (
-            "it says no to everything: a step or a precision that leaves only rounding does that too",
+            "it says no to everything: so does a step or a precision that leaves only rounding, or a missing return",
             lambda *_: False,
         ),
         "upstream_of_ones": (
@@ -152,7 +152,10 @@ def mistakes(variant: Variant) -> list[Mistake]:
         "one_entry_only": ("it looks at one entry only", checker(first_entry=True)),
         "norms_compared": ("it compares norms: the direction may be wrong", checker(norms=True)),
         "arguments_moved": ("it moves the arguments and does not put them back", checker(restores=False)),
-        "tolerance_too_loose": ("its tolerance is so loose that one percent passes", checker(tolerance=0.05)),
+        "one_percent_passes": (
+            "one entry may be one percent off: a loose tolerance, or a mean of the errors",
+            checker(tolerance=0.05),
+        ),
         "step_too_large": ("its step is so large that the difference is not the slope", checker(step=0.3)),
     }
 

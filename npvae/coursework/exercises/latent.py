@@ -327,6 +327,10 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
                 f"the formula for a log-variance and the prior N(0, I): {ANOTHER_QUESTION}",
                 divergence(SIGMA[TEXTBOOK], 0.0, 1.0),
             )
+    forwards["sigma_not_squared"] = (
+        "q's sigma is not squared where its variance belongs beside the square of mu",
+        lambda mu, rho: kl(mu, rho) + np.sum((sigma(rho) - sigma(rho) ** 2) / (2 * s**2), axis=-1),
+    )
     if head != "log-sigma":
         forwards["sigma_for_variance_in_the_kl"] = (
             "q's sigma stands where its variance belongs",
@@ -383,6 +387,22 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
             "kl_drho_with_both_signs_alike",
             "its two terms have the same sign",
             lambda rho, q, slope: slope * (q / s**2 + 1 / q),
+        ),
+        *(
+            []
+            if s == 1
+            else [
+                drho(
+                    "kl_drho_without_the_prior",
+                    "the prior's variance is missing",
+                    lambda rho, q, slope: slope * (q - 1 / q),
+                ),
+                drho(
+                    "kl_drho_with_the_priors_sigma",
+                    "the prior's sigma is not squared",
+                    lambda rho, q, slope: slope * (q / s - 1 / q),
+                ),
+            ]
         ),
         *(
             []

@@ -232,7 +232,7 @@ def likelihood_mistakes(variant: Variant) -> list[Mistake]:
     by, f = gradients(variant), NLL[variant.likelihood]
 
     def times(name: str, factor: float, what: str) -> Mistake:
-        return Mistake(f"{name}_{what.split()[0]}", what, lambda _, right: {name: factor * right[name]})
+        return Mistake(f"{name}_{what.partition(':')[0]}", what, lambda _, right: {name: factor * right[name]})
 
     common = [
         alike("nll_negated", "the log-likelihood, not its negative", lambda *args: -f(*args), by),

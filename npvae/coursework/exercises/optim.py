@@ -25,11 +25,13 @@ What should come out is had without any recursion, from all gradients so far: a 
 weights that fall by beta with each step of age.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, spread
+from npvae.coursework.compare import agree
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, Shape, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
@@ -262,12 +264,16 @@ def eps_before_the_correction(name: str) -> Direction:
     return direction
 
 
+def ages(grads: Array) -> Array:
+    """How many steps ago each came."""
+    return np.arange(len(grads))[::-1, None]
+
+
 def adamax_with(maximum: Callable[[Array, Array], Array]) -> Direction:
     """AdaMax with another u, of the gradients so far and their weights."""
 
     def direction(grads: Array) -> Array:
-        age = np.arange(len(grads))[::-1, None]
-        return over_maximum(moments_of(grads)[0], maximum(grads, BETAS[1] ** age))
+        return over_maximum(moments_of(grads)[0], maximum(grads, BETAS[1] ** ages(grads)))
 
     return direction
 
@@ -313,18 +319,18 @@ def maximum_before_the_correction(grads: Array) -> Array:
     return over_root(moments_of(grads)[0], v / ((1 - BETAS[1]) * weight(BETAS[1], t)))
 
 
-ANOTHER = "plain Adam: that answers another question"
+ANOTHER_QUESTION = "that answers another question"
 OWN: dict[str, dict[str, tuple[str, Direction]]] = {
     "Adam": {},
     "AdaMax": {
-        "textbook": (ANOTHER, rule("Adam")),
+        "textbook": (f"plain Adam: {ANOTHER_QUESTION}", rule("Adam")),
         "adamax_divides_zero_by_zero": (
             "zero is divided by zero where all gradients have been 0 so far",
             lambda grads: np.where(np.any(grads, axis=0), rule("AdaMax")(grads), np.nan),
         ),
         "adamax_without_absolute_value": (
             "negative gradients do not count in u: it may stay zero, and signs are lost",
-            adamax_with(lambda g, weights: np.maximum(np.max(weights * g, axis=0), 0)),
+            lambda grads: moments_of(grads)[0] / np.maximum(np.max(BETAS[1] ** ages(grads) * grads, axis=0), 0),
         ),
         "adamax_sums": (
             "u is a sum, not a maximum",
@@ -366,7 +372,7 @@ OWN: dict[str, dict[str, tuple[str, Direction]]] = {
         ),
     },
     "AMSGrad": {
-        "textbook": (f"{ANOTHER}, the maximum is forgotten", rule("Adam")),
+        "textbook": (f"plain Adam, without the maximum: {ANOTHER_QUESTION}", rule("Adam")),
         "amsgrad_forgets_its_maximum": (
             "the maximum is of this step and the last: what the state keeps of it is not the maximum",
             amsgrad_with(lambda v: np.max(v[-2:], axis=0)),
@@ -378,7 +384,7 @@ OWN: dict[str, dict[str, tuple[str, Direction]]] = {
         ),
     },
     "Nadam": {
-        "textbook": (f"{ANOTHER}, without the look ahead", rule("Adam")),
+        "textbook": (f"plain Adam, without the look ahead: {ANOTHER_QUESTION}", rule("Adam")),
         "nadam_corrects_as_of_the_next_step": (
             "the look ahead corrects m as of the next step: that is another form",
             nadam_with(as_of_the_next_step),
@@ -424,6 +430,13 @@ def mistakes_of(variant: Variant) -> list[Mistake]:
     ]
 
 
+def carried_on(key: Any, name: str, cases: Sequence[Any]) -> Shape | None:
+    """Where the first step is right and a later one is not."""
+    if name == LATER and all(agree(case.all_came[FIRST], case.right[FIRST]) for case in cases):
+        return Shape("carried", ": wrong, where the first step is right: what differs later is t and the state")
+    return None
+
+
 # 10. A step.
 
 
@@ -454,6 +467,7 @@ OPTIMIZER = Exercise(
     expected=lambda variant, probe: walk(rule(variant.optimizer), probe),
     mistakes=mistakes_of,
     arguments=lambda variant: ("theta", "grads", "lr"),
+    describe=carried_on,
     properties={
         FIRST: "however large the gradient is, the first step has the same size, and goes downhill",
         LATER: "a corrected moment is a mean over all gradients so far: if all are alike, so are all steps",

@@ -143,34 +143,34 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
         ),
         dz(
             "gradient_of_the_label_for_that_of_z",
-            "dz has the wrong columns: the label's gradient goes into the encoder",
+            "the wrong columns: the label's gradient goes into the encoder",
             lambda d, n: d[:, -n:] if last else d[:, :n],
         ),
-        dz("dz_is_the_whole_gradient", "the label's columns are still in dz", lambda d, n: d),
+        dz("dz_is_the_whole_gradient", "the label's columns are still in it", lambda d, n: d),
         dz(
             "dz_is_the_labels_gradient",
-            "dz has the label's columns, and none of z",
+            "it has the label's columns, and none of z",
             lambda d, n: d[:, n:] if last else d[:, :CLASSES],
         ),
         dz(
             "dz_one_column_short",
-            "dz takes the label for one column",
+            "the label is taken for one column",
             lambda d, n: d[:, :-1] if last else d[:, 1:],
         ),
         dz(
             "dz_one_column_beside",
-            "dz begins one column beside its place",
+            "it begins one column beside its place",
             lambda d, n: d[:, 1 : n + 1] if last else d[:, CLASSES - 1 : -1],
         ),
-        dz("dz_summed", "dz is summed over the examples", lambda d, n: of_z(d, n).sum(axis=0)),
+        dz("dz_summed", "it is summed over the examples", lambda d, n: of_z(d, n).sum(axis=0)),
         dz(
             "dz_averaged",
-            "dz is averaged over the examples",
+            "it is averaged over the examples",
             lambda d, n: of_z(d, n).mean(axis=0),
         ),
         dz(
             "dz_divided_by_N",
-            "dz is divided by the number of examples, which is done elsewhere",
+            "it is divided by the number of examples, which is done elsewhere",
             lambda d, n: of_z(d, n) / len(d),
         ),
     ]
