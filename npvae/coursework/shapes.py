@@ -205,7 +205,7 @@ def one_side(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
             if min(np.sum(side), np.sum(other)) >= SIDE and np.all(right[other]) and np.mean(right[side]) < 0.3:
                 how = "has the wrong sign" if agree(came[side], -should[side]) else "is wrong"
                 how = "is zero" if not np.any(came[side]) else how
-                return Shape("one_side", f"{how} where {label} is {words}, and right where it is not")
+                return Shape("one_side", f"{how} where {label} is {words}, and right where it has the other sign")
     return None
 
 
