@@ -1,13 +1,47 @@
-"""Tables and text for spreadsheets and pages, whatever names and answers hold."""
+"""Tables as spreadsheets write them; tables and pages to write, whatever names and answers hold."""
 
+import csv
+import io
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from npvae.internals.text import printable, visible
 
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 """How a cell begins that a spreadsheet takes for a formula, also with the wide signs of East Asian keyboards."""
+
+
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Titles, and for each line with anything in it its number and its cells by title; commas, semicolons or tabs.
+
+    Raises
+    ------
+    ValueError, csv.Error
+        For what is not a table.
+    """
+    text = decoded(path.read_bytes())
+    first, _, rest = text.lstrip("\r\n").partition("\n")
+    separator = max(",;\t", key=first.count)
+    if match := re.fullmatch(r"sep=([,;\t])\r?", first):  # as Excel says it
+        separator, text = match[1], rest
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines = ((reader.line_num + bool(match), [cell.strip() for cell in line]) for line in reader)
+    filled = [(number, cells) for number, cells in lines if any(cells)] or [(1, [])]
+    titles = filled[0][1]
+    padded = ((number, [*cells, *[""] * len(titles)]) for number, cells in filled[1:])
+    return titles, [(number, dict(zip(titles, cells, strict=False))) for number, cells in padded]
+
+
+def decoded(data: bytes) -> str:
+    """Text in UTF-8 or UTF-16 by its mark, else in UTF-8 where it is that, else as Excel writes it on Windows."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -1,14 +1,12 @@
 """Answers in words: read without names, marked by hand."""
 
 import csv
-import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from npvae.coursework.collection.roster import decoded, delimiter
 from npvae.coursework.grading import WRITTEN, Graded
 from npvae.coursework.submissions import code_of
-from npvae.coursework.tables import quoted, table
+from npvae.coursework.tables import quoted, read_table, table
 from npvae.internals.files import write_text
 
 POINTS = 5
@@ -25,7 +23,9 @@ def write_written(folder: Path, graded: Mapping[str, Graded]) -> None:
     codes = sorted((code_of(student), student) for student in graded)
     write_text(folder / "written" / "codes.csv", table(["code", "student"], codes))
     if not (folder / "manual.csv").exists():
-        write_text(folder / "manual.csv", table(["code", *WRITTEN], [[code, *[""] * len(WRITTEN)] for code, _ in codes]))
+        write_text(
+            folder / "manual.csv", table(["code", *WRITTEN], [[code, *[""] * len(WRITTEN)] for code, _ in codes])
+        )
 
 
 def page(question: str, graded: Mapping[str, Graded]) -> str:
@@ -41,33 +41,28 @@ def manual_marks(path: Path, students: Iterable[str]) -> Marks:
     Raises
     ------
     ValueError
-        For a file that is not a table of marks; by line, for an unknown code, one that stands there twice, and what is
-        not a number of points.
+        For a file that is not a table of marks; by line, for an unknown code, one that stands there twice, and what
+        is not a number of points.
     """
     if not path.exists():
         return {}
     try:
-        text = decoded(path.read_bytes())
-        separator = delimiter(text)
-        lines = csv.reader(io.StringIO(text.partition("\n")[2] if text.startswith("sep=") else text), delimiter=separator)
-        rows = [[cell.strip() for cell in row] for row in lines]
-        titles = rows[0] if rows else []
+        titles, lines = read_table(path)
         if not {"code", *WRITTEN} <= set(titles):
             raise ValueError(f"its columns are {titles}, expected code,{','.join(WRITTEN)}")
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} is not a table of marks, expected a CSV file: {error}") from error
     known = {code_of(student) for student in students}
     marks: dict[str, dict[str, float]] = {}
-    for line, cells in enumerate(rows[1:], 2):
-        row = dict(zip(titles, cells, strict=False))
-        if not any(cells):
+    for line, row in lines:
+        given = {question: row[question] for question in WRITTEN if row[question]}
+        if not given:
             continue
-        code = row["code"]
+        where, code = f"{path}, line {line}", row["code"]
         if code not in known or code in marks:
             what = "stands there twice" if code in marks else "is nobody's"
-            raise ValueError(f"{path}, line {line}: the code {code!r} {what}, expected each code of written/codes.csv once")
-        given = {question: row.get(question, "") for question in WRITTEN}
-        marks[code] = {question: points(value, f"{path}, line {line}") for question, value in given.items() if value}
+            raise ValueError(f"{where}: the code {code!r} {what}, expected each of written/codes.csv once")
+        marks[code] = {question: points(value, where) for question, value in given.items()}
     return marks
 
 

@@ -33,6 +33,8 @@ class Choice:
     """The other files, and why each is not graded."""
     flags: tuple[str, ...] = ()
     """What a human should look at."""
+    attempt: str = ""
+    """Which of how many."""
     others: tuple[str, ...] = ()
     """Those of the other files that hold something of the assignment."""
 
@@ -94,7 +96,10 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
     empty = [each for each in poorer if each.number[:-1] > left[0].number[:-1] and not looks[each.file].trouble]
     flags += [f"the latest attempt, {each.file.path}, has no answers" for each in empty]
     others = {file.path for file, seen in looks.items() if seen.is_of_the_assignment} & {path for path, _ in aside}
-    return Choice(chosen, look, why, tuple(aside), bounded([*flags, *about(chosen, look)]), tuple(sorted(others)))
+    numbers = sorted({each.number for each in person.attempts if each.file.path in others} | {left[0].number})
+    attempt = f"{numbers.index(left[0].number) + 1} of {len(numbers)}"
+    said = bounded([*flags, *about(chosen, look)])
+    return Choice(chosen, look, why, tuple(aside), said, attempt, tuple(sorted(others)))
 
 
 def bounded(flags: list[str]) -> tuple[str, ...]:

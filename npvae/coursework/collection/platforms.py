@@ -18,7 +18,10 @@ DATED = {
     "Sakai": r"(?P<name>[^()]+, [^()]+)\((?P<number>[^()]+)\)(?P<file>)",
 }
 """A part of a path that a platform wrote, by its name for it."""
-CANVAS = r"(?P<name>[^\W\d][^_]*)(?:_LATE)?_(?!20\d\d_\d\d_)(?P<number>\d+)_(?:(?P<upload>\d+)_(?P<file>.+)|(?P<text>text\.html))"
+CANVAS = (
+    r"(?P<name>[^\W\d][^_]*)(?:_LATE)?_(?!20\d\d_\d\d_)(?P<number>\d+)"
+    r"_(?:(?P<upload>\d+)_(?P<file>.+)|(?:text|link|question)\b.*)"
+)
 """Only believed where most of what was handed in is called so: dates and versions in names look alike."""
 STAMP = re.compile(r"(\d{4})[-_](\d\d)[-_](\d\d)[T_ -](\d\d)[-_:](\d\d)[-_:](\d\d)")
 """A time as programs write it into names."""

@@ -1,7 +1,6 @@
 """The class as a spreadsheet or a platform wrote it, and who in it is meant by a name."""
 
 import csv
-import io
 import re
 import unicodedata
 from collections import Counter
@@ -9,6 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
+
+from npvae.coursework.tables import read_table
+from npvae.internals.text import printable
 
 STUDENT = ("student", "studierende", "studierender", "etudiant", "estudiante")
 IDENTIFIERS = (
@@ -42,6 +44,8 @@ MOST_WORDS = 8
 SHORTEST_NUMBER = 4
 """Digits of a number that is looked for among other words: a group or a version has fewer."""
 YEARS = ("19", "20")
+NOT_A_PERSON = {"Points Possible", "Student, Test", "Test Student"}
+"""What Canvas puts between the rows of people."""
 
 
 @dataclass(frozen=True)
@@ -185,36 +189,12 @@ def read_roster(path: Path) -> Roster:
         For a file that is not a table, or that has no column for a person.
     """
     try:
-        text = decoded(path.read_bytes())
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text), strict=True)
-        titles, *rows = [[cell.strip() for cell in line] for line in lines if any(map(str.strip, line))] or [[]]
-        if titles and titles[0].startswith("sep="):
-            titles, *rows = rows
-        if not any(plain(title) in KNOWN for title in titles):
+        titles, lines = read_table(path)
+        known = [title for title in titles if plain(title) in KNOWN]
+        if not known:
             raise ValueError(f'its columns are {titles}, expected one called "student", "name", "email" or "id"')
-        whole = [dict(zip(titles, [*row, *[""] * len(titles)], strict=False)) for row in rows if is_person(row)]
-        people = [row for row in whole if any(value for title, value in row.items() if plain(title) in KNOWN)]
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} is not a roster, expected a CSV file: {error}") from error
+    rows = [{title: printable(cell) for title, cell in row.items()} for _, row in lines]
+    people = [row for row in rows if any(map(row.get, known)) and not NOT_A_PERSON & {row[title] for title in known}]
     return Roster(people, titles)
-
-
-def is_person(row: Sequence[str]) -> bool:
-    """Whether a row is one; Canvas puts the possible points and a student for tests between them."""
-    return row[0] not in ("Points Possible", "Student, Test", "Test Student")
-
-
-def decoded(data: bytes) -> str:
-    """The text of a table: UTF-8 or UTF-16 by its mark, else UTF-8 where it is that, else what Excel writes."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252")
-
-
-def delimiter(text: str) -> str:
-    """What separates the columns: whichever the first line has most of; Excel may say it there."""
-    first = text.lstrip("\r\n").partition("\n")[0]
-    return first[4] if re.match(r"sep=[,;\t]", first) else max(",;\t", key=first.count)
