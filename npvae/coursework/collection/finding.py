@@ -72,7 +72,7 @@ DATA = (
 OTHER = "not a notebook and not a script"
 DOCUMENTS = {
     r"%PDF": "a PDF",
-    r"PK\3\4": "a zip archive",
+    r"PK\x03\x04": "a zip archive",
     r"Rar!": "a RAR archive",
     r"7z\xbc\xaf": "a 7z archive",
     r"\x1f\x8b|BZh|\xfd7zXZ": "a compressed file",
@@ -190,7 +190,7 @@ def is_archive(file: Found) -> bool:
     suffix = PurePosixPath(file.name).suffix.lower()
     if suffix in TARS:
         return suffix[1:] not in ("gz", "bz2", "xz") or f".tar{suffix}" in file.name.lower()
-    return suffix == ".zip" or (suffix not in OFFICE and suffix == "" and file.head().startswith(b"PK\3\4"))
+    return suffix == ".zip" or (suffix not in OFFICE and suffix == "" and file.head().startswith(b"PK\x03\x04"))
 
 
 # Folders.

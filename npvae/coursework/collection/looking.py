@@ -50,7 +50,7 @@ class Look:
 def look(file: Found) -> Look:
     """What a file holds; nothing of it is run."""
     if file.trouble:
-        return Look(trouble=file.trouble)
+        return Look(trouble=f"is {file.trouble}")
     if file.size > LARGEST:
         return Look(trouble=f"has {file.size:,} bytes, more than {LARGEST:,}")
     notes: list[str] = []

@@ -64,7 +64,7 @@ def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> 
     of_platforms, everybody = by_platform(files)
     rest = [file for file in files if file not in of_platforms and file.name != METADATA]
     graded = [file for file in graded if file not in of_platforms]
-    shared = wrapper(graded)
+    shared = wrapper([file for file in rest if hands_in(file)])
     inside = [tuple(file.path.split("/")[len(shared) :]) for file in graded]
     depth = person_depth(inside, roster)
     above = [part for part in shared if not NOBODY.fullmatch(part)][-1:]

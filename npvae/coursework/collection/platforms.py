@@ -113,9 +113,10 @@ def written_date(text: str) -> float:
 def numbered(stem: str) -> tuple[str, float]:
     """A name without the number of an attempt, and that number."""
     match = VERSION.search(stem)
-    if not match or not match.start():
+    if not match:
         return stem, 0.0
-    return stem[: match.start()].rstrip("-_ "), float(next(group for group in match.groups() if group))
+    number = float(next(group for group in match.groups() if group))
+    return stem[: match.start()].rstrip("-_ ") or stem, number
 
 
 def gradescope_people(text: str) -> dict[str, list[dict[str, str]]]:
