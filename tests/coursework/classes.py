@@ -4,7 +4,11 @@ import io
 import json
 import zipfile
 
-from npvae.coursework.collection import collect
+from npvae.coursework.collection import Collection, HandIn, collect
+from npvae.coursework.collection.choosing import Choice
+from npvae.coursework.collection.persons import Person
+from npvae.coursework.report import Results
+from npvae.coursework.submissions import Submission
 
 ANSWERS = {
     "kl_divergence": "def kl_divergence(mu, rho):\n    return 1",
@@ -58,6 +62,15 @@ def collected(folder, files, roster=None, **options):
         path = folder / "class.csv"
         path.write_bytes(roster.encode() if isinstance(roster, str) else roster)
     return {one.submission.student: one for one in collect(folder / "in", path, **options).hand_ins}
+
+
+def results(graded, assignment, own=()):
+    """What came of grading people, as if each had handed in a file under their name."""
+    people = (
+        HandIn(Person(student), Submission(student, one.file, b""), Choice(), (), student)
+        for student, one in graded.items()
+    )
+    return Results(Collection(tuple(people)), assignment, graded, dict(own))
 
 
 def chosen(people):

@@ -141,7 +141,7 @@ def hides(file: Found, kind: str, candidates: Iterable[Attempt]) -> bool:
 
 def about(file: Found, look: Look) -> Sequence[str]:
     """What is unusual about the file that is graded."""
-    said = [f"{file.path}: {note}" for note in look.notes]
+    said = [f"{file.path}: {note}" for note in (*look.notes, file.note) if note]
     if not file.name.lower().endswith((".ipynb", ".py")) and not look.trouble:
         said.append(f"{file.path} is a {look.form}, under an unusual name")
     if HIDDEN.search(file.path):

@@ -22,7 +22,9 @@ from npvae.internals.files import DAMAGED, read_up_to, unpacked_limit, unzip
 from npvae.internals.text import printable
 
 LARGEST_ARCHIVE = 50_000_000
-"""Bytes that an archive within a hand-in may have, and that the assignments in it may unpack to."""
+"""Bytes that an archive within a hand-in may have."""
+MOST_UNPACKED = 20_000_000
+"""Bytes that the notebooks and scripts in it may unpack to."""
 DEEPEST = 3
 """How many archives may stand one in another."""
 LONGEST_NAME = 255
@@ -96,6 +98,8 @@ class Found:
     """At most so many of its bytes."""
     trouble: str = ""
     """What keeps it from being read."""
+    note: str = ""
+    """What is unusual about it."""
 
     @property
     def name(self) -> str:
@@ -176,7 +180,7 @@ def opened(file: Found, depth: int) -> Iterator[Found]:
         yield Found(file.path, file.size, file.time, trouble=too_large)
     else:
         try:
-            inside = list(in_archive(file, LARGEST_ARCHIVE, MOST_ARCHIVED))
+            inside = list(in_archive(file, MOST_UNPACKED, MOST_ARCHIVED))
         except UNREADABLE as error:
             inside = [Found(file.path, trouble=f"an archive that cannot be read: {brief(error)}")]
         if not inside:
@@ -244,7 +248,7 @@ def read_file(path: Path, size: int) -> bytes:
 def in_archive(file: Found, limit: int, most: int, place: Path | None = None) -> Iterator[Found]:
     """The files of a zip or a tar. What says that it unpacks to more than the limit is not read."""
     is_tar = PurePosixPath(file.name).suffix.lower() in TARS
-    members = tar_members(file, limit) if is_tar else zip_members(file, place)
+    members = tar_members(file, max(limit, LARGEST_ARCHIVE)) if is_tar else zip_members(file, place)
     unpacked = count = 0
     for member in sorted(members, key=lambda member: len(re.findall(r"[\\/]", member.path))):
         parts = [part for part in re.split(r"[\\/]", member.path) if part not in ("", ".", "..")]
@@ -259,11 +263,13 @@ def in_archive(file: Found, limit: int, most: int, place: Path | None = None) ->
             unpacked += min(member.size, LARGEST)
             if unpacked > limit:
                 trouble = f"not unpacked: all that stands in its archive has more than {limit:,} bytes"
-        yield Found(path, member.size, member.time, member.load, trouble)
+        longest = max(map(len, parts), default=0)
+        note = f"the name has {longest:,} characters and is shortened here" if longest > LONGEST_NAME else ""
+        yield Found(path, member.size, member.time, member.load, trouble, note)
 
 
 def short(name: str) -> str:
-    """A name as long as a disk takes it, with the end, which says what it is."""
+    """A name no longer than a disk takes it, with its end, which says what it is."""
     return name if len(name) <= LONGEST_NAME else f"{name[:100]}...{name[-100:]}"
 
 
