@@ -106,7 +106,7 @@ def cells_of(file: str, data: bytes, notes: list[str]) -> list[tuple[str, str]]:
         raise ValueError("is empty")
     if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
         raise ValueError("is a web page: hand in the notebook itself")
-    if re.search(r"(?m)^(<{7}|>{7}) ", text):
+    if ("<<<<<<< " in text or ">>>>>>> " in text) and re.search(r"(?m)^(<{7}|>{7}) ", text):
         raise ValueError("holds the marks of a merge (<<<<<<<), which has to be finished first")
     if not is_notebook(file, text):
         return list(cells_of_script(text))

@@ -1,4 +1,4 @@
-"""Whose a file is, as platforms, courses and students arrange them: right, or with a line that says what is unsure."""
+"""Whose a file is, as platforms, courses and students arrange them: right, or a line says what is unsure."""
 
 import io
 import os

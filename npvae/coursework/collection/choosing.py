@@ -51,6 +51,7 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
     if not person.attempts:
         return Choice(flags=("handed in nothing",))
     left = sorted((each for each in person.attempts if each.file in looks), key=lambda each: preferred(each, looks))
+    candidates = tuple(left)
     other = [each.file for each in person.attempts if each.file not in looks]
     aside = [(file.path, file.kind) for file in other]
     flags = [
@@ -95,8 +96,9 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
     flags += [f"an earlier attempt, {each.file.path}, answers what the latest does not" for each in richer]
     empty = [each for each in poorer if each.number[:-1] > left[0].number[:-1] and not looks[each.file].trouble]
     flags += [f"the latest attempt, {each.file.path}, has no answers" for each in empty]
-    others = {file.path for file, seen in looks.items() if seen.is_of_the_assignment} & {path for path, _ in aside}
-    numbers = sorted({each.number for each in person.attempts if each.file.path in others} | {left[0].number})
+    holding = {each.file.path for each in candidates if looks[each.file].is_of_the_assignment}
+    others = holding - {chosen.path}
+    numbers = sorted({each.number for each in candidates if each.file.path in others} | {left[0].number})
     attempt = f"{numbers.index(left[0].number) + 1} of {len(numbers)}"
     said = bounded([*flags, *about(chosen, look)])
     return Choice(chosen, look, why, tuple(aside), said, attempt, tuple(sorted(others)))

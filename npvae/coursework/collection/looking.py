@@ -1,6 +1,6 @@
 """What a file holds of the assignment, at a glance: enough to choose among files, in a millisecond each."""
 
-import ast
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +14,6 @@ from npvae.coursework.submissions import LARGEST, cells_of, is_notebook
 
 FUNCTION = re.compile(r"(?m)^(?:async )?(?:def[ \t]+(?P<name>\w+)[ \t]*\(|(?P<bound>\w+)[ \t]*=(?!=))")
 """Where a function of the file, or a name bound to one, begins."""
-SHORT_CELL = 2000
-"""Characters of a cell that may be the same for a whole class, and is parsed once."""
 BLANK = re.compile(r"raise NotImplementedError\b.*\s*\Z")
 
 
@@ -90,27 +88,18 @@ def functions(code: Sequence[str]) -> Iterator[tuple[str, str]]:
 def said(code: Sequence[str]) -> Origin:
     """What the cells say of the assignment: only those can that name it, check an exercise or define one."""
     speaking = [cell for cell in code if "VARIANT" in cell or "check" in cell]
-    origin = origin_of(trees(speaking))
+    origin = origin_in(tuple(speaking))
     if origin.version is None:
-        origin = origin_of(trees([*speaking, *(f"def {name}(): pass" for name, _ in functions(code))]))
+        origin = origin_in((*speaking, *(f"def {name}(): pass" for name, _ in functions(code))))
     return origin
 
 
-def trees(cells: Sequence[str]) -> list[ast.Module]:
-    """The cells that are Python, up to the size that is read."""
-    left, found = LARGEST_CODE, []
+@lru_cache(maxsize=32)
+def origin_in(cells: tuple[str, ...]) -> Origin:
+    """What cells say that are Python, up to the size that is read; most are the same for a whole class."""
+    left, trees = LARGEST_CODE, []
     for cell in cells:
         left -= len(cell)
-        if left >= 0 and (tree := often(cell) if len(cell) < SHORT_CELL else parsed(cell)):
-            found.append(tree)
-    return found
-
-
-def parsed(cell: str) -> ast.Module | None:
-    try:
-        return parse(cell)[0]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-often = lru_cache(maxsize=1000)(parsed)
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            trees += [parse(cell)[0]] if left >= 0 else []
+    return origin_of(trees)
