@@ -1,7 +1,7 @@
 """A class: everybody once, with the file that is graded and what a human should look at."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +9,7 @@ from npvae.coursework.collection.choosing import Choice, choose
 from npvae.coursework.collection.finding import OTHER, Found, close_archives, find
 from npvae.coursework.collection.looking import Look, look
 from npvae.coursework.collection.persons import Person, enrol, persons
-from npvae.coursework.collection.roster import IDENTIFIERS, Roster, read_roster
+from npvae.coursework.collection.roster import Roster, read_roster
 from npvae.coursework.submissions import LARGEST, Submission, code_of
 
 MOST = 20_000
@@ -77,8 +77,13 @@ def collect(path: Path, roster: Path | None = None, anonymous: bool = False) -> 
         graded = [file for file, seen in looks.items() if seen.is_of_the_assignment] or list(looks)
         people, strays = persons(files, graded, known)
         everybody = enrol(people, known)
-        name_uniquely(everybody)
-        hand_ins = [handed_in(person, choose(person, looks), known, anonymous) for person in everybody]
+        everybody.sort(key=lambda person: person.student is None)  # the roster's names stay as they are
+        names = apart(person.student.student if person.student else person.name for person in everybody)
+        identifiers = apart(identifier_of(person, known) for person in everybody)
+        hand_ins = [
+            handed_in(person, name, identifier, choose(person, looks), anonymous)
+            for person, name, identifier in zip(everybody, names, identifiers, strict=True)
+        ]
     finally:
         close_archives()
     notes = [f"columns of the roster that stand for nobody: {', '.join(known.ignored)}"] if known.ignored else []
@@ -93,30 +98,35 @@ def looked_into(files: Sequence[Found]) -> dict[Found, Look]:
     return looks | {file: Look(trouble=f"was not looked into: there are over {MOST:,}") for file in candidates[MOST:]}
 
 
-def handed_in(person: Person, choice: Choice, roster: Roster, anonymous: bool) -> HandIn:
+def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonymous: bool) -> HandIn:
     """What is graded of a person."""
-    identifier = identifier_of(person, roster)
     flags = [*person.flags, *choice.flags]
     if anonymous:
-        names = {each.file.path: f"{identifier}/{i}{suffix(each.file)}" for i, each in enumerate(person.attempts, 1)}
-        choice = without_names(choice, names)
+        paths = {each.file.path: f"{identifier}/{i}{suffix(each.file)}" for i, each in enumerate(person.attempts, 1)}
+        choice = without_names(choice, paths)
         flags = [*(flag.partition(":")[0] for flag in person.flags), *choice.flags]
-        person = Person(identifier, person.number if person.number == identifier else "", person.platform)
+        person, name = Person("", person.number, person.platform), identifier
     file, data, trouble = choice.file.path if choice.file else "", b"", choice.look.trouble
     if choice.file and not trouble:
         data = choice.file.load(LARGEST + 1)
     elif not choice.file and choice.aside:
         file, what = choice.aside[0]
         trouble = f"is {what}: hand in the notebook or the script itself"
-    shown = person.student.student if person.student else person.name
-    return HandIn(person, Submission(shown, file, data, choice.others, trouble), choice, tuple(flags), identifier)
+    return HandIn(person, Submission(name, file, data, choice.others, trouble), choice, tuple(flags), identifier)
 
 
 def identifier_of(person: Person, roster: Roster) -> str:
     """What stands for a person in the roster or on the platform; a code where only a name does."""
-    roles = [role for role in IDENTIFIERS if "mail" not in role]
-    row = person.student.row if person.student else {}
-    return [*roster.values(row, *roles), *filter(None, [person.number]), code_of(person.name)][0]
+    known = roster.identifiers(person.student.row) if person.student else []
+    return [*known, *filter(None, [person.number]), code_of(person.name)][0]
+
+
+def apart(names: Iterable[str]) -> Iterator[str]:
+    """The names, those that are taken with a number."""
+    taken: Counter[str] = Counter()
+    for name in names:
+        taken[name] += 1
+        yield name if taken[name] == 1 else f"{name} ({taken[name]})"
 
 
 def without_names(choice: Choice, names: dict[str, str]) -> Choice:
@@ -139,16 +149,6 @@ def without_names(choice: Choice, names: dict[str, str]) -> Choice:
 def suffix(file: Found) -> str:
     """What kind of file it is, by its name."""
     return PurePosixPath(file.name).suffix[:10]
-
-
-def name_uniquely(people: Sequence[Person]) -> None:
-    """No two people share a name in the tables."""
-    taken: Counter[str] = Counter(person.student.student for person in people if person.student)
-    for person in people:
-        if not person.student:
-            name = person.name or "(no name)"
-            taken[name] += 1
-            person.name = name if taken[name] == 1 else f"{name} ({taken[name]})"
 
 
 def lines(strays: Sequence[Found], anonymous: bool) -> Iterator[str]:

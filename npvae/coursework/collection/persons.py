@@ -16,7 +16,7 @@ SUBMITTED = "submitted"
 NOBODY = re.compile(
     r"(assignments?([-_ ]?(files|checkpoint))?|homework|hw|exercises?|solutions?|(my)?submissions?"
     r"|submitted([-_ ]files)?|notebooks?|code|src|work|files|untitled|main|index|draft|final|old|new|alt|neu"
-    r"|backup|copy|abgaben?|übung|lösung|blatt|entwurf|attempt|versuch|version|v|\d*)[-_ ]?\d*",
+    r"|backup|copy|abgaben?|übung|lösung|blatt|entwurf|attempt|versuch|version|v)[-_ ]?\d*",
     re.IGNORECASE,
 )
 """Names of files and folders that name nobody."""
@@ -64,7 +64,7 @@ def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> 
     of_platforms, everybody = by_platform(files)
     rest = [file for file in files if file not in of_platforms and file.name != METADATA]
     graded = [file for file in graded if file not in of_platforms]
-    shared = wrapper([file for file in rest if hands_in(file)])
+    shared = wrapper([file for file in rest if hands_in(file)], roster)
     inside = [tuple(file.path.split("/")[len(shared) :]) for file in graded]
     depth = person_depth(inside, roster)
     above = [part for part in shared if not NOBODY.fullmatch(part)][-1:]
@@ -132,12 +132,12 @@ def registered_people(files: Sequence[Found]) -> dict[str, list[tuple[str, str, 
     return people
 
 
-def wrapper(files: Sequence[Found]) -> list[str]:
-    """The folders that all files stand in; of nbgrader's, those that are not a student's."""
+def wrapper(files: Sequence[Found], roster: Roster) -> list[str]:
+    """The folders that all files stand in and that are nobody's."""
     paths = [file.path.split("/")[:-1] for file in files]
     shared = []
     for parts in zip(*paths, strict=False):
-        if len(set(parts)) > 1 or SUBMITTED in shared:
+        if len(set(parts)) > 1 or SUBMITTED in shared or roster.meant_by(parts[0]):
             break
         shared.append(parts[0])
     return shared
@@ -218,8 +218,9 @@ def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
         return list(people)
     claims: dict[Student, list[Person]] = defaultdict(list)
     enrolled = []
-    for person in people:
-        meant = whom(person, roster)
+    by_name = {person: whom(person, roster) for person in people}
+    for person in sorted(people, key=lambda person: not by_name[person]):
+        meant = by_name[person] or by_files(person, roster) - claims.keys()
         if len(meant) == 1:
             claims[next(iter(meant))].append(person)
         else:
@@ -240,7 +241,7 @@ def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
         for person in claimed:
             if person.student is None:
                 others = ", ".join(other.name for other in claimed if other is not person)
-                person.flags.append(f"has the name of {student.student} in the roster, but so has {others}")
+                person.flags.append(f"is one of several with a name in the roster: {student.student}, like {others}")
         enrolled += claimed
     present = {person.student for person in enrolled}
     missing = [student for student in roster.students if student not in present]
@@ -248,15 +249,17 @@ def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
 
 
 def whom(person: Person, roster: Roster) -> set[Student]:
-    """Who in the roster a person may be: by number, then by what is called after them."""
-    numbered_so = roster.numbered(person.platform, person.number)
+    """Who in the roster a person may be: by number, or else by what is called after them."""
     named = (roster.meant_by(place) for place in person.places)
-    meant = numbered_so or next(filter(None, named), set())
-    if not meant and person.platform == "folder":
-        stems = [
-            without_suffix(attempt.file.name) for attempt in person.attempts if attempt.file.may_be_the_assignment
-        ]
-        meant = set().union(*map(roster.meant_by, stems))
-        if meant and not NOBODY.fullmatch(person.name):
-            person.flags.append("is known by the name of a file alone: the folder's is not in the roster")
+    return roster.numbered(person.platform, person.number) or next(filter(None, named), set())
+
+
+def by_files(person: Person, roster: Roster) -> set[Student]:
+    """Who a person may be by the names of files in a folder that names nobody."""
+    if person.platform != "folder":
+        return set()
+    files = [attempt.file.name for attempt in person.attempts if attempt.file.may_be_the_assignment]
+    meant = set().union(*(roster.meant_by(without_suffix(file)) for file in files))
+    if len(meant) == 1 and not NOBODY.fullmatch(person.name):
+        person.flags.append("is known by the name of a file alone: the folder's is not in the roster")
     return meant

@@ -99,6 +99,11 @@ class Roster:
         parts = [*self.values(row, *FIRST)[:1], *self.values(row, *LAST)[:1]]
         return [*self.values(row, *NAMES, *STUDENT), *([" ".join(parts)] if len(parts) == 2 else [])]
 
+    def identifiers(self, row: Mapping[str, str]) -> list[str]:
+        """What stands for a person without a name; of an address only what is a name, so it is none."""
+        student = self.values(row, *STUDENT) if self.values(row, *NAMES, *FIRST, *LAST) else []
+        return [*self.values(row, *(role for role in IDENTIFIERS if "mail" not in role)), *student]
+
     def _shown(self, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         """What each is called: "student", a name or an identifier; two alike, with an identifier."""
         roles = [[*self.values(row, *STUDENT), *self.names(row), *self.values(row, *IDENTIFIERS)] for row in rows]
@@ -156,7 +161,8 @@ def words(text: str) -> list[str]:
 def identifiers(values: Sequence[str]) -> set[str]:
     """How identifiers may be written: an address also without its domain, a number as a spreadsheet's 12345.0."""
     whole = [re.sub(r"^(\d+)[.,]0$", r"\1", value) for value in values]
-    return {" ".join(words(part)) for value in whole for part in (value, value.partition("@")[0])} - {""}
+    local = [value.partition("@")[0] for value in whole]
+    return {" ".join(words(part)) for part in (*whole, *(each for each in local if len(each) > 2))} - {""}
 
 
 def numbers(values: Sequence[str], canvas: Sequence[str]) -> set[tuple[str, str]]:
