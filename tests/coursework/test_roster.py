@@ -29,7 +29,7 @@ def test_a_roster_names_everybody_and_those_without_a_file(tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "Jörg Müller", "Mueller, Joerg", "MULLER_JORG", "Mu\u0308ller Jo\u0308rg", "muellerjoerg", "hw1-jörg-müller-2",
+        "Jörg Müller", "Mueller, Joerg", "MULLER_JORG", "Mu\u0308ller Jo\u0308rg", "muellerjoerg", "hw1-jörg-müller",
         "j.mueller@uni.example", "j.mueller", "S1001", "s1001_hw1", "vae-j-mueller",
     ],
 )  # fmt: skip
