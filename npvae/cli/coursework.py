@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from npvae.cli.arguments import UsageError
-from npvae.coursework import sandbox
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.collection import Collection, collect
 from npvae.coursework.grading import Assignment, Graded, differences, grade, graded_as, load
 from npvae.coursework.handout import write_handout
 from npvae.coursework.listing import on_screen
 from npvae.coursework.report import Results, write_reports
+from npvae.coursework.sandbox.grader import missing_isolation
 from npvae.coursework.submissions import Submission
 from npvae.coursework.variants import variant
 from npvae.coursework.workers import workers
@@ -154,8 +154,8 @@ def mark(options: Namespace) -> int:
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
         _refuse_a_mixture(submissions, assignment, options)
-    if sandbox.missing_isolation():
-        print(sandbox.missing_isolation(), flush=True)
+    if missing_isolation():
+        print(missing_isolation(), flush=True)
     print(assignment, flush=True)
     results = options.out / "results"
     results.mkdir(parents=True, exist_ok=True)

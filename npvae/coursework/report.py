@@ -13,7 +13,7 @@ from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import WRITTEN, Assignment, Graded, mistakes_of
 from npvae.coursework.listing import HEADER, rows
-from npvae.coursework.submissions import code_of, safe_name
+from npvae.coursework.submissions import pseudonym, safe_name
 from npvae.coursework.tables import in_line, markdown_table, table
 from npvae.coursework.variants import variant
 from npvae.coursework.written import POINTS, Marks, manual_marks, write_written
@@ -89,7 +89,7 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
     for student, one in graded.items():
         name = safe_name(student, taken)
         taken.append(name)
-        write_text(folder / "feedback" / f"{name}.md", feedback(one, assignment, by_hand.get(code_of(student), {})))
+        write_text(folder / "feedback" / f"{name}.md", feedback(one, assignment, by_hand.get(pseudonym(student), {})))
         if gradescope:
             (folder / "gradescope" / name).mkdir(exist_ok=True)
             write_text(folder / "gradescope" / name / "results.json", gradescope_json(one, assignment))
@@ -102,7 +102,7 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
 def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
     """Write all points of each person, the bonus and the answers in words among them, for Moodle and for Canvas."""
     people = [one for one in results.collection.hand_ins if one.submission.student in results.graded]
-    words = {student: sum(by_hand.get(code_of(student), {}).values()) for student in results.graded}
+    words = {student: sum(by_hand.get(pseudonym(student), {}).values()) for student in results.graded}
     marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
     all_points = possible(results.assignment) + POINTS * len(WRITTEN)
     write_text(folder / "moodle.csv", moodle_csv(people, marks))
@@ -115,7 +115,7 @@ def grades_csv(results: Results, by_hand: Marks) -> str:
     header = ["student", "total", "bonus", *WRITTEN, *exercises, "flags", "handed out as", "total as that", "file"]
     lines = []
     for student, one in results.graded.items():
-        hand = by_hand.get(code_of(student), {})
+        hand = by_hand.get(pseudonym(student), {})
         words = [hand.get(question, "") for question in WRITTEN]
         points = [one.points(name) for name in exercises]
         other = results.own.get(student)

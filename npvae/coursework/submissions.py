@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from npvae.coursework.origin import Origin
-from npvae.coursework.statements import definitions
+from npvae.coursework.statements import Code, code_of
 
 LARGEST = 5_000_000
 """Bytes a submission may have. An assignment with its figures has less than one million."""
@@ -41,8 +41,7 @@ class Submission:
 class Contents:
     """What a submission holds."""
 
-    code: str
-    """Its definitions, as one Python source."""
+    code: Code = field(default_factory=Code)
     written: Mapping[str, str] = field(default_factory=dict)
     """Answers in words, by W1, W2, ..."""
     notes: tuple[str, ...] = ()
@@ -67,7 +66,7 @@ def safe_name(student: str, taken: Iterable[str] = ()) -> str:
     return name
 
 
-def code_of(student: str) -> str:
+def pseudonym(student: str) -> str:
     """What stands for a student where no name should, and is not what a spreadsheet takes for a number."""
     code = hashlib.sha256(student.encode()).hexdigest()[:8]
     return f"c{code}" if re.fullmatch(r"\d+(e\d+)?", code) else code
@@ -76,15 +75,15 @@ def code_of(student: str) -> str:
 def read(submission: Submission) -> Contents:
     """Definitions and written answers of a submission."""
     if not submission.file:
-        return Contents("", notes=("nothing was handed in",))
+        return Contents(notes=("nothing was handed in",))
     if submission.trouble:
-        return Contents("", notes=(f"the file {submission.trouble}",))
+        return Contents(notes=(f"the file {submission.trouble}",))
     notes: list[str] = []
     try:
         cells = cells_of(submission.file, submission.data, notes)
     except ValueError as error:
-        return Contents("", notes=(f"the file {error}",))
-    code, origin = definitions([source for kind, source in cells if kind == "code"], notes)
+        return Contents(notes=(f"the file {error}",))
+    code, origin = code_of([source for kind, source in cells if kind == "code"], notes)
     written = written_answers([source for kind, source in cells if kind == "markdown"])
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more such notes were left out"]

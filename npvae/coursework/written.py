@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from npvae.coursework.grading import WRITTEN, Graded
-from npvae.coursework.submissions import code_of
+from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import quoted, read_table, table
 from npvae.internals.files import write_text
 
@@ -20,7 +20,7 @@ def write_written(folder: Path, graded: Mapping[str, Graded]) -> None:
     (folder / "written").mkdir(parents=True, exist_ok=True)
     for question in WRITTEN:
         write_text(folder / "written" / f"{question}.md", page(question, graded))
-    codes = sorted((code_of(student), student) for student in graded)
+    codes = sorted((pseudonym(student), student) for student in graded)
     write_text(folder / "written" / "codes.csv", table(["code", "student"], codes))
     if not (folder / "manual.csv").exists():
         write_text(
@@ -30,7 +30,7 @@ def write_written(folder: Path, graded: Mapping[str, Graded]) -> None:
 
 def page(question: str, graded: Mapping[str, Graded]) -> str:
     """All answers to one question, without names, in an order that has nothing to do with them."""
-    answers = sorted((code_of(student), one.written.get(question, "")) for student, one in graded.items())
+    answers = sorted((pseudonym(student), one.written.get(question, "")) for student, one in graded.items())
     parts = [f"## {code}\n\n{quoted(answer) if answer else '(no answer)'}\n" for code, answer in answers]
     return "\n".join([f"# {question}\n\nMark by hand in manual.csv, by the code above each answer.\n", *parts])
 
@@ -52,7 +52,7 @@ def manual_marks(path: Path, students: Iterable[str]) -> Marks:
             raise ValueError(f"its columns are {titles}, expected code,{','.join(WRITTEN)}")
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} is not a table of marks, expected a CSV file: {error}") from error
-    known = {code_of(student) for student in students}
+    known = {pseudonym(student) for student in students}
     marks: dict[str, dict[str, float]] = {}
     for line, row in lines:
         given = {question: row[question] for question in WRITTEN if row[question]}

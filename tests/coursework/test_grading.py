@@ -28,7 +28,7 @@ from npvae.coursework.handout import write_handout
 from npvae.coursework.marks import full
 from npvae.coursework.mistakes import MISTAKES
 from npvae.coursework.report import write_reports
-from npvae.coursework.submissions import Submission, code_of, read
+from npvae.coursework.submissions import Submission, pseudonym, read
 from npvae.coursework.workers import workers
 
 pytestmark = pytest.mark.slow
@@ -224,7 +224,7 @@ def test_gradescope_gets_a_result_for_each_part(graded_class):
 def test_marks_by_hand_are_merged_and_their_file_is_never_written_again(graded_class, capsys):
     out = graded_class / "out"
     manual = out / "manual.csv"
-    code = code_of("ada")
+    code = pseudonym("ada")
     text = re.sub(rf"{code},,,,", f"{code},4,5,,2.5", manual.read_text())
     manual.write_text(text)
     assert main(["grade", str(graded_class / "in"), "--out", str(out), "--variant", "textbook"]) == 0
@@ -414,7 +414,7 @@ def test_written_answers_are_collected_without_names(tmp_path):
     page = (tmp_path / "written" / "W1.md").read_text()
     assert "Because of the logarithm." in page
     assert "ada" not in page
-    assert f"{code_of('ada')},ada" in (tmp_path / "written" / "codes.csv").read_text()
+    assert f"{pseudonym('ada')},ada" in (tmp_path / "written" / "codes.csv").read_text()
 
 
 def test_a_student_called_like_a_formula_or_a_path_harms_no_table_and_no_folder(tmp_path):

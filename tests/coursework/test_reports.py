@@ -14,7 +14,7 @@ from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import Assignment, Graded
 from npvae.coursework.marks import full
 from npvae.coursework.report import feedback, grades_csv, summary
-from npvae.coursework.submissions import code_of
+from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import in_line, quoted, table
 from npvae.coursework.written import manual_marks, page
 
@@ -166,7 +166,7 @@ def manual(folder, text):
     return manual_marks(path, ["ada", "bob"])
 
 
-ADA = code_of("ada")
+ADA = pseudonym("ada")
 
 
 @pytest.mark.parametrize(
@@ -188,10 +188,10 @@ def test_marks_by_hand_are_read_as_spreadsheets_write_them(text, tmp_path):
     [
         ("00000000,1,,,", "line 3: the code '00000000' is nobody's"),
         (f"{ADA},1,,,", f"line 3: the code '{ADA}' stands there twice"),
-        (f"{code_of('bob')},6,,,", "line 3: '6', expected a number from 0 to 5"),
-        (f"{code_of('bob')},-1,,,", "line 3: '-1', expected a number from 0 to 5"),
-        (f"{code_of('bob')},nan,,,", "line 3: 'nan', expected a number from 0 to 5"),
-        (f"{code_of('bob')},good,,,", "line 3: 'good', expected a number from 0 to 5"),
+        (f"{pseudonym('bob')},6,,,", "line 3: '6', expected a number from 0 to 5"),
+        (f"{pseudonym('bob')},-1,,,", "line 3: '-1', expected a number from 0 to 5"),
+        (f"{pseudonym('bob')},nan,,,", "line 3: 'nan', expected a number from 0 to 5"),
+        (f"{pseudonym('bob')},good,,,", "line 3: 'good', expected a number from 0 to 5"),
     ],
 )
 def test_a_mark_by_hand_that_is_nobodys_or_out_of_range_is_refused_by_its_line(row, words, tmp_path):

@@ -10,7 +10,7 @@ from npvae.coursework.collection.finding import OTHER, Found, close_archives, fi
 from npvae.coursework.collection.looking import Look, look
 from npvae.coursework.collection.persons import Person, enrol, persons
 from npvae.coursework.collection.roster import Roster, read_roster
-from npvae.coursework.submissions import LARGEST, Submission, code_of
+from npvae.coursework.submissions import LARGEST, Submission, pseudonym
 
 MOST = 20_000
 """Notebooks and scripts that are looked into."""
@@ -118,7 +118,7 @@ def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonym
 def identifier_of(person: Person, roster: Roster) -> str:
     """What stands for a person in the roster or on the platform; a code where only a name does."""
     known = roster.identifiers(person.student.row) if person.student else []
-    return [*known, *filter(None, [person.number]), code_of(person.name)][0]
+    return [*known, *filter(None, [person.number]), pseudonym(person.name)][0]
 
 
 def apart(names: Iterable[str]) -> Iterator[str]:
