@@ -1,7 +1,12 @@
 """Feedback at once: `check` tries a student's functions and says, a little more at each call, what is wrong."""
 
-from collections.abc import Callable
+import _thread
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from unittest.mock import patch
 
 from npvae.coursework.diagnose import PLAIN, Finding, judge
 from npvae.coursework.exercise import Exercise
@@ -12,6 +17,8 @@ from npvae.coursework.variants import TEXTBOOK, variant
 FEEDBACK = ("hint", "pass-fail", "none")
 SEED = 0
 """Of the probes. Whoever grades uses others."""
+LIMIT = 20.0
+"""Seconds that an exercise may take."""
 
 
 class Checker:
@@ -59,7 +66,12 @@ class Checker:
         if self.feedback == "none":
             print(f"{exercise.name}: received")
             return True
-        findings = findings_of(exercise, self.variant, functions, SEED)
+        findings: list[Finding] = []
+        with at_most(LIMIT) as late, nobody_leaves(functions):
+            findings = findings_of(exercise, self.variant, functions, SEED)
+        if late.is_set():
+            print(f"{exercise.name}: took longer than {LIMIT:g} s and was stopped: is there a loop that never ends?")
+            return False
         if not findings:
             self.rungs.pop(exercise.name, None)
             print(f"{exercise.name}: right" + ("" if len(functions) == len(exercise.functions) else ", so far"))
@@ -78,6 +90,51 @@ class Checker:
         if any(rungs[finding.words] < 3 for finding in findings if finding.name not in PLAIN):
             print("  (run check again for more)")
         return False
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[threading.Event]:
+    """Interrupt what takes longer, and set the event.
+
+    A single call of NumPy that never returns cannot be stopped, nor anything outside the main thread.
+    """
+    done, late = threading.Event(), threading.Event()
+    main = threading.main_thread()
+
+    def watch() -> None:
+        wait = seconds
+        while not done.wait(wait):
+            late.set()
+            wait = 1.0  # once more, where an `except` has swallowed it
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(main.ident or 0, signal.SIGINT)
+            else:
+                _thread.interrupt_main()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    if threading.current_thread() is main:
+        watcher.start()
+    try:
+        yield late
+    except KeyboardInterrupt:
+        if not late.is_set():
+            raise
+    finally:
+        done.set()
+
+
+@contextlib.contextmanager
+def nobody_leaves(functions: Sequence[Callable[..., Any]]) -> Iterator[None]:
+    """A notebook's own exit and quit would end the kernel: in a function that is tried, they are an error."""
+
+    def leave(*_: Any) -> None:
+        raise SystemExit("exit and quit end the notebook: return instead")
+
+    with contextlib.ExitStack() as stack:
+        for function in functions:
+            known = getattr(function, "__globals__", {})
+            stack.enter_context(patch.dict(known, {name: leave for name in ("exit", "quit") if name in known}))
+        yield
 
 
 def find_variant(seed: int | str) -> Any:
@@ -116,7 +173,7 @@ def hint(exercise: Exercise, finding: Finding, rung: int) -> list[str]:
     right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
     return [
         f"{finding.result} is wrong here: {', '.join(finding.where)}{right}",
-        f'{finding.result}, notes "{exercise.section}": {exercise.properties[finding.result]}',
+        f"{finding.result} ({exercise.read}): {exercise.properties[finding.result]}",
         finding.sentence,
         *([finding.entry] if finding.entry else []),
     ][: rung if rung < 3 else None]

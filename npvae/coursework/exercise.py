@@ -51,7 +51,9 @@ class Exercise:
     name: str
     title: str
     section: str
-    """Title of the section of the notes."""
+    """Title of the section of the notes; "" where they have none on it."""
+    lesson: str
+    """Name of the lesson."""
     functions: tuple[str, ...]
     """What the student defines, in the order in which `run` takes it."""
     points: Callable[[Variant], Mapping[str, int]]
@@ -70,6 +72,11 @@ class Exercise:
     easy: tuple[str, ...] = ()
     """Results that extreme values cannot harm."""
     bonus: bool = False
+
+    @property
+    def read(self) -> str:
+        """Where it is explained."""
+        return f'notes, "{self.section}"; lesson {self.lesson}' if self.section else f"lesson {self.lesson}"
 
     def asks_of(self, result: int) -> str:
         """The function that a result is of, by its place among the results."""

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,14 +224,6 @@ def test_what_is_none_of_the_known_mistakes_is_described(change, name, words):
     assert re.search(words, finding.sentence)
 
 
-def test_a_function_that_raises_is_told_with_its_error():
-    def backward(dkl, cache):
-        return cache[2]
-
-    findings = findings_of(EXERCISES["kl_divergence"], TEXTBOOK, (npvae.kl_divergence, backward), 0)
-    assert {finding.sentence for finding in findings} == {"raises IndexError: tuple index out of range"}
-
-
 def test_a_cache_that_the_next_forward_overwrites_is_seen():
     kept = {}
 
@@ -261,7 +254,7 @@ def test_check_says_where_then_what_is_violated_then_what_it_looks_like(capsys):
         assert check("reparameterize", *pair) is False
         said.append(capsys.readouterr().out)
     assert "forward is wrong here: one example, several examples, extreme values" in said[0]
-    assert 'notes "Reparameterization Trick": over many draws of eps' in said[1]
+    assert 'forward (notes, "Reparameterization Trick"; lesson 04_reparameterization): over many draws' in said[1]
     assert "forward: the noise is scaled by the variance: the draws spread wrongly" in said[2]
     assert re.search(r"forward\[0, \d\] is -?\d\S* and should be \S+ for mu = \S+, rho = \S+, eps = ", said[2])
     for lower, higher in itertools.pairwise(said[:3]):
@@ -285,6 +278,53 @@ def test_check_takes_the_name_of_a_function_and_a_forward_alone(capsys):
     assert check("kl_divergence_backward", *package_answer("kl_divergence"))
     assert check("kl_divergence", npvae.kl_divergence)
     assert "right, so far" in capsys.readouterr().out
+
+
+def test_what_differs_in_kind_is_told_from_the_first_rung_and_the_rest_goes_on(capsys):
+    check = Checker("textbook")
+    check("kl_divergence", *kl_backward(lambda dmu, drho: (-dmu, 3 * drho)))
+    check("kl_divergence", *kl_backward(lambda dmu, drho: (np.cos(dmu), 3 * drho)))
+    said = capsys.readouterr().out.splitlines()[4:]
+    assert [line.partition(" ")[0] for line in map(str.strip, said[:-1])] == ["kl_divergence:", "dmu", "drho", "drho"]
+
+
+def test_an_exception_is_told_once_and_at_once_with_its_line_and_its_case(capsys):
+    def backward(dkl, cache):
+        mu, rho = cache
+        return dkl[:, None] * mu, dkl * rho
+
+    Checker("textbook")("kl_divergence", lambda mu, rho: (npvae.kl_divergence(mu, rho)[0], (mu, rho)), backward)
+    said = capsys.readouterr().out
+    assert said.count("kl_divergence_backward raises ValueError") == 1
+    assert re.search(r"in the line `return dkl\[:, None\] \* mu, dkl \* rho` \(several examples\)", said)
+
+
+@pytest.mark.parametrize("leave", ["exit()", "quit()", "raise SystemExit", "import sys; sys.exit(1)"])
+def test_check_survives_a_function_that_leaves(leave, capsys):
+    own = {"exit": exit, "quit": quit}
+    exec(f"def importance_bound(log_w):\n    {leave}", own)
+    assert Checker("textbook")("importance_bound", own["importance_bound"]) is False
+    assert "importance_bound raises SystemExit" in capsys.readouterr().out
+
+
+def test_check_stops_a_loop_that_never_ends(capsys, monkeypatch):
+    def importance_bound(log_w):
+        while True:
+            len(log_w)
+
+    monkeypatch.setattr("npvae.coursework.check.LIMIT", 0.2)
+    assert Checker("textbook")("importance_bound", importance_bound) is False
+    assert "took longer than 0.2 s and was stopped" in capsys.readouterr().out
+
+
+def test_every_exercise_points_to_a_section_of_the_notes_and_a_lesson_that_are_there():
+    notebooks = Path(__file__).parents[2] / "notebooks"
+    titles = {
+        line.lstrip("# ") for line in (notebooks / "notes.md").read_text("utf-8").splitlines() if line[:1] == "#"
+    }
+    for exercise in EXERCISES.values():
+        assert exercise.section in titles | {""}
+        assert (notebooks / f"{exercise.lesson}.ipynb").exists()
 
 
 @pytest.mark.parametrize(("feedback", "said"), [("pass-fail", "not right yet"), ("none", "received")])

@@ -294,6 +294,7 @@ LOSS_AND_GRAD = Exercise(
     name="loss_and_grad",
     title="Loss and gradient from given pieces",
     section="Loss",
+    lesson="07_backpropagation_by_hand",
     functions=("loss_and_grad",),
     points=lambda variant: {"loss": 2, "decoder": 1, "mu": 1, "rho": 1, "trunk": 2, SEVERAL: 1},
     probes=probes_of,

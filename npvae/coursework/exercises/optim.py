@@ -460,7 +460,8 @@ def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 OPTIMIZER = Exercise(
     name="optimizer_step",
     title="A step of an optimiser",
-    section="Loss",
+    section="",
+    lesson="08_training_on_mnist",
     functions=("optimizer_step",),
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,

@@ -196,6 +196,7 @@ CONDITIONAL = Exercise(
     name="conditional_inputs",
     title="A label enters encoder and decoder",
     section="See Also",
+    lesson="11_conditional_vae",
     functions=("encoder_input", "decoder_input", "decoder_input_backward"),
     points=lambda variant: {"encoder_input": 2, "decoder_input": 2, "dz": 2},
     probes=input_probes,
@@ -347,7 +348,8 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
 BOUND = Exercise(
     name="importance_bound",
     title="The importance-weighted bound",
-    section="Loss",
+    section="",
+    lesson="12_how_tight_is_the_bound",
     functions=("importance_bound", "importance_bound_backward"),
     points=lambda variant: {"forward": 4, "dlog_w": 4, EXTREMES: 2},
     probes=bound_probes,
