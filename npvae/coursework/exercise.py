@@ -146,7 +146,7 @@ def alike(name: str, what: str, f: Callable[..., Array], names: Mapping[str, int
 
     def wrong(probe: Probe, right: Mapping[str, Array]) -> Results:
         gradients = {
-            name: differences(f, probe.args, i, probe.dout, 1e-4, ((-1, -1 / 2), (1, 1 / 2)))
+            name: differences(f, probe.args, i, probe.dout, 1e-6, ((-1, -1 / 2), (1, 1 / 2)))
             for name, i in names.items()
         }
         return {"forward": f(*probe.args), **gradients}

@@ -46,7 +46,7 @@ def shape_of_error(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape:
             return shape
     if upstream_ignored(key, name, scope):
         return Shape("upstream_ignored", "does not depend on the upstream gradient")
-    if len(wrong) < len(ordinary):
+    if 2 * len(wrong) <= len(ordinary):
         if all(examples(case.probe) > 1 for case in wrong):
             return Shape("several_only", "is right for one example and wrong for several")
         return Shape("elsewhere", "is wrong only here", f": {', '.join(case.probe.where for case in wrong)}")

@@ -106,8 +106,8 @@ DRAWS = 3
 
 def run_checker(functions: Functions, probe: Probe) -> Results:
     """What the student's checker says of each pair in each draw; for one list, also whether it left args alone."""
-    seed, lists = probe.args
-    said: dict[int, list[Any]] = {i: [] for listed in lists.values() for i in listed}
+    seed, lists, asked = probe.args
+    said: dict[int, list[Any]] = {i: [] for listed in (*lists.values(), asked) for i in listed}
     for draw in range(DRAWS):
         with fixed_noise(draw):
             for i in sorted(said):
@@ -115,11 +115,13 @@ def run_checker(functions: Functions, probe: Probe) -> Results:
     results: Results = {}
     for name, listed in lists.items():
         came = [pair for i in listed for pair in said[i]]
+        if name == "arguments":
+            came += [each if isinstance(each, Failure) else (0.0, each[0]) for i in asked for each in said[i]]
         failures = [each for each in came if isinstance(each, Failure)]
         if failures:
             results[name] = failures[0]
         else:
-            results[name] = np.array(came) if name == "arguments" else np.array(came)[:, 0]
+            results[name] = np.array(came)[:, int(name == "arguments")]
     return results
 
 
