@@ -221,6 +221,19 @@ def test_each_layout_gives_everybody_their_file_and_nothing_to_look_at(files, ex
     assert collection.strays == ()
 
 
+def test_a_point_in_a_name_is_no_suffix(tmp_path):
+    files = {"anna.mueller/a.ipynb": DONE, "anna.schmid/a.ipynb": DONE, "anna@x.org/a.ipynb": DONE}
+    assert set(collected(tmp_path / "folders", files)) == {"anna.mueller", "anna.schmid", "anna@x.org"}
+    files = {"anna.mueller.ipynb": DONE, "anna.schmid.py": DONE, "dr. b.zip": zipped({"a.ipynb": DONE})}
+    assert set(collected(tmp_path / "files", files)) == {"anna.mueller", "anna.schmid", "dr. b"}
+
+
+def test_people_that_seem_to_be_one_are_told(tmp_path):
+    files = {"A/anna/hw.ipynb": DONE, "A/ben/hw.ipynb": DONE, "A/cem.ipynb": DONE, "B/dan.ipynb": DONE}
+    people = collected(tmp_path, files)
+    assert flags(people).count("under a name of its own: another person's?") == 2
+
+
 def test_logins_that_end_in_a_digit_are_people_and_not_attempts(tmp_path):
     people = collected(tmp_path, {"ivanov1.ipynb": DONE, "ivanov2.ipynb": DONE, "anna v2.ipynb": DONE})
     assert set(people) == {"ivanov1", "ivanov2", "anna"}

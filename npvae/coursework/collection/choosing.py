@@ -8,7 +8,7 @@ from typing import Any
 
 from npvae.coursework.collection.finding import OTHER, Found
 from npvae.coursework.collection.looking import Look
-from npvae.coursework.collection.persons import Attempt, Person, without_suffix
+from npvae.coursework.collection.persons import NOBODY, Attempt, Person, without_suffix
 from npvae.coursework.collection.platforms import numbered
 
 SOON = 60.0
@@ -96,6 +96,11 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
     flags += [f"an earlier attempt, {each.file.path}, answers what the latest does not" for each in richer]
     empty = [each for each in poorer if each.number[:-1] > left[0].number[:-1] and not looks[each.file].trouble]
     flags += [f"the latest attempt, {each.file.path}, has no answers" for each in empty]
+    if person.platform in ("folder", "file"):
+        strange = [
+            each.file.path for each in candidates if each not in earlier and seems_apart(each.file, chosen, looks)
+        ]
+        flags += [f"{path} has answers, too, under a name of its own: another person's?" for path in strange]
     holding = {each.file.path for each in candidates if looks[each.file].is_of_the_assignment}
     others = holding - {chosen.path}
     numbers = sorted({each.number for each in candidates if each.file.path in others} | {left[0].number})
@@ -134,6 +139,13 @@ def place_of(file: Found) -> tuple[str, str]:
     """Folder and name of a file, without the kind of file and the number of an attempt."""
     path = PurePosixPath(file.path)
     return str(path.parent), numbered(without_suffix(path.name))[0]
+
+
+def seems_apart(file: Found, chosen: Found, looks: dict[Found, Look]) -> bool:
+    """Whether a file with answers has another folder and another name, as somebody else's would."""
+    (folder, stem), (its, other) = place_of(file), place_of(chosen)
+    named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not HIDDEN.search(file.path)
+    return bool(looks[file].answers) and named and folder != its and stem != other and not NOT_MEANT.search(file.path)
 
 
 def hides(file: Found, kind: str, candidates: Iterable[Attempt]) -> bool:
