@@ -13,7 +13,7 @@ from typing import Any
 from npvae.cli.arguments import UsageError
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.collection import Collection, collect
-from npvae.coursework.grading import Assignment, Graded, differences, grade, graded_as, load
+from npvae.coursework.grading import Assignment, Graded, differences, grade, graded_as, load, probes_seed
 from npvae.coursework.handout import write_handout
 from npvae.coursework.listing import on_screen
 from npvae.coursework.report import Results, write_reports
@@ -100,6 +100,12 @@ def add_parsers(subparsers: Any) -> None:
     grade.add_argument(
         "--roster", type=Path, metavar="CSV", help="all students, as a spreadsheet or a platform writes them"
     )
+    grade.add_argument(
+        "--seed",
+        type=known_seed,
+        metavar="N",
+        help="of the inputs that marks are given for (default: the one in DIR/seed.txt, drawn when first graded)",
+    )
     grade.add_argument("--only", metavar="STUDENT", help="grade this one again; the others stay as they are")
     grade.add_argument(
         "--anonymous", action="store_true", help="identifiers in the place of names in all that is written"
@@ -116,6 +122,13 @@ def known_variant(text: str) -> str:
         return variant(text).name
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def known_seed(text: str) -> int:
+    """Return a seed, or raise an error."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"seed is {text!r}, expected a whole number from 0")
+    return int(text)
 
 
 def write(options: Namespace) -> int:
@@ -146,7 +159,7 @@ def mark(options: Namespace) -> int:
     collection = collect(options.submissions, options.roster, options.anonymous)
     if options.list:
         return _show(collection, options)
-    assignment = _asked(collection, options)
+    assignment = replace(_asked(collection, options), probes_seed=probes_seed(options.out, options.seed))
     submissions = chosen = collection.submissions
     if options.only is not None:
         chosen = [submission for submission in submissions if submission.student == options.only]
@@ -160,7 +173,7 @@ def mark(options: Namespace) -> int:
     results = options.out / "results"
     results.mkdir(parents=True, exist_ok=True)
     try:
-        graded = _in_parallel(chosen, assignment, results, options)
+        graded = _in_parallel(chosen, assignment, results, options, again=options.only is not None)
         own = _under_their_own(collection, assignment, options)
     except KeyboardInterrupt:
         kept = sum(load(results, submission, assignment) is not None for submission in submissions)
@@ -207,16 +220,18 @@ def _under_their_own(
 ) -> dict[str, tuple[Assignment, Graded]]:
     """What the files are worth that say that they are of another assignment, each under that."""
     others: dict[Assignment, list[Submission]] = {}
+    results = options.out / "results" / "own"
     for one in collection.hand_ins:
-        origin, only = one.choice.look.origin, options.only in (None, one.submission.student)
-        if only and one.choice.file and any(differences(origin, assignment)):
+        origin, submission = one.choice.look.origin, one.submission
+        if one.choice.file and any(differences(origin, assignment)):
             short = (origin.version or assignment.version) == "short"
             own = replace(assignment, seed=origin.variant or assignment.seed, short=short)
-            others.setdefault(own, []).append(one.submission)
+            if options.only in (None, submission.student) or load(results, submission, own):
+                others.setdefault(own, []).append(submission)
     graded: dict[str, tuple[Assignment, Graded]] = {}
     for own, submissions in others.items():
-        results = _in_parallel(submissions, own, options.out / "results" / "own", options)
-        graded |= {student: (own, result) for student, result in results.items()}
+        found = _in_parallel(submissions, own, results, options, again=False)
+        graded |= {student: (own, result) for student, result in found.items()}
     return graded
 
 
@@ -244,11 +259,10 @@ def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment,
 
 
 def _in_parallel(
-    submissions: list[Submission], assignment: Assignment, results: Path, options: Namespace
+    submissions: list[Submission], assignment: Assignment, results: Path, options: Namespace, again: bool
 ) -> dict[str, Graded]:
     """Grade in several processes; a submission that brought a process down is tried once more in a separate one."""
     hide = [options.submissions.resolve(), options.out.resolve()]
-    again = options.only is not None
 
     def steps(futures: Any, total: int) -> Any:
         return progress(futures, "grading", True, total)
