@@ -31,6 +31,11 @@ CLEAR = {
         {f"a_2026_01_{day}T10_00_00.zip": zipped({"a.ipynb": different(day)}) for day in ("02", "03")},
         "a_2026_01_03T10_00_00.zip/a.ipynb",
     ),
+    "empty files of a package": (
+        {"vae/a.py": BLANK.replace("raise", "return 1\n    raise") + "\n    return 2", "vae/__init__.py": ""},
+        "vae/a.py",
+    ),
+    "a table of another kind": ({"a.ipynb": DONE, "package.json": "{}", "data.json": '{"x": [1]}'}, "a.ipynb"),
     "its own export": (
         {"a.ipynb": DONE, "a.pdf": "%PDF", "a.html": "<html>", "data.csv": "1", "x.png": "x"},
         "a.ipynb",
@@ -54,6 +59,10 @@ UNSURE = {
     "an earlier attempt with more": (
         {"a.ipynb": DONE, "a (1).ipynb": answered("activation")},
         "an earlier attempt, ada/a.ipynb, answers what the latest does not",
+    ),
+    "a copy that answers more": (
+        {"a.ipynb": answered("activation"), "a-Copy1.ipynb": DONE},
+        "ada/a-Copy1.ipynb is a draft or a copy by its name, but newer or answers more",
     ),
     "one of several cannot be read": ({"a.ipynb": DONE, "b.ipynb": "{"}, "ada/b.ipynb ends in the middle"),
     "a PDF of another name": ({"a.ipynb": DONE, "answers.pdf": "%PDF"}, "ada/answers.pdf is a PDF"),

@@ -18,6 +18,7 @@ NOT_MEANT = re.compile(
 )
 """Names of files that their owners hardly meant to hand in."""
 MOST_FLAGS = 10
+EMPTY = "is empty"
 HIDDEN = re.compile(r"(^|/)\.")
 """Paths of checkpoint copies and hidden files."""
 
@@ -59,7 +60,8 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
     ]
     if not left:
         return Choice(aside=tuple(aside), flags=bounded(["handed in no notebook and no script", *flags]))
-    flags += [f"{each.file.path} {looks[each.file].trouble}" for each in left if looks[each.file].trouble]
+    unread = [each.file for each in left if looks[each.file].trouble not in ("", EMPTY)]
+    flags += [f"{file.path} {looks[file].trouble}" for file in unread]
     why = "the only one"
 
     def narrow(keep: Callable[[Attempt], Any], reason: str, lost: str | Callable[[Look], str]) -> list[Attempt]:
@@ -73,7 +75,9 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
 
     poorer = narrow(lambda each: rank(looks[each.file]), "the only one with answers", what_lacks)
     narrow(lambda each: not HIDDEN.search(each.file.path), "not a checkpoint", "a checkpoint copy or a hidden file")
-    narrow(lambda each: not NOT_MEANT.search(each.file.path), "not a draft", "a draft or a copy, by its name")
+    drafts = narrow(
+        lambda each: not NOT_MEANT.search(each.file.name), "not a draft", "a draft or a copy, by its name"
+    )
     earlier = narrow(lambda each: each.number, "the latest attempt", "an earlier attempt")
     first = looks[left[0].file]
     narrow(lambda each: each is left[0] or looks[each.file].answers != first.answers, why, "the same answers")
@@ -92,8 +96,11 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
         flags.append(
             f"{chosen.path} is graded because it is newer than {', '.join(each.file.path for each in older)}"
         )
-    richer = [each for each in earlier if looks[each.file].exercises - look.exercises]
-    flags += [f"an earlier attempt, {each.file.path}, answers what the latest does not" for each in richer]
+    richer = [each.file.path for each in earlier if looks[each.file].exercises - look.exercises]
+    flags += [f"an earlier attempt, {path}, answers what the latest does not" for path in richer]
+    doubtful = [each.file for each in drafts if looks[each.file].answers != look.answers]
+    doubtful = [file for file in doubtful if looks[file].exercises - look.exercises or file.time > chosen.time + SOON]
+    flags += [f"{file.path} is a draft or a copy by its name, but newer or answers more" for file in doubtful]
     empty = [each for each in poorer if each.number[:-1] > left[0].number[:-1] and not looks[each.file].trouble]
     flags += [f"the latest attempt, {each.file.path}, has no answers" for each in empty]
     if person.platform in ("folder", "file"):
@@ -145,7 +152,7 @@ def seems_apart(file: Found, chosen: Found, looks: dict[Found, Look]) -> bool:
     """Whether a file with answers has another folder and another name, as somebody else's would."""
     (folder, stem), (its, other) = place_of(file), place_of(chosen)
     named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not HIDDEN.search(file.path)
-    return bool(looks[file].answers) and named and folder != its and stem != other and not NOT_MEANT.search(file.path)
+    return bool(looks[file].answers) and named and folder != its and stem != other and not NOT_MEANT.search(file.name)
 
 
 def hides(file: Found, kind: str, candidates: Iterable[Attempt]) -> bool:
@@ -160,6 +167,8 @@ def about(file: Found, look: Look) -> Sequence[str]:
         said.append(f"{file.path} is a {look.form}, under an unusual name")
     if HIDDEN.search(file.path):
         said.append(f"{file.path} is a checkpoint copy or a hidden file, and there is no other")
+    if look.trouble == EMPTY:
+        said.append(f"{file.path} {EMPTY}")
     if rank(look) == 1:
         said.append(f"{file.path} holds nothing of the assignment")
     return said

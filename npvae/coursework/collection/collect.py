@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from npvae.coursework.collection.choosing import Choice, choose
-from npvae.coursework.collection.finding import OTHER, Found, close_archives, find
+from npvae.coursework.collection.finding import OTHER, UNREADABLE, Found, brief, close_archives, find
 from npvae.coursework.collection.looking import Look, look
 from npvae.coursework.collection.persons import Person, enrol, persons
 from npvae.coursework.collection.roster import Roster, read_roster
@@ -108,7 +108,11 @@ def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonym
         person, name = Person("", person.number, person.platform), identifier
     file, data, trouble = choice.file.path if choice.file else "", b"", choice.look.trouble
     if choice.file and not trouble:
-        data = choice.file.load(LARGEST + 1)
+        try:
+            data = choice.file.load(LARGEST + 1)
+        except UNREADABLE as error:  # it was there a moment ago
+            trouble = f"cannot be read: {brief(error)}"
+            flags.append(f"{file} {trouble}")
     elif not choice.file and choice.aside:
         file, what = choice.aside[0]
         trouble = f"is {what}: hand in the notebook or the script itself"

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,6 +50,8 @@ TARS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys((".xz", ".txz"), lzma.open),
 }
 """What unpacks a tar, by its suffix."""
+NOTEBOOK = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*\"(cells|metadata|nbformat|worksheets)\"")
+"""How a notebook begins, whatever it is called."""
 OFFICE = (".doc", ".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".pages", ".numbers", ".key", ".rtf")
 DATA = (
     *(
@@ -113,15 +115,15 @@ class Found:
         except UNREADABLE:
             return b""
 
-    @property
+    @cached_property
     def may_be_the_assignment(self) -> bool:
         """Whether it is called or begins like a notebook or a script."""
         if ASSIGNMENT.search(self.name):
             return True
         plain = PurePosixPath(self.name).suffix.lower() in ("", ".json", ".txt")
-        return plain and not self.trouble and self.head().lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
+        return plain and not self.trouble and NOTEBOOK.match(self.head()) is not None
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """What it is, in words."""
         suffix = PurePosixPath(self.name).suffix.lower()
