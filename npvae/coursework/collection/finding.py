@@ -253,7 +253,7 @@ def in_archive(file: Found, limit: int, most: int, place: Path | None = None) ->
     members = tar_members(file, max(limit, LARGEST_ARCHIVE)) if is_tar else zip_members(file, place)
     unpacked = count = 0
     for member in sorted(members, key=lambda member: len(re.findall(r"[\\/]", member.path))):
-        parts = [part for part in re.split(r"[\\/]", member.path) if part not in ("", ".", "..")]
+        parts = [part for part in re.split(r"[\\/]", member.path) if part not in ("", ".", "..")] or ["(no name)"]
         if any(map(PASSED_OVER.fullmatch, parts)):
             continue
         path = "/".join([*([] if place else [file.path]), *(short(printable(part)) for part in parts)])
@@ -299,7 +299,7 @@ def close_archives() -> None:
 
 def zip_members(file: Found, place: Path | None) -> Iterator[Found]:
     for index, member in enumerate(open_zip(file, place).infolist()):
-        if not member.is_dir():
+        if not member.filename.endswith("/"):
             trouble = "encrypted" if member.flag_bits & 1 else ""
             if stat.S_ISLNK(member.external_attr >> 16):
                 trouble = "a link, which is not followed"

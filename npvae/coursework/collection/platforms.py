@@ -56,11 +56,10 @@ class Owner:
 def owners(files: Sequence[Found]) -> dict[Found, Owner]:
     """Whose each file is, for all of which a platform says it."""
     parts = {file: file.path.split("/") for file in files}
-    tops = {part for path in parts.values() for part in path[:2]}
     patterns = dict(DATED)
     if 2 * sum(any(re.fullmatch(CANVAS, part) for part in path[:2]) for path in parts.values()) >= len(files):
         patterns["Canvas"] = CANVAS
-    logins = blackboard_logins(tops)
+    logins = blackboard_logins({part for path in parts.values() for part in path})
     found = {}
     for file, path in parts.items():
         known = next(matches(path, patterns), None)

@@ -97,7 +97,7 @@ class Roster:
     def names(self, row: Mapping[str, str]) -> list[str]:
         """The names of a person."""
         parts = [*self.values(row, *FIRST)[:1], *self.values(row, *LAST)[:1]]
-        return [*self.values(row, *NAMES, *STUDENT), *([" ".join(parts)] if len(parts) == 2 else [])]
+        return [*self.values(row, *NAMES, *STUDENT), *([" ".join(parts)] if parts else [])]
 
     def identifiers(self, row: Mapping[str, str]) -> list[str]:
         """What stands for a person without a name; of an address only what is a name, so it is none."""
