@@ -1,5 +1,6 @@
 """A class: everybody once, with the file that is graded and what a human should look at."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -122,7 +123,8 @@ def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonym
 def identifier_of(person: Person, roster: Roster) -> str:
     """What stands for a person in the roster or on the platform; a code where only a name does."""
     known = roster.identifiers(person.student.row) if person.student else []
-    return [*known, *filter(None, [person.number]), pseudonym(person.name)][0]
+    number = "" if "@" in person.number else person.number
+    return [*known, *filter(None, [number]), pseudonym(person.name)][0]
 
 
 def apart(names: Iterable[str]) -> Iterator[str]:
@@ -135,11 +137,10 @@ def apart(names: Iterable[str]) -> Iterator[str]:
 
 def without_names(choice: Choice, names: dict[str, str]) -> Choice:
     """A choice that calls the files by other names."""
+    whole = r"(?<![\w/])(%s)(?![\w/])" % "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
 
     def renamed(text: str) -> str:
-        for old in sorted(names, key=len, reverse=True):
-            text = text.replace(old, names[old])
-        return text
+        return re.sub(whole, lambda match: names[match[0]], text)
 
     return replace(
         choice,
