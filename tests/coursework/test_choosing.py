@@ -16,6 +16,7 @@ CLEAR = {
     "the untouched handout, downloaded again": ({"a.ipynb": DONE, "a (1).ipynb": UNTOUCHED}, "a.ipynb"),
     "a left-over draft": ({"draft.ipynb": answered("activation"), "vae.ipynb": DONE}, "vae.ipynb"),
     "a draft by its name": ({"vae_old.ipynb": different("a"), "vae.ipynb": different("b")}, "vae.ipynb"),
+    "an editor's backup": ({"a.py": BLANK + "\n", "a.py~": BLANK, "#a.py#": BLANK, "a.py.orig": BLANK}, "a.py"),
     "another notebook": ({"a.ipynb": notebook("print(1)"), "b.py": BLANK}, "b.py"),
     "the same as a script": ({"a.py": "\n\n".join(ANSWERS.values()), "vae.ipynb": DONE}, "vae.ipynb"),
     "a copy": ({"a.ipynb": DONE, "again.ipynb": answered(note="another comment")}, "a.ipynb"),

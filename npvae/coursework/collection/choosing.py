@@ -8,13 +8,14 @@ from typing import Any
 
 from npvae.coursework.collection.finding import OTHER, Found
 from npvae.coursework.collection.looking import Look
-from npvae.coursework.collection.persons import NOBODY, Attempt, Person, without_suffix
-from npvae.coursework.collection.platforms import numbered
+from npvae.coursework.collection.persons import Attempt, Person, without_suffix
+from npvae.coursework.collection.platforms import NOBODY, numbered
 
 SOON = 60.0
 """Seconds within which files may have been written in any order, by unpacking or cloning."""
 NOT_MEANT = re.compile(
-    r"(?i)(^|[-_ .])(draft|entwurf|old|alt|backup|bak|copy|kopie|template|original|unfinished|wip)\d*($|[-_ .(])"
+    r"(?i)(^|[-_ .])(draft|entwurf|old|alt|backup|bak|copy|kopie|template|orig(inal)?|unfinished|wip)\d*($|[-_ .()])"
+    r"|[~#]$"
 )
 """Names of files that their owners hardly meant to hand in."""
 MOST_FLAGS = 10

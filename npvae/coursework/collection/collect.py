@@ -137,7 +137,8 @@ def apart(names: Iterable[str]) -> Iterator[str]:
 
 def without_names(choice: Choice, names: dict[str, str]) -> Choice:
     """A choice that calls the files by other names."""
-    whole = r"(?<![\w/])(%s)(?![\w/])" % "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    whole = rf"(?<![\w/])({longest_first})(?![\w/])"
 
     def renamed(text: str) -> str:
         return re.sub(whole, lambda match: names[match[0]], text)

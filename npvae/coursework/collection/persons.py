@@ -6,20 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from npvae.coursework.collection.finding import ASSIGNMENT, TARS, UNREADABLE, Found
-from npvae.coursework.collection.platforms import STAMP, gradescope_people, numbered, owners
+from npvae.coursework.collection.platforms import NOBODY, STAMP, gradescope_people, numbered, owners
 from npvae.coursework.collection.roster import Roster, Student, plain
 
 METADATA = "submission_metadata.yml"
 """Gradescope's list of who handed in what."""
 SUBMITTED = "submitted"
 """The folder in which nbgrader has a folder for each student."""
-NOBODY = re.compile(
-    r"(assignments?([-_ ]?(files|checkpoint))?|homework|hw|exercises?|solutions?|(my)?submissions?"
-    r"|submitted([-_ ]files)?|notebooks?|tests?|code|src|work|files|untitled|main|index|draft|final|old|new|alt|neu"
-    r"|backup|copy|abgaben?|übung|lösung|blatt|entwurf|attempt|versuch|version|v)[-_ ]?\d*",
-    re.IGNORECASE,
-)
-"""Names of files and folders that name nobody."""
 HANDED_IN = (".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rar", ".7z", ".zip", *TARS)
 """What stands for a person's work even where it cannot be graded."""
 
