@@ -7,7 +7,7 @@ import numpy as np
 from npvae.coursework.sandbox.calls import Failure
 from npvae.internals.types import Array
 
-TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-5}
+TOLERANCE = {4: 1e-3, 8: 1e-5}
 """By the bytes of the float that came: relative, with a floor of a hundredth of the array's largest entry."""
 
 
