@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import linecache
 import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -58,8 +59,10 @@ def attempt(call: Callable[..., Any], *args: Any) -> Any:
 
 def line_of(error: BaseException) -> str:
     """The student's line that an error comes from, where its text is known."""
-    lines = [each.line for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(OURS)]
-    return f", in the line `{lines[-1][:100]}`" if lines and lines[-1] else ""
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    written = [place for place in places if not place[0].startswith(OURS)]
+    text = linecache.getline(*written[-1]).strip()[:100] if written else ""
+    return f", in the line `{text}`" if text else ""
 
 
 def unchanged(call: Callable[..., Any], *args: Any, inside: Mapping[str, Array] | None = None) -> Any:
