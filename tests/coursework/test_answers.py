@@ -22,12 +22,13 @@ PRIORS = ((-1.0, 0.5), (-0.5, 1.5), (0.5, 0.75), (1.0, 2.0))
 """Every mean and every sigma that an assignment may have."""
 
 
-def variant_of(answer, number):
-    """One that holds an answer's choice: with a head that is not the textbook's come other priors, in turn."""
-    if "head" in answer.choice and answer.choice["head"] != Variant().head:
-        m, s = PRIORS[number % len(PRIORS)]
-        return Variant("tried", **answer.choice, prior_mean=m, prior_sigma=s)
-    return Variant("tried", **answer.choice)
+def variant_of(answer):
+    """One that holds an answer's choice: with each head that is not the textbook's comes another prior."""
+    if answer.choice.get("head", Variant().head) == Variant().head:
+        return Variant("tried", **answer.choice)
+    number = CHOICES["head"].index(answer.choice["head"]) + (answer.exercise == "latent_backward")
+    m, s = PRIORS[number % len(PRIORS)]
+    return Variant("tried", **answer.choice, prior_mean=m, prior_sigma=s)
 
 
 def trial(exercise, variant, functions, seed):
@@ -37,8 +38,8 @@ def trial(exercise, variant, functions, seed):
 
 
 def right_answers():
-    for number, answer in enumerate(ANSWERS):
-        variant = variant_of(answer, number)
+    for answer in ANSWERS:
+        variant = variant_of(answer)
         yield pytest.param(answer.exercise, variant, answer.functions(variant), id=f"{answer.exercise}-{answer.name}")
     for number, answer in enumerate(unseen()):
         if not answer.lost:

@@ -126,17 +126,27 @@ def test_a_variant_that_does_not_exist_is_refused(seed):
         variant(seed)
 
 
+def with_mistake(key, made):
+    return [{**should, **each} for should, each in zip(key.right, made.results, strict=True)]
+
+
 @pytest.mark.parametrize(("exercise", "variant"), list(questions()))
-def test_a_mistake_is_refused_and_called_by_its_own_words(exercise, variant):
+def test_every_mistake_of_every_choice_loses_marks(exercise, variant):
     key = answer_key(exercise, variant, 0)
     assert len(key.mistakes) >= 2
-    for mistake, made, _ in key.mistakes:
-        results = [{**should, **each} for should, each in zip(key.right, made, strict=True)]
-        findings = judge(key, results)
-        assert findings, mistake.name
-        assert sum(marks(key, results).values()) < sum(key.points.values())
+    for made in key.mistakes:
+        assert made.changed, made.mistake.name
+        assert sum(marks(key, with_mistake(key, made)).values()) < sum(key.points.values()), made.mistake.name
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_mistake_is_called_by_its_own_words(exercise):
+    key = answer_key(exercise, TEXTBOOK, 0)
+    for made in key.mistakes:
+        findings = judge(key, with_mistake(key, made))
+        assert {finding.result for finding in findings} == made.changed
         for finding in findings:
-            assert finding.name in PLAIN or finding.words.endswith(f": {mistake.what}"), (mistake.name, finding)
+            assert finding.name in PLAIN or finding.words.endswith(f": {made.mistake.what}"), made.mistake.name
 
 
 @pytest.mark.parametrize(("exercise", "variant"), list(questions()))
