@@ -214,7 +214,7 @@ def kl_backward(change):
         (lambda dmu, drho: (dmu, drho - 0.5), "plus", "is what it should be with -1/2 added"),
         (
             lambda dmu, drho: (dmu, drho[:1] + 0 * drho),
-            "first_example_only",
+            "same_for_all",
             "the first example's values for all",
         ),
         (
