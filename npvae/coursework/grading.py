@@ -10,9 +10,9 @@ from typing import Any
 
 from npvae.coursework import sandbox
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
-from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.exercises import EXERCISES, SHORT
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.marks import GRADING_SEED, SHORT, marks
+from npvae.coursework.marks import GRADING_SEED, marks
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.trial.calls import Failure, Results

@@ -12,8 +12,6 @@ from npvae.coursework.variants import variant
 
 GRADING_SEED = 20_000
 """Of the probes that marks are given for. They are not those of `check`."""
-SHORT = ("reparameterize", "bernoulli_nll", "kl_divergence", "latent_backward", "loss_and_grad")
-"""The exercises of the short version: 50 points."""
 
 
 def marks(key: AnswerKey, results: Sequence[Results]) -> dict[str, int]:

@@ -4,8 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.marks import SHORT
+from npvae.coursework.exercises import EXERCISES, SHORT
 from npvae.coursework.variants import variant
 
 LONGEST = 20

@@ -8,9 +8,9 @@ import pytest
 import npvae
 from npvae.coursework.check import Checker, findings_of
 from npvae.coursework.diagnose import agree, judge
-from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.exercises import EXERCISES, SHORT
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.marks import SHORT, earned, full
+from npvae.coursework.marks import earned, full
 from npvae.coursework.mistakes import MISTAKES
 from npvae.coursework.variants import CHOICES, variant
 
