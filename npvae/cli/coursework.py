@@ -6,17 +6,19 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from npvae.cli.arguments import UsageError
 from npvae.coursework import sandbox
 from npvae.coursework.check import FEEDBACK
-from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load
-from npvae.coursework.handout import write_handout
+from npvae.coursework.exercises import total
+from npvae.coursework.grading import Graded, grade, graded_as, load
+from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.report import write_reports
 from npvae.coursework.submissions import Submission, collect, read
-from npvae.coursework.variants import variant
+from npvae.coursework.variants import FORMS, Variant, apart, variant
 from npvae.coursework.workers import workers
 from npvae.internals.progress import progress
 
@@ -24,7 +26,7 @@ HANDOUT_EXAMPLES = """\
 examples:
   npvae handout coursework-2026 --variant 2026        what students get
   npvae handout lecturer --variant 2026 --solutions   the same with solutions and tests, for you, nbgrader or Otter
-  npvae handout lab --variant 7 --short               50 points instead of 100
+  npvae handout lab --variant 7 --short               the short form: fewer exercises
   npvae handout exam --variant 3 --feedback none      check gives no feedback
 """
 
@@ -56,7 +58,7 @@ def add_parsers(subparsers: Any) -> None:
         help='a whole number, each for different questions; "textbook": answered in the package (default: 0)',
     )
     handout.add_argument("--feedback", choices=FEEDBACK, default="hint", help="what check says (default: hint)")
-    handout.add_argument("--short", action="store_true", help="the 50-point version")
+    handout.add_argument("--short", action="store_true", help=f"the short form, {points_of('short')} points")
     handout.add_argument(
         "--solutions", action="store_true", help="keep solutions, graded tests and the marking guide"
     )
@@ -81,13 +83,13 @@ def add_parsers(subparsers: Any) -> None:
         help="the number given to npvae handout (default: what the files say, where they agree)",
     )
     version = grade.add_mutually_exclusive_group()
-    for name, points in (("short", 50), ("long", 100)):
+    for name in FORMS:
         version.add_argument(
             f"--{name}",
             dest="version",
             action="store_const",
             const=name,
-            help=f"the {points}-point version (default: what the files ask, where they agree)",
+            help=f"the {name} form, {points_of(name)} points (default: what the files ask, where they agree)",
         )
     grade.add_argument(
         "--roster", type=Path, metavar="CSV", help='all students: a column "student", and others to match by'
@@ -99,10 +101,16 @@ def add_parsers(subparsers: Any) -> None:
     )
 
 
+def points_of(form: str) -> int:
+    """Points of an assignment in one of the forms, which are the same for all choices."""
+    return total(Variant(form=form))
+
+
 def known_variant(text: str) -> str:
-    """Return the name of an assignment that exists, or raise an error."""
+    """Return what names an assignment that exists, or raise an error."""
     try:
-        return variant(text).name
+        variant(text)
+        return text
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -117,12 +125,7 @@ def write(options: Namespace) -> int:
         short=options.short,
         solutions=options.solutions,
     )
-    chosen = variant(options.variant)
-    print(
-        f"assignment {chosen.name}: weights {chosen.weights}, {chosen.activation}, {chosen.head} head, "
-        f"prior N({chosen.prior_mean:g}, {chosen.prior_sigma:g}^2 I), {chosen.likelihood}, {chosen.optimizer}, "
-        f"labels {chosen.labels}"
-    )
+    print(assigned(options.variant, options.short))
     for path in paths:
         print(path)
     return 0
@@ -165,29 +168,37 @@ def mark(options: Namespace) -> int:
     return 0
 
 
-def _asked(submissions: Sequence[Submission], options: Namespace) -> Assignment:
-    """The assignment to grade: what the options say, or else what the files do."""
-    seed, version = options.variant, options.version
-    if seed is None or version is None:
-        origins = [read(submission).origin for submission in submissions if submission.file]
-        seed = seed or _agreed("variant", [origin.variant for origin in origins], "--variant")
-        version = version or _agreed("version", [origin.version for origin in origins], "--short or --long")
-    return Assignment(seed, version == "short")
+def _asked(submissions: Sequence[Submission], options: Namespace) -> Variant:
+    """The assignment to grade: what the options say, or else what the files do.
+
+    A number is looked up in the files: each carries the choices that it was handed out with.
+    """
+    origins = [read(submission).origin for submission in submissions if submission.file]
+    said = [origin.variant for origin in origins]
+    chosen = variant(options.variant) if options.variant else None
+    if chosen and not chosen.package:
+        said = [each for each in said if each and each.name == chosen.name] or [chosen]
+    if not (chosen and chosen.package):
+        chosen = _agreed("variant", said, "--variant")
+    form = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
+    return replace(chosen, form=form)
 
 
-def _agreed(what: str, said: Sequence[str | None], option: str) -> str:
+def _agreed(what: str, said: Sequence[Any], option: str) -> Any:
     """What all files say that say anything."""
     counts = Counter(value for value in said if value)
     if len(counts) == 1:
         return next(iter(counts))
-    told = [f"{value}: {count}" for value, count in counts.most_common(5)]
+    common = counts.most_common(5)
+    values = apart([value for value, _ in common])
+    told = [f"{value}: {count}" for value, (_, count) in zip(values, common, strict=True)]
     told.append(f"not said: {len(said) - counts.total()}")
     raise UsageError(
         f"which {what} to grade does not follow from the files ({', '.join(told)}): give it with {option}"
     )
 
 
-def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment, options: Namespace) -> None:
+def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, options: Namespace) -> None:
     """One student graded as another assignment than the rest would cost the rest their place in the tables."""
     for submission in submissions:
         before = graded_as(options.out / "results", submission)
@@ -198,7 +209,7 @@ def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment,
             )
 
 
-def _in_parallel(submissions: list[Submission], assignment: Assignment, options: Namespace) -> dict[str, Graded]:
+def _in_parallel(submissions: list[Submission], assignment: Variant, options: Namespace) -> dict[str, Graded]:
     """Grade in several processes; a submission that brought a process down is tried once more in a separate one."""
     results = options.out / "results"
     hide = [options.submissions.resolve(), options.out.resolve()]

@@ -47,7 +47,7 @@ def write_handout(
     folder : path
         Made where it does not exist; nothing in it is replaced.
     seed : int or str
-        Number of the assignment, or "textbook".
+        Number of the assignment, "textbook", or the line that an earlier handout carries.
     master : path, optional
         Another master notebook.
     feedback : str
@@ -71,8 +71,7 @@ def write_handout(
     FileNotFoundError
         Where there is no master notebook.
     """
-    chosen = variant(seed, CHOICES)
-    chosen = replace(chosen, form="short" if short else chosen.form)
+    chosen = assigned(seed, short)
     notebook = json.loads(find_master(master).read_text("utf-8"))
     cells = list(lecturers_copy(select(notebook["cells"], chosen, feedback), chosen))
     if not solutions:
@@ -91,6 +90,12 @@ def write_handout(
     for name, content in contents.items():
         write_text(folder / name, content)
     return [folder / name for name in contents]
+
+
+def assigned(seed: int | str, short: bool) -> Variant:
+    """The assignment that is handed out for a number, "textbook", or the line of an earlier handout."""
+    chosen = variant(seed, CHOICES)
+    return replace(chosen, form="short" if short else chosen.form, package=chosen.package or __version__)
 
 
 def readme(chosen: Variant, feedback: str) -> str:

@@ -1,7 +1,7 @@
 """What an assignment asks: the textbook's questions, which this package answers, or others, which it does not."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,11 +37,11 @@ class Variant:
     """How a label enters encoder and decoder."""
     form: str = field(default=FORMS[0], compare=False)
     """ "long" for all exercises, "short" for some."""
-    package: str = field(default=__version__, compare=False)
-    """Version of npvae that it was handed out with."""
+    package: str = field(default="", compare=False)
+    """Version of npvae that it was handed out with; empty where a number was all that it carried."""
 
     def __str__(self) -> str:
-        said = {"variant": self.name, "form": self.form, "npvae": self.package}
+        said = {"variant": self.name, "form": self.form, "npvae": self.package or "0.1"}
         said |= {slot: getattr(self, slot) for slot in CHOICES}
         return ", ".join(f"{key} {value}" for key, value in said.items())
 
@@ -110,3 +110,9 @@ def read(line: str) -> Variant:
             )
         chosen[slot] = known[value]
     return Variant(**chosen)
+
+
+def apart(said: Sequence[Any]) -> list[str]:
+    """Assignments in words: their numbers, or their lines where the numbers do not tell them apart."""
+    names = [str(getattr(each, "name", each)) for each in said]
+    return names if len(set(names)) == len(names) else list(map(str, said))

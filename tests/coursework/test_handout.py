@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from other_graders import secrets
@@ -14,7 +13,7 @@ from other_graders import secrets
 from npvae.cli import main
 from npvae.coursework.check import FEEDBACK, findings_of
 from npvae.coursework.exercises import EXERCISES, SHORT, WRITTEN
-from npvae.coursework.handout import MASTER, find_master, write_handout
+from npvae.coursework.handout import MASTER, assigned, find_master, write_handout
 from npvae.coursework.marks import GRADING_SEED, earned, full
 from npvae.coursework.notebook import WRITE_HERE, of, own, role, select, source
 from npvae.coursework.variants import CHOICES, Variant, variant
@@ -121,7 +120,7 @@ def test_each_exercise_is_asked_once_in_order_with_its_points(seed, short, tmp_p
 @every_assignment
 def test_a_task_asks_for_the_choices_of_its_assignment_and_for_no_others(seed, tmp_path):
     write_handout(tmp_path, seed)
-    chosen, text = variant(seed), (tmp_path / "assignment.py").read_text("utf-8")
+    chosen, text = assigned(seed, short=False), (tmp_path / "assignment.py").read_text("utf-8")
     assert f'VARIANT = "{chosen}"\n' in text
     assert f"PRIOR_MEAN, PRIOR_SIGMA = {chosen.prior_mean}, {chosen.prior_sigma}\n" in text
     words = {
@@ -301,8 +300,9 @@ def test_hidden_tests_carry_the_points_of_their_parts_for_both_graders(tmp_path)
         name, text = own(cell).get("exercise"), source(cell)
         if role(cell) == "grade":
             for_nbgrader.setdefault(name, []).append(cell["metadata"]["nbgrader"]["points"])
-        if name and text.startswith("# BEGIN QUESTION"):
-            for_otter[name] = json.loads(text.rpartition("points: ")[2])
+        question = re.fullmatch(r"# BEGIN QUESTION\nname: (\w+)\npoints: (.*)", text)
+        if question:
+            for_otter[question[1]] = json.loads(question[2])
     assert for_nbgrader == for_otter == {name: list(full(name, 3).values()) for name in EXERCISES}
 
 
@@ -342,7 +342,9 @@ def test_npvae_handout_prints_what_it_asks_and_where_it_wrote(tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["handout", str(out), "--variant", "3"]) == 0
     first, *paths = capsys.readouterr().out.splitlines()
-    assert first.startswith("assignment 3: weights output first, softsign, log-sigma head, prior N(-1, 0.5^2 I), Lap")
+    assert first == str(assigned(3, short=False))
+    assert first.startswith("variant 3, form long, npvae ")
+    assert "activation softsign, head log-sigma, prior_mean -1.0, prior_sigma 0.5, likelihood Laplace" in first
     assert paths == [str(out / name) for name in ("assignment.ipynb", "assignment.py", "README.md")]
     assert sorted(str(path) for path in out.iterdir()) == sorted(paths)
 
@@ -352,7 +354,7 @@ def test_npvae_handout_takes_every_option(tmp_path, capsys):
     assert main(["handout", str(tmp_path), *options]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == [str(tmp_path / "assignment.ipynb")]
     text = "\n".join(code_of(notebook_of(tmp_path)))
-    assert f'VARIANT = "{replace(variant(7), form="short")}"\nFEEDBACK = "none"\n' in text
+    assert f'VARIANT = "{assigned(7, short=True)}"\nFEEDBACK = "none"\n' in text
     assert "def dense_backward" not in text
 
 

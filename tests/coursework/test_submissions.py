@@ -10,6 +10,7 @@ from npvae.cli import main
 from npvae.coursework.handout import write_handout
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import LARGEST, MOST_NOTES, Submission, collect, read, safe_name
+from npvae.coursework.variants import variant
 
 
 def notebook(*sources, kind="code"):
@@ -263,7 +264,7 @@ def test_a_handout_says_its_assignment_and_its_version_as_a_notebook_and_as_a_sc
     handout = write_handout(tmp_path / "out", seed, short=version == "short")[:2]
     lecturers = write_handout(tmp_path / "lecturer", seed, short=version == "short", solutions=True)
     for path in (*handout, *lecturers):
-        assert read(Submission("a", path.name, path.read_bytes())).origin == Origin(seed, version)
+        assert read(Submission("a", path.name, path.read_bytes())).origin == Origin(variant(seed), version)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +279,7 @@ def test_a_handout_says_its_assignment_and_its_version_as_a_notebook_and_as_a_sc
     ],
 )
 def test_an_assignment_is_said_by_a_literal_and_by_nothing_else(source, said):
-    assert contents(notebook(source)).origin == Origin(said)
+    assert contents(notebook(source)).origin == Origin(said and variant(said))
 
 
 @pytest.mark.parametrize(
