@@ -12,13 +12,14 @@ from typing import Any
 
 from npvae.cli.arguments import UsageError
 from npvae.coursework import sandbox
+from npvae.coursework.assignments import apart, variant
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.exercises import total
 from npvae.coursework.grading import Graded, grade, graded_as, load
 from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.report import write_reports
 from npvae.coursework.submissions import Submission, collect, read
-from npvae.coursework.variants import FORMS, Variant, apart, variant
+from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
 from npvae.internals.progress import progress
 

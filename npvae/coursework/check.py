@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from npvae.coursework.assignments import variant
 from npvae.coursework.diagnose import PLAIN, Finding, judge
 from npvae.coursework.exercise import Exercise
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import answer_key
-from npvae.coursework.variants import TEXTBOOK, variant
+from npvae.coursework.variants import TEXTBOOK
 
 FEEDBACK = ("hint", "pass-fail", "none")
 SEED = 0

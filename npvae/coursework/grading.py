@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from npvae.coursework import sandbox
+from npvae.coursework.assignments import apart
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
 from npvae.coursework.exercises import EXERCISES, asked
 from npvae.coursework.key import AnswerKey, answer_key
@@ -16,7 +17,7 @@ from npvae.coursework.marks import GRADING_SEED, marks
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.trial.calls import Failure, Results
-from npvae.coursework.variants import Variant, apart
+from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
 FORMAT = 3

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from npvae import __version__
+from npvae.coursework.assignments import CHOICES, variant
 from npvae.coursework.exercises import WRITTEN, asked, total
 from npvae.coursework.notebook import NOT_FOR_STUDENTS, as_script, blank, lecturers_copy, role, select
-from npvae.coursework.variants import CHOICES, Variant, variant
+from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
 MASTER = Path("notebooks") / "coursework" / "master.ipynb"

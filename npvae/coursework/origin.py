@@ -4,8 +4,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from npvae.coursework.assignments import apart, variant
 from npvae.coursework.exercises import EXERCISES, SHORT
-from npvae.coursework.variants import Variant, apart, variant
+from npvae.coursework.variants import Variant
 
 ASKS = {name: exercise.name for exercise in EXERCISES.values() for name in (exercise.name, *exercise.functions)}
 """By what a student checks or defines: the exercise that asks for it."""

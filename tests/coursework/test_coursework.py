@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import npvae
+from npvae.coursework.assignments import CHOICES, variant
 from npvae.coursework.check import Checker, findings_of
 from npvae.coursework.diagnose import agree, judge
 from npvae.coursework.exercises import EXERCISES, SHORT
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import earned, full
 from npvae.coursework.mistakes import MISTAKES
-from npvae.coursework.variants import CHOICES, variant
 
 TEXTBOOK = variant("textbook")
 SEEDS = range(12)
@@ -161,16 +161,7 @@ def test_a_variant_that_does_not_exist_is_refused(seed):
 
 def question(exercise, seed):
     """What of a variant an exercise asks about, to try each question once."""
-    slots = {
-        "dense_backward": ("weights",),
-        "activation": ("activation",),
-        "reparameterize": ("head",),
-        "likelihood_nll": ("likelihood",),
-        "kl_divergence": ("head", "prior_mean", "prior_sigma"),
-        "latent_backward": ("head", "prior_mean", "prior_sigma"),
-        "optimizer_step": ("optimizer",),
-        "conditional_inputs": ("labels",),
-    }.get(exercise, ())
+    slots = EXERCISES[exercise].choices
     return tuple(getattr(variant(seed), slot) for slot in slots)
 
 

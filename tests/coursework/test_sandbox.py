@@ -22,12 +22,12 @@ import numpy as np
 import pytest
 
 from npvae.coursework import sandbox
+from npvae.coursework.assignments import variant
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.sandbox import Isolation, Limits
 from npvae.coursework.trial import child
 from npvae.coursework.trial.calls import Failure, Probe
 from npvae.coursework.trial.runs import RUN
-from npvae.coursework.variants import variant
 
 pytestmark = pytest.mark.slow
 HOSTILE = Path(__file__).parent / "hostile"

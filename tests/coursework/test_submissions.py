@@ -7,10 +7,10 @@ import zipfile
 import pytest
 
 from npvae.cli import main
+from npvae.coursework.assignments import variant
 from npvae.coursework.handout import write_handout
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import LARGEST, MOST_NOTES, Submission, collect, read, safe_name
-from npvae.coursework.variants import variant
 
 
 def notebook(*sources, kind="code"):
