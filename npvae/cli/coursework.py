@@ -6,7 +6,6 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from npvae.coursework import sandbox
 from npvae.coursework.assignments import apart, variant
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.exercises import total
-from npvae.coursework.grading import Graded, grade, graded_as, load
+from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load
 from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.report import write_reports
 from npvae.coursework.submissions import Submission, collect, read
@@ -103,15 +102,14 @@ def add_parsers(subparsers: Any) -> None:
 
 
 def points_of(form: str) -> int:
-    """Points of an assignment in one of the forms, which are the same for all choices."""
+    """Points of an assignment in one of the forms: the same for all choices."""
     return total(Variant(form=form))
 
 
 def known_variant(text: str) -> str:
-    """Return what names an assignment that exists, or raise an error."""
+    """Return the number or the line of an assignment that exists, or raise an error."""
     try:
-        variant(text)
-        return text
+        return text if "," in text else variant(text).name
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -169,37 +167,36 @@ def mark(options: Namespace) -> int:
     return 0
 
 
-def _asked(submissions: Sequence[Submission], options: Namespace) -> Variant:
-    """The assignment to grade: what the options say, or else what the files do.
-
-    A number is looked up in the files: each carries the choices that it was handed out with.
-    """
+def _asked(submissions: Sequence[Submission], options: Namespace) -> Assignment:
+    """The assignment to grade: what the options say, or else what the files do."""
     origins = [read(submission).origin for submission in submissions if submission.file]
     said = [origin.variant for origin in origins]
-    chosen = variant(options.variant) if options.variant else None
-    if chosen and not chosen.package:
-        said = [each for each in said if each and each.name == chosen.name] or [chosen]
-    if not (chosen and chosen.package):
-        chosen = _agreed("variant", said, "--variant")
-    form = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
-    return replace(chosen, form=form)
+    seed = _looked_up(options.variant, said) or _agreed("variant", said, "--variant")
+    version = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
+    return Assignment(seed, version == "short")
 
 
-def _agreed(what: str, said: Sequence[Any], option: str) -> Any:
+def _looked_up(seed: str | None, said: Sequence[str | None]) -> str | None:
+    """A number as the files have it: they carry the choices that it was handed out with."""
+    same = [line for line in said if line and seed and "," not in seed and variant(line).name == seed]
+    return _agreed("variant", same, "--variant, as the line of the handout") if same else seed
+
+
+def _agreed(what: str, said: Sequence[str | None], option: str) -> str:
     """What all files say that say anything."""
     counts = Counter(value for value in said if value)
     if len(counts) == 1:
         return next(iter(counts))
-    common = counts.most_common(5)
-    values = apart([value for value, _ in common])
-    told = [f"{value}: {count}" for value, (_, count) in zip(values, common, strict=True)]
+    values = [value for value, _ in counts.most_common(5)]
+    names = apart([variant(value) for value in values]) if what == "variant" else values
+    told = [f"{name}: {counts[value]}" for name, value in zip(names, values, strict=True)]
     told.append(f"not said: {len(said) - counts.total()}")
     raise UsageError(
         f"which {what} to grade does not follow from the files ({', '.join(told)}): give it with {option}"
     )
 
 
-def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, options: Namespace) -> None:
+def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment, options: Namespace) -> None:
     """One student graded as another assignment than the rest would cost the rest their place in the tables."""
     for submission in submissions:
         before = graded_as(options.out / "results", submission)
@@ -210,7 +207,7 @@ def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, op
             )
 
 
-def _in_parallel(submissions: list[Submission], assignment: Variant, options: Namespace) -> dict[str, Graded]:
+def _in_parallel(submissions: list[Submission], assignment: Assignment, options: Namespace) -> dict[str, Graded]:
     """Grade in several processes; a submission that brought a process down is tried once more in a separate one."""
     results = options.out / "results"
     hide = [options.submissions.resolve(), options.out.resolve()]

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from npvae.coursework import sandbox
-from npvae.coursework.assignments import apart
+from npvae.coursework.assignments import apart, variant
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
-from npvae.coursework.exercises import EXERCISES, asked
+from npvae.coursework.exercises import EXERCISES, SHORT
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import GRADING_SEED, marks
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.trial.calls import Failure, Results
-from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
-FORMAT = 3
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,32 @@ class Graded:
         return sum(self.marks[exercise].values())
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """What was asked."""
+
+    seed: str = "textbook"
+    """The line of a handout, its number, or "textbook"."""
+    short: bool = False
+    probes_seed: int = GRADING_SEED
+
+    @property
+    def exercises(self) -> tuple[str, ...]:
+        """Names of its exercises."""
+        return SHORT if self.short else tuple(EXERCISES)
+
+    @property
+    def version(self) -> str:
+        """Its name as a submission's origin has it."""
+        return "short" if self.short else "long"
+
+    def __str__(self) -> str:
+        return f"assignment {variant(self.seed).name}, {self.version} version"
+
+
 def grade_one(
     submission: Submission,
-    assignment: Variant,
+    assignment: Assignment,
     hide: Sequence[Path] = (),
     limits: sandbox.Limits | None = None,
 ) -> Graded:
@@ -67,14 +89,14 @@ def grade_one(
     Parameters
     ----------
     submission : Submission
-    assignment : Variant
+    assignment : Assignment
     hide : sequence of path
         Folders that the submission must not see.
     limits : Limits, optional
         Of each exercise.
     """
     contents = read(submission)
-    keys = {name: answer_key(name, assignment, GRADING_SEED) for name in asked(assignment)}
+    keys = {name: answer_key(name, variant(assignment.seed), assignment.probes_seed) for name in assignment.exercises}
     outcomes = sandbox.run(
         contents.code,
         {name: key.probes for name, key in keys.items()},
@@ -100,13 +122,14 @@ def grade_one(
     return Graded(submission.student, submission.file, points, findings, failures, notes, unique, contents.written)
 
 
-def differences(origin: Origin, assignment: Variant) -> Iterator[str]:
+def differences(origin: Origin, assignment: Assignment) -> Iterator[str]:
     """Where a submission was handed out as something else than it is graded as."""
-    if origin.variant not in (None, assignment):
-        said, graded_as = apart([origin.variant, assignment])
-        yield f"handed out as {said}, graded as {graded_as}"
-    if origin.version not in (None, assignment.form):
-        yield f"handed out as the {origin.version} version, graded as the {assignment.form} version"
+    graded = variant(assignment.seed)
+    said = variant(origin.variant) if origin.variant else graded
+    if said != graded:
+        yield "handed out as {}, graded as {}".format(*apart([said, graded]))
+    if origin.version not in (None, assignment.version):
+        yield f"handed out as the {origin.version} version, graded as the {assignment.version} version"
 
 
 def nothing(key: AnswerKey, why: str) -> list[Results]:
@@ -116,7 +139,7 @@ def nothing(key: AnswerKey, why: str) -> list[Results]:
 
 def grade(
     submissions: Sequence[Submission],
-    assignment: Variant,
+    assignment: Assignment,
     folder: Path,
     executor: Executor,
     hide: Sequence[Path] = (),
@@ -128,7 +151,7 @@ def grade(
     Parameters
     ----------
     submissions : sequence of Submission
-    assignment : Variant
+    assignment : Assignment
     folder : path
         Where results stand. What stands there already for the same file and assignment is not graded again.
     executor : concurrent.futures.Executor
@@ -166,10 +189,12 @@ def grade(
     return dict(sorted(graded.items()))
 
 
-def ungraded(submission: Submission, assignment: Variant, error: Exception) -> Graded:
+def ungraded(submission: Submission, assignment: Assignment, error: Exception) -> Graded:
     """What stands for a submission on which the grader itself failed; a later run tries it again."""
     why = f"the grader failed on this file ({type(error).__name__}: {error}): grade it by hand, or run again"
-    empty = {name: dict.fromkeys(exercise.points(assignment), 0) for name, exercise in asked(assignment).items()}
+    empty = {
+        name: dict.fromkeys(EXERCISES[name].points(variant(assignment.seed)), 0) for name in assignment.exercises
+    }
     return Graded(submission.student, submission.file, empty, {}, flags=(why,))
 
 
@@ -181,7 +206,7 @@ def place(folder: Path, submission: Submission) -> Path:
     return folder / f"{hashlib.sha256(submission.student.encode()).hexdigest()[:16]}.json"
 
 
-def save(folder: Path, submission: Submission, assignment: Variant, graded: Graded) -> None:
+def save(folder: Path, submission: Submission, assignment: Assignment, graded: Graded) -> None:
     """Write the results of one submission."""
     content = {
         "format": FORMAT,
@@ -192,7 +217,7 @@ def save(folder: Path, submission: Submission, assignment: Variant, graded: Grad
     write_text(place(folder, submission), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def load(folder: Path, submission: Submission, assignment: Variant) -> Graded | None:
+def load(folder: Path, submission: Submission, assignment: Assignment) -> Graded | None:
     """The results of one submission, where they are there and belong to the same file and assignment."""
     try:
         content = json.loads(place(folder, submission).read_text("utf-8"))
@@ -206,10 +231,10 @@ def load(folder: Path, submission: Submission, assignment: Variant) -> Graded | 
         return None
 
 
-def graded_as(folder: Path, submission: Submission) -> Variant | None:
+def graded_as(folder: Path, submission: Submission) -> Assignment | None:
     """What a student's results that stand there belong to; None where there are none."""
     try:
-        return Variant(**json.loads(place(folder, submission).read_text("utf-8"))["assignment"])
+        return Assignment(**json.loads(place(folder, submission).read_text("utf-8"))["assignment"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

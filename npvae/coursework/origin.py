@@ -19,8 +19,8 @@ NO_ASSIGNMENT = "something that names no assignment"
 class Origin:
     """What a submission says of itself."""
 
-    variant: Variant | None = None
-    """Its assignment; None where it does not say it plainly."""
+    variant: str | None = None
+    """The line or the number of its assignment; None where it does not say it plainly."""
     version: str | None = None
     """ "short" or "long"; None where it does not show."""
     flags: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ def origin_of(cells: Sequence[ast.Module]) -> Origin:
         case []:
             return Origin(None, version(cells))
         case [Variant() as one]:
-            return Origin(one, one.form if one.package else version(cells))  # a number alone says no form
+            return Origin(str(one), one.form) if one.package else Origin(one.name, version(cells))
     values = " and ".join(apart(said[:3]))
     return Origin(None, version(cells), (f"does not say plainly which assignment it is: VARIANT is {values}",))
 

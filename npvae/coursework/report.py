@@ -9,18 +9,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from npvae.coursework.assignments import variant
 from npvae.coursework.diagnose import PLAIN
-from npvae.coursework.exercises import EXERCISES, WRITTEN, asked, number
-from npvae.coursework.grading import Graded, mistakes_of
+from npvae.coursework.exercises import EXERCISES, WRITTEN, number
+from npvae.coursework.grading import Assignment, Graded, mistakes_of
 from npvae.coursework.submissions import safe_name
-from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
 SHOWN = 20
 """Mistakes in the figure."""
 
 
-def write_reports(folder: Path, graded: Mapping[str, Graded], assignment: Variant, gradescope: bool = False) -> None:
+def write_reports(
+    folder: Path, graded: Mapping[str, Graded], assignment: Assignment, gradescope: bool = False
+) -> None:
     """Write everything but the marks by hand, which are only read.
 
     Parameters
@@ -29,7 +31,7 @@ def write_reports(folder: Path, graded: Mapping[str, Graded], assignment: Varian
         Where it all stands; the class of an earlier run is replaced.
     graded : mapping of str to Graded
         By student.
-    assignment : Variant
+    assignment : Assignment
     gradescope : bool
         Also a results.json a student, as Gradescope reads it.
 
@@ -73,21 +75,23 @@ def inert(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
 
 
-def grades_csv(graded: Mapping[str, Graded], assignment: Variant, by_hand: Mapping[str, Mapping[str, float]]) -> str:
+def grades_csv(
+    graded: Mapping[str, Graded], assignment: Assignment, by_hand: Mapping[str, Mapping[str, float]]
+) -> str:
     """A row a student, a column an exercise."""
-    header = ["student", "total", "bonus", *WRITTEN, *asked(assignment), "flags", "file"]
+    header = ["student", "total", "bonus", *WRITTEN, *assignment.exercises, "flags", "file"]
     rows = []
     for student, one in graded.items():
         hand = by_hand.get(code_of(student), {})
         words = [hand.get(question, "") for question in WRITTEN]
-        points = [one.points(name) for name in asked(assignment)]
+        points = [one.points(name) for name in assignment.exercises]
         rows.append([student, one.total, one.bonus, *words, *points, len(one.flags), one.file])
     return table(header, rows)
 
 
-def feedback(one: Graded, assignment: Variant, by_hand: Mapping[str, float]) -> str:
+def feedback(one: Graded, assignment: Assignment, by_hand: Mapping[str, float]) -> str:
     """What one student reads."""
-    points = {name: EXERCISES[name].points(assignment) for name in asked(assignment)}
+    points = {name: EXERCISES[name].points(variant(assignment.seed)) for name in assignment.exercises}
     possible = sum(sum(parts.values()) for name, parts in points.items() if not EXERCISES[name].bonus)
     lines = [
         f"# {one.student}",
@@ -97,7 +101,7 @@ def feedback(one: Graded, assignment: Variant, by_hand: Mapping[str, float]) -> 
     lines += ["", *(f"- {note}" for note in one.notes)] if one.notes else []
     for question, value in by_hand.items():
         lines += ["", f"{question}: {value:g} points"]
-    for name in asked(assignment):
+    for name in assignment.exercises:
         earned, parts = one.marks[name], points[name]
         lines += ["", f"## {number(name)}. {EXERCISES[name].title}: {one.points(name)} of {sum(parts.values())}", ""]
         lines += [", ".join(f"{part} {earned[part]}/{value}" for part, value in parts.items()), ""]
@@ -110,11 +114,11 @@ def feedback(one: Graded, assignment: Variant, by_hand: Mapping[str, float]) -> 
     return "\n".join(lines) + "\n"
 
 
-def gradescope_json(one: Graded, assignment: Variant) -> str:
+def gradescope_json(one: Graded, assignment: Assignment) -> str:
     """One submission as Gradescope's autograder reads it: a test a part."""
     tests = []
-    for name in asked(assignment):
-        for part, value in EXERCISES[name].points(assignment).items():
+    for name in assignment.exercises:
+        for part, value in EXERCISES[name].points(variant(assignment.seed)).items():
             said = [finding.what for finding in one.findings.get(name, ()) if finding.result == part]
             tests.append(
                 {
@@ -179,18 +183,18 @@ def manual_marks(path: Path, graded: Mapping[str, Graded]) -> dict[str, dict[str
 # The class.
 
 
-def summary(graded: Mapping[str, Graded], assignment: Variant) -> str:
+def summary(graded: Mapping[str, Graded], assignment: Assignment) -> str:
     """What a lecturer reads on Monday."""
     handed_in = [one for one in graded.values() if one.file]
     totals = sorted(one.total for one in handed_in)
     lines = [f"# The class: {len(graded)} students, {len(handed_in)} submissions", ""]
-    lines += [f"Graded as {assignment}.", ""]
+    lines += [f"{str(assignment).capitalize()}.", ""]
     if totals:
         median = totals[len(totals) // 2]
         lines += [f"Points: median {median}, lowest {totals[0]}, highest {totals[-1]}.", ""]
     lines += ["| exercise | mean points | of | full marks |", "| --- | ---: | ---: | ---: |"]
-    for name in asked(assignment):
-        possible = sum(EXERCISES[name].points(assignment).values())
+    for name in assignment.exercises:
+        possible = sum(EXERCISES[name].points(variant(assignment.seed)).values())
         points = [one.points(name) for one in handed_in]
         mean = sum(points) / max(1, len(points))
         lines.append(f"| {EXERCISES[name].title} | {mean:.1f} | {possible} | {sum(p == possible for p in points)} |")

@@ -22,8 +22,8 @@ import npvae.layers
 import npvae.likelihoods
 from npvae.cli import main
 from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.grading import Graded, grade, grade_one, load
-from npvae.coursework.handout import assigned, write_handout
+from npvae.coursework.grading import Assignment, Graded, grade, grade_one, load
+from npvae.coursework.handout import write_handout
 from npvae.coursework.marks import full
 from npvae.coursework.mistakes import MISTAKES
 from npvae.coursework.report import code_of, write_reports
@@ -58,7 +58,7 @@ def right(tmp_path_factory):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_reference_solution_earns_a_hundred_and_the_bonus_and_the_empty_handout_nothing(seed, tmp_path):
-    assignment = assigned(seed, short=False)
+    assignment = Assignment(seed)
     best = grade_one(Submission("ada", "a.ipynb", solution(tmp_path, seed)), assignment)
     assert (best.total, best.bonus) == (100, 10)
     assert not any(best.findings.values())
@@ -69,13 +69,13 @@ def test_the_reference_solution_earns_a_hundred_and_the_bonus_and_the_empty_hand
 
 def test_the_script_of_a_handout_is_graded_like_its_notebook(tmp_path):
     path = write_handout(tmp_path / "both", "textbook")[1]
-    graded = grade_one(Submission("ada", "a.py", path.read_bytes()), assigned("textbook", short=False))
+    graded = grade_one(Submission("ada", "a.py", path.read_bytes()), Assignment())
     assert graded.total == 0
     assert {finding.name for findings in graded.findings.values() for finding in findings} <= {"blank", "needs"}
 
 
 def test_the_short_version_is_worth_fifty(right):
-    assert grade_one(Submission("ada", "a.ipynb", right), assigned("textbook", short=True)).total == 50
+    assert grade_one(Submission("ada", "a.ipynb", right), Assignment(short=True)).total == 50
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_the_short_version_is_worth_fifty(right):
     ],
 )
 def test_a_mistake_costs_its_part_alone_and_is_named(right, old, new, exercise, lost, name):
-    graded = grade_one(Submission("ada", "a.ipynb", with_change(right, old, new)), assigned("textbook", short=False))
+    graded = grade_one(Submission("ada", "a.ipynb", with_change(right, old, new)), Assignment())
     for other in EXERCISES:
         expected = {part: 0 if other == exercise and part in lost else points for part, points in full(other).items()}
         if other != "latent_backward" or exercise == "latent_backward":  # that one calls the student's own pair
@@ -146,7 +146,7 @@ def test_every_mistake_of_the_table_loses_marks_in_the_sandbox_and_the_others_ke
     notebook = json.loads(right)
     cell = {"cell_type": "code", "metadata": {}, "source": as_text(exercise, mistake)}
     notebook["cells"].append(cell)
-    graded = grade_one(Submission("ada", "a.ipynb", json.dumps(notebook).encode()), assigned("textbook", short=False))
+    graded = grade_one(Submission("ada", "a.ipynb", json.dumps(notebook).encode()), Assignment())
     assert sum(graded.marks[exercise].values()) < sum(full(exercise).values())
     names = {finding.name for finding in graded.findings[exercise]}
     known = (
@@ -209,8 +209,7 @@ def test_feedback_names_the_mistake_and_what_could_not_be_read(graded_class):
 def test_the_summary_counts_mistakes_and_draws_them(graded_class):
     out = graded_class / "out"
     assert "dlogvar_without_the_half" in (out / "mistakes.csv").read_text()
-    asked = assigned("textbook", short=False)
-    assert f"4 students, 4 submissions\n\nGraded as {asked}." in (out / "summary.md").read_text()
+    assert "4 students, 4 submissions\n\nAssignment textbook, long version." in (out / "summary.md").read_text()
     assert (out / "mistakes.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -269,7 +268,7 @@ def test_the_assignment_is_taken_from_the_files_and_told_first(tmp_path, capsys)
     (folder / "bob.py").write_text("x = 1\n")
     assert main(["grade", str(folder), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert str(assigned("2026", short=True)) in printed[:2]
+    assert "assignment 2026, short version" in printed[:2]
     assert rows_of(tmp_path / "out" / "grades.csv")["ada"]["total"] == "50"
     assert "To look at" not in (tmp_path / "out" / "summary.md").read_text()
 
@@ -277,8 +276,8 @@ def test_the_assignment_is_taken_from_the_files_and_told_first(tmp_path, capsys)
 def test_a_file_of_another_assignment_or_version_is_flagged_with_both(tmp_path):
     (path,) = write_handout(tmp_path / "solution", "2026", short=True, solutions=True)
     submission = Submission("ada", "a.ipynb", path.read_bytes())
-    assert grade_one(submission, assigned("2026", short=True)).flags == ()
-    assert grade_one(submission, assigned("0", short=False)).flags == (
+    assert grade_one(submission, Assignment("2026", short=True)).flags == ()
+    assert grade_one(submission, Assignment("0")).flags == (
         "handed out as 2026, graded as 0",
         "handed out as the short version, graded as the long version",
     )
@@ -289,9 +288,7 @@ def test_one_student_is_not_graded_as_another_assignment_than_the_rest(graded_cl
     before = (out / "grades.csv").read_bytes()
     arguments = ["grade", str(graded_class / "in"), "--out", str(out), "--only", "cyd"]
     assert main([*arguments, "--variant", "7"]) == 2
-    error = capsys.readouterr().err
-    assert "holds variant textbook, form long, npvae " in error
-    assert ", and --only would grade variant 7, form long, npvae " in error
+    assert "holds assignment textbook, long version, and --only would grade assignment 7" in capsys.readouterr().err
     assert main([*arguments, "--variant", "textbook", "--short"]) == 2
     assert (out / "grades.csv").read_bytes() == before
     assert main(arguments) == 0
@@ -352,9 +349,7 @@ def test_an_interrupted_grading_keeps_what_is_graded_and_leaves_no_process_behin
     ]
     # an exercise that nobody ends goes on for 10 s
     assert becomes_true(lambda: not any(map(runs, running)), 5)
-    assert (
-        load(out / "results", Submission("ada", "ada.ipynb", right), assigned("textbook", short=False)).total == 100
-    )
+    assert load(out / "results", Submission("ada", "ada.ipynb", right), Assignment()).total == 100
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 
 
@@ -369,13 +364,13 @@ def test_workers_leave_an_interruption_to_the_grader(capfd):
 def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, right):
     submission, folder = Submission("ada", "a.ipynb", right), tmp_path / "results"
     with ProcessPoolExecutor(1) as executor:
-        grade([submission], assigned("textbook", short=False), folder, executor)
-    assert load(folder, submission, assigned("textbook", short=False)).total == 100
-    assert load(folder, submission, assigned("7", short=False)) is None
-    assert load(folder, Submission("ada", "a.ipynb", right + b" "), assigned("textbook", short=False)) is None
+        grade([submission], Assignment(), folder, executor)
+    assert load(folder, submission, Assignment()).total == 100
+    assert load(folder, submission, Assignment("7")) is None
+    assert load(folder, Submission("ada", "a.ipynb", right + b" "), Assignment()) is None
     (path,) = folder.iterdir()
     path.write_text(path.read_text()[:100])
-    assert load(folder, submission, assigned("textbook", short=False)) is None
+    assert load(folder, submission, Assignment()) is None
 
 
 class Breaking:
@@ -397,11 +392,11 @@ class Breaking:
 
 def test_a_submission_on_which_the_grader_fails_stands_in_the_report_and_stops_nobody(tmp_path, right):
     submissions = [Submission(name, f"{name}.ipynb", right) for name in ("ada", "bob")]
-    graded = grade(submissions, assigned("textbook", short=False), tmp_path / "results", Breaking("ada"))
+    graded = grade(submissions, Assignment(), tmp_path / "results", Breaking("ada"))
     assert (graded["ada"].total, graded["bob"].total) == (0, 100)
     assert "the grader failed on this file" in graded["ada"].flags[0]
-    assert load(tmp_path / "results", submissions[0], assigned("textbook", short=False)) is None
-    write_reports(tmp_path, graded, assigned("textbook", short=False))
+    assert load(tmp_path / "results", submissions[0], Assignment()) is None
+    write_reports(tmp_path, graded, Assignment())
     assert "ada: the grader failed" in (tmp_path / "summary.md").read_text()
 
 
@@ -412,8 +407,8 @@ def test_written_answers_are_collected_without_names(tmp_path):
             cell["source"] = "Because of the logarithm."
     submission = Submission("ada", "a.ipynb", json.dumps(notebook).encode())
     assert read(submission).written["W1"] == "Because of the logarithm."
-    graded = {"ada": grade_one(submission, assigned("textbook", short=True))}
-    write_reports(tmp_path, graded, assigned("textbook", short=True))
+    graded = {"ada": grade_one(submission, Assignment(short=True))}
+    write_reports(tmp_path, graded, Assignment(short=True))
     page = (tmp_path / "written" / "W1.md").read_text()
     assert "Because of the logarithm." in page
     assert "ada" not in page
@@ -424,7 +419,7 @@ def test_a_student_called_like_a_formula_or_a_path_harms_no_table_and_no_folder(
     parts = {name: dict.fromkeys(full(name), 0) for name in EXERCISES}
     graded = {name: Graded(name, "a.py", parts, {}) for name in ("=cmd|' /C calc'!A0", "../../escaped", "a/b", "a_b")}
     (tmp_path / "out").mkdir()
-    write_reports(tmp_path / "out", graded, assigned("textbook", short=False))
+    write_reports(tmp_path / "out", graded, Assignment())
     assert "'=cmd" in (tmp_path / "out" / "grades.csv").read_text()
     assert len(list((tmp_path / "out" / "feedback").iterdir())) == 4
     assert {path.name for path in tmp_path.iterdir()} == {"out"}

@@ -7,8 +7,7 @@ import zipfile
 import pytest
 
 from npvae.cli import main
-from npvae.coursework.assignments import variant
-from npvae.coursework.handout import write_handout
+from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import LARGEST, MOST_NOTES, Submission, collect, read, safe_name
 
@@ -264,7 +263,9 @@ def test_a_handout_says_its_assignment_and_its_version_as_a_notebook_and_as_a_sc
     handout = write_handout(tmp_path / "out", seed, short=version == "short")[:2]
     lecturers = write_handout(tmp_path / "lecturer", seed, short=version == "short", solutions=True)
     for path in (*handout, *lecturers):
-        assert read(Submission("a", path.name, path.read_bytes())).origin == Origin(variant(seed), version)
+        assert read(Submission("a", path.name, path.read_bytes())).origin == Origin(
+            str(assigned(seed, version == "short")), version
+        )
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ def test_a_handout_says_its_assignment_and_its_version_as_a_notebook_and_as_a_sc
     ],
 )
 def test_an_assignment_is_said_by_a_literal_and_by_nothing_else(source, said):
-    assert contents(notebook(source)).origin == Origin(said and variant(said))
+    assert contents(notebook(source)).origin == Origin(said)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from npvae import __version__
 from npvae.cli import main
 from npvae.coursework import Checker, earned
 from npvae.coursework.assignments import BEFORE, CHOICES, OPTIONS, variant
-from npvae.coursework.exercises import SHORT, asked
-from npvae.coursework.grading import grade_one
+from npvae.coursework.exercises import SHORT, asked, total
+from npvae.coursework.grading import Assignment, grade_one
 from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.marks import full
 from npvae.coursework.origin import Origin
@@ -84,10 +84,9 @@ def test_what_was_handed_out_before_choices_were_added_is_read_and_checked_and_g
     (line,) = set(re.findall(r'VARIANT = \\"(.*?)\\"', text))
     for handed_in in (text, text.replace(line, number)):  # with its choices, and with its number alone
         submission = Submission("ada", "a.ipynb", handed_in.encode())
-        assert read(submission).origin == Origin(asked_then, "long")
-        assert grade_one(submission, asked_then).total == sum(
-            sum(full(name, line).values()) for name, exercise in asked(asked_then).items() if not exercise.bonus
-        )
+        said = read(submission).origin
+        assert (variant(said.variant), said.version) == (asked_then, "long")
+        assert grade_one(submission, Assignment(said.variant)).total == total(asked_then)
         assert Checker(line).variant == Checker(number).variant == asked_then
 
 
@@ -122,7 +121,7 @@ def test_two_assignments_are_equal_where_they_ask_the_same_whatever_they_are_cal
 def test_a_notebook_without_its_first_cell_still_says_its_assignment_in_its_metadata(tmp_path):
     notebook = json.loads(write_handout(tmp_path, 3)[0].read_text("utf-8"))
     notebook["cells"] = [cell for cell in notebook["cells"] if "VARIANT =" not in "".join(cell["source"])]
-    assert origin(json.dumps(notebook), "a.ipynb") == Origin(variant(3), "long")
+    assert origin(json.dumps(notebook), "a.ipynb") == Origin(str(assigned(3, short=False)), "long")
 
 
 def test_a_line_that_was_changed_to_easier_choices_is_flagged(tmp_path):
@@ -146,13 +145,19 @@ def test_a_number_on_the_command_line_is_looked_up_in_the_files(tmp_path, more_c
     other = str(variant(number)).replace("npvae 0.1", f"npvae {__version__}").replace("form long", "form short")
     (tmp_path / "in" / "cyd.py").write_text(f'VARIANT = "{other}"\n')
     assert main(command) == 2
-    assert f"({line}: 2, {other}: 1, not said: 0): give it with --variant" in capsys.readouterr().err
+    assert (
+        f"({line}: 2, {other}: 1, not said: 0): give it with --variant, as the line of the handout"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "graded").exists()
     (tmp_path / "in" / "cyd.py").write_text(f'VARIANT = "{line}"\n')
     with pytest.MonkeyPatch.context() as stopped:
-        stopped.setattr("npvae.cli.coursework._in_parallel", lambda submissions, assignment, options: {})
+        graded = []
+        stopped.setattr(
+            "npvae.cli.coursework._in_parallel", lambda _, assignment, *rest: graded.append(assignment) or {}
+        )
         assert main(command) == 0
-    assert line in capsys.readouterr().out.splitlines()
+    assert graded == [Assignment(line, short=True)]
 
 
 def test_marks_in_other_graders_go_by_the_line_too():
