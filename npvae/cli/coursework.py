@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from npvae.cli.arguments import UsageError
-from npvae.coursework import sandbox
 from npvae.coursework.assignments import apart, variant
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.exercises import total
 from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load
 from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.report import write_reports
+from npvae.coursework.sandbox.grader import missing_isolation
 from npvae.coursework.submissions import Submission, collect, read
 from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
@@ -141,8 +141,8 @@ def mark(options: Namespace) -> int:
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
         _refuse_a_mixture(submissions, assignment, options)
-    if sandbox.missing_isolation():
-        print(sandbox.missing_isolation(), flush=True)
+    if missing_isolation():
+        print(missing_isolation(), flush=True)
     print(assignment, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     try:

@@ -8,7 +8,7 @@ from npvae.coursework.diagnose import agree
 from npvae.coursework.exercise import EXTREMES, SEVERAL
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.trial.calls import Results
+from npvae.coursework.sandbox.calls import Results
 
 GRADING_SEED = 20_000
 """Of the probes that marks are given for. They are not those of `check`."""

@@ -37,7 +37,9 @@ def graded(tmp_path_factory):
     options = ["--variant", "textbook", "--short", "--workers", "2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("npvae.coursework.report.draw_mistakes", lambda graded, path: path.write_bytes(b""))
-        patch.setattr("npvae.coursework.sandbox.Limits.__init__.__defaults__", (2.0, 2, 2**30, 2**24, 64, 2**16))
+        patch.setattr(
+            "npvae.coursework.sandbox.reading.Limits.__init__.__defaults__", (2.0, 2, 2**30, 2**24, 64, 2**16)
+        )
         assert main(["grade", str(handed_in), "--out", str(out), *options]) == 0
     with (out / "grades.csv").open(newline="") as file:
         return out, {row["student"]: row for row in csv.DictReader(file)}
