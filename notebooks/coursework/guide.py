@@ -43,8 +43,9 @@ def declared() -> Iterator[str]:
     sums = [total(Variant(form=form)) for form in ("long", "short")]
     yield f"| | without the bonus | {sums[0]} | | | {sums[1]} |"
     yield ""
-    words = ", ".join(f"{question} {points}" for question, points in WRITTEN.items())
-    yield f"The questions in words add {sum(WRITTEN.values())} points in both forms: {words}."
+    words = ", ".join(f"{name} {points}" for name, points in WRITTEN.items())
+    added = sum(WRITTEN.values())
+    yield f"The questions in words add {added} points in both forms: {words}."
     yield f"There are {math.prod(map(len, CHOICES.values()))} combinations of choices."
 
 
