@@ -6,8 +6,9 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from npvae.cli.arguments import UsageError
 from npvae.coursework.assignments import apart, variant
@@ -22,6 +23,7 @@ from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
 from npvae.internals.progress import progress
 
+T = TypeVar("T")
 HANDOUT_EXAMPLES = """\
 examples:
   npvae handout coursework-2026 --variant 2026        what students get
@@ -170,26 +172,24 @@ def mark(options: Namespace) -> int:
 def _asked(submissions: Sequence[Submission], options: Namespace) -> Assignment:
     """The assignment to grade: what the options say, or else what the files do."""
     origins = [read(submission).origin for submission in submissions if submission.file]
-    said = [origin.variant for origin in origins]
-    seed = _looked_up(options.variant, said) or _agreed("variant", said, "--variant")
+    said = [variant(origin.variant) if origin.variant else None for origin in origins]
+    chosen = variant(options.variant) if options.variant else None
+    if chosen is None:
+        chosen = _agreed("variant", said, "--variant")
+    elif not chosen.package:  # a number: the files carry the choices that it was handed out with
+        same = [each for each in said if each and each.name == chosen.name]
+        chosen = _agreed("variant", same, "--variant, as the line of the handout") if same else chosen
     version = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
-    return Assignment(seed, version == "short")
+    return Assignment(replace(chosen, form=version).said, version == "short")
 
 
-def _looked_up(seed: str | None, said: Sequence[str | None]) -> str | None:
-    """A number as the files have it: they carry the choices that it was handed out with."""
-    same = [line for line in said if line and seed and "," not in seed and variant(line).name == seed]
-    return _agreed("variant", same, "--variant, as the line of the handout") if same else seed
-
-
-def _agreed(what: str, said: Sequence[str | None], option: str) -> str:
+def _agreed(what: str, said: Sequence[T | None], option: str) -> T:
     """What all files say that say anything."""
     counts = Counter(value for value in said if value)
     if len(counts) == 1:
         return next(iter(counts))
     values = [value for value, _ in counts.most_common(5)]
-    names = apart([variant(value) for value in values]) if what == "variant" else values
-    told = [f"{name}: {counts[value]}" for name, value in zip(names, values, strict=True)]
+    told = [f"{words}: {counts[value]}" for words, value in zip(apart(values), values, strict=True)]
     told.append(f"not said: {len(said) - counts.total()}")
     raise UsageError(
         f"which {what} to grade does not follow from the files ({', '.join(told)}): give it with {option}"

@@ -34,7 +34,7 @@ def origin_of(cells: Sequence[ast.Module]) -> Origin:
         case []:
             return Origin(None, version(cells))
         case [Variant() as one]:
-            return Origin(str(one), one.form) if one.package else Origin(one.name, version(cells))
+            return Origin(one.said, one.form if one.package else version(cells))
     values = " and ".join(apart(said[:3]))
     return Origin(None, version(cells), (f"does not say plainly which assignment it is: VARIANT is {values}",))
 
