@@ -37,6 +37,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(program, "EPOCHS", 4)
     monkeypatch.setattr(program, "HIDDEN", 12)
+    monkeypatch.setattr(program, "LR", 0.02)
     monkeypatch.setattr(program, "SECONDS", 1000)
 
 
