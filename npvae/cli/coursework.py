@@ -14,7 +14,7 @@ from npvae.cli.arguments import UsageError
 from npvae.coursework.assignments import apart, variant
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.exercises import total
-from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load
+from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load, probes_seed
 from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.report import write_reports
 from npvae.coursework.sandbox.grader import missing_isolation
@@ -96,6 +96,12 @@ def add_parsers(subparsers: Any) -> None:
     grade.add_argument(
         "--roster", type=Path, metavar="CSV", help='all students: a column "student", and others to match by'
     )
+    grade.add_argument(
+        "--seed",
+        type=known_seed,
+        metavar="N",
+        help="of the inputs that marks are given for (default: the one in DIR/seed.txt, drawn when first graded)",
+    )
     grade.add_argument("--only", metavar="STUDENT", help="grade this one again; the others stay as they are")
     grade.add_argument("--gradescope", action="store_true", help="also write a results.json for each student")
     grade.add_argument(
@@ -114,6 +120,13 @@ def known_variant(text: str) -> str:
         return text if "," in text else variant(text).name
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def known_seed(text: str) -> int:
+    """Return a seed, or raise an error."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"seed is {text!r}, expected a whole number from 0")
+    return int(text)
 
 
 def write(options: Namespace) -> int:
@@ -180,7 +193,7 @@ def _asked(submissions: Sequence[Submission], options: Namespace) -> Assignment:
         same = [each for each in said if each and each.name == chosen.name]
         chosen = _agreed("variant", same, "--variant, as the line of the handout") if same else chosen
     version = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
-    return Assignment(replace(chosen, form=version).said, version == "short")
+    return Assignment(replace(chosen, form=version).said, version == "short", probes_seed(options.out, options.seed))
 
 
 def _agreed(what: str, said: Sequence[T | None], option: str) -> T:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import asdict, dataclass, field
@@ -79,6 +80,25 @@ class Assignment:
 
     def __str__(self) -> str:
         return f"assignment {variant(self.seed).name}, {self.version} version"
+
+
+def probes_seed(folder: Path, asked: int | None = None) -> int:
+    """The seed of a class's probes, kept in its folder: the one that is asked for, or there already, or drawn now.
+
+    Raises
+    ------
+    ValueError
+        Where the folder's file holds no seed.
+    """
+    path = folder / "seed.txt"
+    try:
+        kept = int(path.read_text("utf-8")) if path.exists() else secrets.randbits(63)
+    except ValueError as error:
+        raise ValueError(f"{path} holds no seed ({error}): give it with --seed, or remove the file") from error
+    seed = kept if asked is None else asked
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, f"{seed}\n")
+    return seed
 
 
 def grade_one(

@@ -30,6 +30,8 @@ from npvae.coursework.sandbox.grader import DEFAULT, Isolation, missing_isolatio
 from npvae.coursework.sandbox.process import Job, Launcher
 from npvae.coursework.sandbox.reading import Limits, clean, read
 from npvae.coursework.sandbox.runs import RUN
+from npvae.coursework.sandbox.visible import SITE
+from npvae.coursework.sandbox.visible import places as visible_places
 
 pytestmark = pytest.mark.slow
 HOSTILE = Path(__file__).parent / "hostile"
@@ -52,7 +54,7 @@ def is_isolated():
 def runs_without_isolation():
     """As root without isolation it becomes nobody, who may not read root's interpreter."""
     try:
-        with Launcher(SHORT, (), ()):
+        with Launcher(SHORT, (), (), watch=False):
             return True
     except RuntimeError:
         return False
@@ -68,7 +70,14 @@ def isolated():
 def unisolated(monkeypatch):
     if not runs_without_isolation():
         pytest.skip("nobody cannot read this interpreter")
-    monkeypatch.setattr(grader, "isolation", lambda: Isolation((), "submissions run without isolation"))
+    monkeypatch.setattr(grader, "isolation", lambda: Isolation((), False, "submissions run without isolation"))
+
+
+@pytest.fixture
+def unwatched(isolated, monkeypatch):
+    """As on a kernel that does not tell what a submission does, and refuses nothing."""
+    how = Isolation(grader.isolation().command, False, "what submissions do is not seen")
+    monkeypatch.setattr(grader, "isolation", lambda: how)
 
 
 @pytest.fixture
@@ -282,9 +291,23 @@ def test_memory():
     assert 0 < said["MiB"] < 512
 
 
-def test_processes(isolated):
+def test_a_submission_starts_no_process_and_has_few_threads(isolated):
+    said, later, outcomes = attack("fork_bomb", Limits(wall=5))
+    assert said == {"processes": 0}
+    assert 0 < later["threads"] < 8
+    assert "starts a process" in outcomes["dense_backward"].flags
+
+
+def test_processes_are_few_where_they_are_not_refused(unwatched):
     said, _, _ = attack("fork_bomb", Limits(wall=5))
-    assert 0 < said["processes"] < 64
+    assert 0 < said["processes"] < 8
+
+
+def test_memory_that_no_limit_counts_is_refused(isolated):
+    said, _, outcomes = attack("memory_files", Limits(wall=20))
+    assert {name: mib for name, mib in said.items() if mib} == {"files": 64, "shared": said["shared"]}
+    assert said["shared"] < 1024  # of its own address space, as all other memory
+    assert "makes memory that is not counted" in outcomes["dense_backward"].flags
 
 
 def test_output_and_files():
@@ -456,8 +479,13 @@ def test_answers_are_not_imported(isolated):
 
 @pytest.fixture
 def seen(folder, monkeypatch):
-    """A folder and the repository are brought in, as if libraries were there; what is hidden in them is not seen."""
-    monkeypatch.setenv("LD_LIBRARY_PATH", f"{folder}:{REPO}")
+    """A folder and the repository are visible, as if libraries were there; what is hidden in them is not seen."""
+
+    def places(hide):
+        visible, hidden = visible_places(hide)
+        return [*visible, str(folder), str(REPO)], hidden
+
+    monkeypatch.setattr(process, "places", places)
     (folder / "seen.txt").touch()
     (folder / "marks").mkdir()
     (folder / "marks" / "marks.csv").write_text("name,points\n")
@@ -473,11 +501,50 @@ def test_covers_stay(isolated, seen):
 def test_covered_answers_are_not_read(isolated, seen):
     settings = {"FOLDER": str(seen), "HOME": str(Path.home()), "REPO": str(REPO), "GRADER": os.getpid()}
     said, _, _ = attack("reads_files", Limits(wall=60), hide=[seen / "marks"], **settings)
-    assert said["read"] == [f"{seen}/marks.csv"]
-    harmless = (f"{REPO}/npvae.egg-info", f"{REPO}/.venv/bin/npvae")  # what an installation leaves: no answers
-    left = [path for path in said["answers"] if not path.startswith(harmless)]
-    assert [path for path in left if path.startswith(str(REPO))] == []
+    assert not [path for path in said["read"] if "/npvae/" in path]
+    assert not [path for path in said["answers"] if path.startswith(f"{REPO}/npvae/")]
     assert attack("imports_answers", REPO=str(REPO))[0] == {"modules": [], "ways": []}
+
+
+def test_only_the_standard_library_and_numpy_and_their_shared_libraries_are_visible(isolated):
+    said, _, _ = attack("looks_around", Limits(wall=30))
+    shown = [path for path in said["modules"] if not path.startswith(os.path.realpath(os.path.dirname(os.__file__)))]
+    assert {os.path.relpath(path, SITE).split(os.sep)[0] for path in shown} <= {"numpy", "numpy.libs"}
+    assert set(said["programs"]) == set()
+
+
+# What is flagged, out of the submission's reach.
+
+
+def test_no_flag_can_be_taken_back_crowded_out_or_forged_away(isolated):
+    said, later, outcomes = attack("removes_flags", Limits(wall=20), PACKAGE=str(REPO / "npvae"))
+    assert said["rewound"]  # its own results, to its own harm
+    flags = outcomes["dense_backward"].flags
+    assert {f"opens {path}" for path in (f"{REPO}/npvae", f"{REPO}/npvae/latent.py", "a socket")} <= set(flags)
+    (count,) = (int(flag.split()[1]) for flag in flags if flag.startswith("opens ") and flag.endswith(" more"))
+    assert count > 980  # /etc/passwd is one of them
+    assert len(flags) < 100
+    assert not [flag for flag in flags if "nothing to see" in flag]
+    assert later == {"filtered": False}
+    assert f"opens {REPO}/npvae/likelihoods.py" in outcomes["conditional_inputs"].flags
+
+
+def test_what_python_does_on_its_own_is_not_flagged(isolated):
+    source = SHARED + (
+        "\nimport collections, dataclasses, datetime, decimal, functools, hashlib, os, random, tempfile, typing\n"
+        "import numpy.polynomial, numpy.testing, threading, warnings\n"
+        "warnings.warn('careful')\nprint(datetime.datetime.now(), os.cpu_count())\nopen('own', 'w').close()\n"
+        "thread = threading.Thread(target=print)\nthread.start()\nthread.join()\nimport no_such_module\n"
+    )
+    jobs = {"kl_divergence": probes("kl_divergence")}
+    outcome = run(source, jobs)["kl_divergence"]
+    assert outcome.flags == ()
+    assert_right("kl_divergence", outcome, jobs["kl_divergence"])
+
+
+def test_the_grader_lets_no_process_of_its_user_look_into_its_memory(isolated):
+    run("", {"kl_divergence": []})
+    assert isolation.libc().prctl(3, 0, 0, 0, 0) == 0
 
 
 def test_signals_reach_no_one(isolated):
@@ -486,7 +553,7 @@ def test_signals_reach_no_one(isolated):
     assert "sends a signal" in outcomes["dense_backward"].flags
 
 
-def test_a_daemon_does_not_live_on(isolated):
+def test_a_daemon_does_not_live_on(unwatched):
     said, later, _ = attack("leaves_a_daemon", Limits(wall=5))
     assert said == {"started": True}
     assert later == {"alive": [], "files": []}
@@ -589,7 +656,7 @@ def test_looking_at_the_caller_is_flagged():
 def test_the_user_is_unprivileged_seen_from_outside(isolated):
     """Within, it looks so to anyone."""
     job = Job("dense_backward", FUNCTIONS["dense_backward"], statements(program("sleeps")), probes("dense_backward"))
-    with Launcher(SHORT, (), grader.isolation().command) as launcher:
+    with Launcher(SHORT, (), grader.isolation().command, watch=True) as launcher:
         thread = threading.Thread(target=launcher.ask, args=(job,))
         thread.start()
         time.sleep(1)

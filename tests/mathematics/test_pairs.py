@@ -1,8 +1,8 @@
 """What every pair of forward and backward promises, whatever it computes: here every gradient meets differences.
 
-The pairs are those of `npvae.gradcheck.all_pairs`, each with its _backward: dense, relu, tanh, sigmoid; reparameterize,
-kl_divergence; bernoulli_nll, gaussian_nll; log_prior_ratio, log_mean_exp. Every entry of every gradient is compared with
-a central difference, under a random upstream gradient, and must agree to 1e-6.
+The pairs are those of `npvae.gradcheck.all_pairs`, each with its _backward: dense, relu, tanh, sigmoid;
+reparameterize, kl_divergence; bernoulli_nll, gaussian_nll; log_prior_ratio, log_mean_exp. Every entry of a gradient
+is compared with a central difference, under a random upstream gradient, and must agree to 1e-6.
 """
 
 import re

@@ -7,8 +7,8 @@ STDIN, STDOUT, STDERR, RESULT = range(4)
 """Descriptors. RESULT is the file a child writes."""
 READY = b"!"
 LENGTH = struct.Struct(">Q")
-REPLY = struct.Struct(">i?QQ")
-"""Exit code, whether time ran out, bytes of the result, bytes of what was printed."""
+REPLY = struct.Struct(">i?QQQ")
+"""Exit code, whether time ran out, bytes of the result, of what was printed, and of the flags."""
 OUT_OF_MEMORY, NO_ISOLATION, LOST = 71, 72, 73
 """Exit codes of a child; the last stands for a launcher that ended with it."""
 

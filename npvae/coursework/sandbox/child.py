@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pickle
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -28,21 +29,22 @@ from npvae.coursework.sandbox.channel import (
     read_frame,
     write_all,
 )
-from npvae.coursework.sandbox.isolation import give_up_privileges, leave_keyring, set_limits
+from npvae.coursework.sandbox.isolation import gain_no_privileges, give_up_privileges, leave_keyring, set_limits
 from npvae.coursework.sandbox.runs import RUN
-from npvae.coursework.sandbox.watching import Flags, watch
+from npvae.coursework.sandbox.stand_ins import put_in_place
+from npvae.coursework.sandbox.watching import be_watched
 
 Config = Mapping[str, Any]
 FUTURE = __future__.annotations.compiler_flag
 """The one `from __future__ import` that still changes anything."""
 
 
-def child(config: Config, result: int, output: int) -> NoReturn:
+def child(config: Config, result: int, output: int, launcher: socket.socket | None = None) -> NoReturn:
     """Take the probes, give up privileges, and run the submission; never comes back."""
     code = NO_ISOLATION
     try:
         job = pickle.loads(read_frame(STDIN))
-        enter(config, result, output)
+        enter(config, result, output, launcher)
         code = 0
         perform(config, *job)
     except MemoryError:
@@ -54,14 +56,16 @@ def child(config: Config, result: int, output: int) -> NoReturn:
         os._exit(code)
 
 
-def enter(config: Config, result: int, output: int) -> None:
+def enter(config: Config, result: int, output: int, launcher: socket.socket | None) -> None:
     """All that has to stand before a line of the submission runs."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), STDIN)
     os.dup2(output, STDOUT)
     os.dup2(output, STDERR)
     if result != RESULT:
         os.dup2(result, RESULT)
-    os.closerange(RESULT + 1, 256)
+    to_launcher = launcher.fileno() if launcher else RESULT + 1
+    os.closerange(RESULT + 1, to_launcher)
+    os.closerange(to_launcher + 1, 256)
     if not config["fork"]:
         return os.chdir(config["scratch"])
     os.setsid()
@@ -71,6 +75,12 @@ def enter(config: Config, result: int, output: int) -> None:
     else:
         os.chdir(tempfile.mkdtemp(dir=config["scratch"]))
     set_limits(config)
+    if launcher:
+        gain_no_privileges()
+        listener = be_watched()
+        socket.send_fds(launcher, [b"!"], [listener])
+        os.close(listener)
+        launcher.close()
 
 
 def tell(**line: Any) -> None:
@@ -87,7 +97,7 @@ def perform(
 ) -> None:
     """Execute the submission, call its functions on each probe, and write what comes."""
     asked = [tuple(RUN[exercise]([still_to_be_written] * len(names), probe)) for probe in probes]
-    watch(Flags(tell), config)
+    put_in_place()
     defined = define(statements)
     functions = [contained(defined.get(name, still_to_be_written)) for name in names]
     came: list[Results] = []

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from npvae.coursework.sandbox.isolation import be_private
 from npvae.coursework.sandbox.process import FORKS, Job, Launcher
 from npvae.coursework.sandbox.reading import Limits, Outcome
 from npvae.coursework.sandbox.source import odd
@@ -44,10 +45,12 @@ def run(
     """
     outcomes: dict[str, Outcome] = {}
     endless: dict[str, Outcome] = {}
+    how = isolation().command, isolation().watch
+    be_private()
     with contextlib.ExitStack() as stack:
 
         def start() -> Launcher:
-            return stack.enter_context(Launcher(limits, hide, isolation().command))
+            return stack.enter_context(Launcher(limits, hide, *how))
 
         launcher = start()
         for name, job in jobs.items():
@@ -76,6 +79,9 @@ class Isolation:
     """What the launcher is started with, and what that does not keep out."""
 
     command: tuple[str, ...]
+    """What starts it in namespaces of its own; empty where there are none."""
+    watch: bool
+    """Whether the kernel tells what it does."""
     missing: str
 
 
@@ -85,6 +91,7 @@ FREE = (
     "submissions run without isolation here ({why}): they can read and change what {whom} can, use the network and "
     "leave processes behind; grade in a container or a virtual machine that holds nothing else"
 )
+UNWATCHED = "what submissions do as they run is not seen here, nor their memory added up over processes ({why})"
 
 
 def missing_isolation() -> str:
@@ -97,19 +104,27 @@ def isolation() -> Isolation:
     """The best that works on this system, tried once."""
     if not FORKS:
         why = "on Windows there is none, and no limits but that on time"
-        return Isolation((), FREE.format(why=why, whom="you"))
+        return Isolation((), False, FREE.format(why=why, whom="you"))
     if sys.platform != "linux":
-        return Isolation((), FREE.format(why=f"{sys.platform} has none, and may not limit memory", whom="you"))
+        why = f"{sys.platform} has none, and may not limit memory"
+        return Isolation((), False, FREE.format(why=why, whom="you"))
     root = os.getuid() == 0
-    why = "the program unshare is missing"
-    if program := shutil.which("unshare", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/bin"])):
-        command = (program, NAMESPACES[root], "--kill-child")
-        try:
-            with Launcher(DEFAULT, (), command) as launcher:
-                outcome = launcher.ask(Job("kl_divergence"))
-            if outcome.results == []:
-                return Isolation(command, "")
-            why = outcome.output.strip().rpartition("\n")[2] or "a process could not give up its privileges"
-        except RuntimeError as error:
-            why = str(error)
-    return Isolation((), FREE.format(why=why, whom="the user nobody" if root else "you"))
+    program = shutil.which("unshare", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/bin"]))
+    command = (program, NAMESPACES[root], "--kill-child") if program else ()
+    unisolated = why_not(command, False) if program else "the program unshare is missing"
+    if unisolated:
+        command = ()
+    unwatched = why_not(command, True)
+    missing = [FREE.format(why=unisolated, whom="the user nobody" if root else "you")] if unisolated else []
+    missing += [UNWATCHED.format(why=unwatched)] if unwatched else []
+    return Isolation(command, not unwatched, "; ".join(missing))
+
+
+def why_not(command: tuple[str, ...], watch: bool) -> str:
+    """Why a child cannot be run so; "" where it can."""
+    try:
+        with Launcher(DEFAULT, (), command, watch) as launcher:
+            outcome = launcher.ask(Job("kl_divergence"))
+    except RuntimeError as error:
+        return str(error)
+    return "" if outcome.results == [] else outcome.output.strip().rpartition("\n")[2] or "no reason given"

@@ -58,13 +58,20 @@ def leave_keyring() -> None:
             raise
 
 
+def libraries() -> set[str]:
+    """The folders of the shared libraries that this process has loaded."""
+    with open("/proc/self/maps", "rb") as file:
+        paths = {os.fsdecode(line.split(maxsplit=5)[-1].strip()) for line in file}
+    return {os.path.dirname(path) for path in paths if re.search(r"\.so[.\d]*$", path)}
+
+
 def isolate(visible: Sequence[str], hidden: Sequence[str]) -> None:
     """Move into a root that holds nothing but the visible paths, all read-only, with the hidden ones out of sight.
 
     What is never shown cannot be seen; only what lies within a visible folder has to be hidden.
     """
     call("prctl", DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    call("prctl", DUMPABLE, 0, 0, 0, 0)  # no child looks into this process
+    be_private()
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # where memory runs out, the kernel ends a submission first
     os.umask(0o022)
@@ -138,10 +145,20 @@ def give_up_privileges(size: int, root: bool) -> None:
     with contextlib.suppress(OSError):  # the first number that is not a capability
         for capability in range(64):
             call("prctl", DROP_BOUND, capability, 0, 0, 0)
-    call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     header = struct.pack("=II", CAPABILITY_VERSION, 0)
     if libc().capset(header, bytes(24)) == -1:
         raise OSError(ctypes.get_errno(), "capset")
+
+
+def gain_no_privileges() -> None:
+    """Whatever this process and its children execute: they never have more than it has now."""
+    call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+
+
+def be_private() -> None:
+    """Let no other process of the same user look into the memory of this one."""
+    if sys.platform == "linux":
+        call("prctl", DUMPABLE, 0, 0, 0, 0)
 
 
 def set_limits(config: Mapping[str, Any]) -> None:

@@ -17,9 +17,9 @@ from npvae.coursework.sandbox.calls import Probe
 from npvae.coursework.sandbox.channel import LOST, READY, REPLY, frame
 from npvae.coursework.sandbox.child import still_to_be_written
 from npvae.coursework.sandbox.isolation import NOBODY, SCRATCH
-from npvae.coursework.sandbox.reading import Limits, Outcome, outcome_of
+from npvae.coursework.sandbox.reading import Limits, Outcome, clean, outcome_of
 from npvae.coursework.sandbox.runs import RUN
-from npvae.coursework.sandbox.visible import numpy_site, places
+from npvae.coursework.sandbox.visible import PACKAGE, SITE, places
 
 FORKS = hasattr(os, "fork")
 """Not on Windows: there each exercise gets a launcher of its own."""
@@ -55,7 +55,7 @@ class Job:
 class Launcher:
     """The process of one submission: see `npvae.coursework.sandbox.launcher`."""
 
-    def __init__(self, limits: Limits, hide: Sequence[Path], command: Sequence[str]) -> None:
+    def __init__(self, limits: Limits, hide: Sequence[Path], command: Sequence[str], watch: bool) -> None:
         self.limits = limits
         self.alive = True
         self.late = False
@@ -74,6 +74,8 @@ class Launcher:
         visible, hidden = places(hide)
         config = {
             "isolated": bool(command),
+            "watch": watch,
+            "package": str(PACKAGE),
             "root": FORKS and os.getuid() == 0,
             "fork": FORKS,
             "visible": visible,
@@ -84,15 +86,7 @@ class Launcher:
         try:
             # -S: no .pth file is obeyed. Not -I: it would ignore the seed of hashes, the one variable that we set.
             self.process = subprocess.Popen(
-                [
-                    *command,
-                    python,
-                    "-S",
-                    "-s",
-                    "-B",
-                    str(Path(__file__).resolve().with_name("__main__.py")),
-                    numpy_site(),
-                ],
+                [*command, python, "-S", "-s", "-B", PROGRAM, SITE],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -130,13 +124,14 @@ class Launcher:
                 status, self.late, *lengths = REPLY.unpack(self.receive(REPLY.size))
                 if lengths[0] > self.limits.file or lengths[1] > self.limits.output:
                     raise OSError("no launcher writes that")
-                result, output = (self.receive(length) for length in lengths)
+                result, output, flags = (self.receive(length) for length in lengths)
         except OSError:
             self.close()
             self.lost = not self.late
             return outcome_of(b"", expected, LOST, self.late, self.limits)
         outcome = outcome_of(result, expected, status, self.late, self.limits)
-        return replace(outcome, output=output.decode("utf-8", "replace"))
+        seen = tuple(clean(flag) for flag in json.loads(flags))
+        return replace(outcome, flags=seen, output=output.decode("utf-8", "replace"))
 
     def last_outcome(self, expected: Sequence[Sequence[str]]) -> Outcome:
         """Where there is no fork, the launcher itself is the child: all it writes, until it ends."""

@@ -17,7 +17,7 @@ MIB = 2**20
 LINES, LINE = 10_000, MIB
 """Most lines of JSON, and bytes of one."""
 MOST = 20
-"""Flags, and statements that raised, that are shown."""
+"""Statements that raised that are shown."""
 TEXT = 300
 """Longest text that is believed."""
 KINDS = ("blank", "raises", "changes", "number", "unsteady", "needs", "type", "large")
@@ -36,8 +36,9 @@ class Limits:
     memory: int = 1024 * MIB
     """Bytes of address space, for each process."""
     file: int = 16 * MIB
-    """Bytes of a file. All results together have half of it, all files four times as much."""
-    processes: int = 64
+    """Bytes of a file. All results together have half of it, all files four times as much; both are in memory."""
+    processes: int = 8
+    """Threads too. Where the kernel tells what a submission does, only threads."""
     output: int = 64 * 1024
     """Bytes that are kept of what is printed."""
 
@@ -103,7 +104,7 @@ def amount(count: int) -> str:
 def read(data: bytes, expected: Sequence[Sequence[str]]) -> Outcome:
     """The lines of a child and, where the last names the results that are expected, these."""
     stream = BytesIO(data)
-    told: dict[str, list[str]] = {"flag": [], "raised": [], "at": [""]}
+    told: dict[str, list[str]] = {"raised": [], "at": [""]}
     results, failure = None, ""
     try:
         for _ in range(LINES):
@@ -119,8 +120,8 @@ def read(data: bytes, expected: Sequence[Sequence[str]]) -> Outcome:
                     said.append(clean(line[kind]))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         failure = "wrote something that is not a list of arrays"
-    flags, raised = (tuple(dict.fromkeys(told[kind]))[:MOST] for kind in ("flag", "raised"))
-    return Outcome(results, failure, flags, raised, at=told["at"][-1])
+    raised = tuple(dict.fromkeys(told["raised"]))[:MOST]
+    return Outcome(results, failure, raised=raised, at=told["at"][-1])
 
 
 def results_in(stream: BytesIO, listed: Mapping[str, Any], expected: Sequence[str]) -> Results:

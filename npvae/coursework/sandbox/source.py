@@ -44,5 +44,8 @@ def found(nodes: Sequence[ast.AST]) -> Iterator[str]:
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
             if isinstance(node.value, ast.Name) and node.value.id in modules:
                 yield f"replaces {node.value.id}.{node.attr}"
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "npvae":
+            if f"npvae.{node.attr}" not in KNOWN:
+                yield f"looks for npvae.{node.attr}"
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ODD_CALLS:
             yield f"calls {node.func.id}"

@@ -2,7 +2,7 @@
 
 import importlib.machinery
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -10,22 +10,11 @@ DRAWING = ("matplotlib", "seaborn", "plotly", "IPython", "ipywidgets")
 """Modules that functions to be marked do not need, and that take long to import: here they do nothing."""
 
 
-def put_in_place(flag: Callable[[str], None]) -> None:
-    """Give the handout what it imports, and flag whatever else of npvae is looked for."""
-
-    def absent(package: str) -> Callable[[str], Any]:
-        def get(name: str) -> Any:
-            if not name.startswith("__"):
-                flag(f"looks for {package}.{name}")
-            raise AttributeError(f"{package}.{name} is not there while a submission is graded")
-
-        return get
-
-    vars(sys.modules["npvae"])["__getattr__"] = absent("npvae")
-    coursework = vars(sys.modules["npvae.coursework"])
-    coursework["__getattr__"] = absent("npvae.coursework")
-    coursework |= {"Checker": Checker, "passes": lambda *args, **named: True, "earned": lambda *args, **named: {}}
-    sys.meta_path.insert(0, Gate(flag))
+def put_in_place() -> None:
+    """Give the handout what it imports."""
+    stand_ins = {"Checker": Checker, "passes": lambda *args, **named: True, "earned": lambda *args, **named: {}}
+    vars(sys.modules["npvae.coursework"]).update(stand_ins)
+    sys.meta_path.insert(0, Finder())
 
 
 class Checker:
@@ -39,19 +28,13 @@ class Checker:
         return True
 
 
-class Gate:
-    """Finds modules: none of npvae's, and empty ones for drawing."""
-
-    def __init__(self, flag: Callable[[str], None]) -> None:
-        self.flag = flag
+class Finder:
+    """Finds empty modules for drawing."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """As the import system asks."""
-        top = name.partition(".")[0]
-        if top == "npvae":
-            self.flag(f"looks for {name}")
-            raise ImportError(f"{name} is not there while a submission is graded")
-        return importlib.machinery.ModuleSpec(name, self, is_package=True) if top in DRAWING else None  # type: ignore[arg-type]
+        drawing = name.partition(".")[0] in DRAWING
+        return importlib.machinery.ModuleSpec(name, self, is_package=True) if drawing else None  # type: ignore[arg-type]
 
     def create_module(self, spec: Any) -> ModuleType:
         """A module that does nothing."""

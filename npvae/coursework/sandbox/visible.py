@@ -1,35 +1,25 @@
-"""What a submission sees of the file system: an interpreter and NumPy."""
+"""What a submission sees of the file system: the standard library and NumPy, and the shared libraries of both."""
 
 import os
-import site
-import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-SYSTEM = {"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/nix/store"}
-SYSTEM |= {"/etc/ld.so.cache", "/etc/alternatives"}
-"""Where the interpreter's and numpy's libraries may be."""
+PACKAGE = Path(__file__).resolve().parents[2]
+SITE = str(Path(np.__file__).resolve().parents[1])
+"""The folder that numpy is imported from."""
+LINKS = ("/lib", "/lib32", "/lib64", "/usr/lib32", "/usr/lib64")
+"""By which the linker finds shared libraries, where these are links."""
+SYSTEM = ("/etc/ld.so.cache", "/etc/alternatives", os.devnull, "/dev/zero", "/dev/urandom")
 
 
 def places(hide: Sequence[Path]) -> tuple[list[str], list[str]]:
-    """What a submission sees of the file system, and what of that is hidden."""
-    package = Path(__file__).resolve().parents[2]
-    libraries = filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))
-    needed: list[str | Path] = [sys.base_prefix, sys.base_exec_prefix, Path(os.__file__).parent, numpy_site()]
-    needed += [*libraries, os.devnull, "/dev/zero", "/dev/urandom"]
-    visible = {os.path.realpath(path) for path in needed} | SYSTEM
-    sites = [numpy_site(), site.getusersitepackages(), *site.getsitepackages([sys.prefix, sys.base_prefix])]
-    installed = (path for folder in sites for path in Path(folder).glob("*npvae*"))
-    beside = (package.parent / name for name in ("notebooks", "tests", "build"))
-    hidden: list[str | Path] = [*hide, os.path.expanduser("~"), package, *installed, *beside]
-    return (
-        sorted(path for path in visible - {"/"} if os.path.exists(path)),
-        sorted({os.path.realpath(path) for path in hidden} - {"/"}),
-    )
-
-
-def numpy_site() -> str:
-    """The folder that numpy is imported from."""
-    return os.path.realpath(Path(np.__file__).parents[1])
+    """What is visible, and what of that is hidden. The launcher adds the folders of its shared libraries."""
+    standard = {os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    numpy = [f"{SITE}/{name}" for name in ("numpy", "numpy.libs")]
+    packages = [path for folder in standard for path in Path(folder).glob("*-packages")]
+    hidden = [*hide, PACKAGE, Path.home(), *packages]
+    visible = [*standard, *numpy, *SYSTEM, *filter(os.path.islink, LINKS)]
+    return sorted(filter(os.path.exists, visible)), sorted({os.path.realpath(path) for path in hidden} - {"/"})
