@@ -141,10 +141,10 @@ def around_exercise(exercise: Exercise, cells: Sequence[Cell], chosen: Variant) 
     parts = ", ".join(f"{part} {value}" for part, value in points.items())
     task = [
         f"## {number(name)}. {exercise.title} ({worth})",
-        *(source(cell) for cell in cells if role(cell) == "task"),
+        *(source(cell) for cell in cells if cell["cell_type"] == "markdown"),
         f"*Points: {parts}. Notes: {exercise.section}.*",
     ]
-    (answer,) = (source(cell) for cell in cells if role(cell) == "answer")
+    (answer,) = (source(cell) for cell in cells if cell["cell_type"] == "code")
     yield tool(f"# BEGIN QUESTION\nname: {name}\npoints: {list(points.values())}")
     yield {**markdown("\n\n".join(task), exercise=name, role="task"), "id": f"task-{name}"}
     yield tool("# begin solution")
