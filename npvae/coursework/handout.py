@@ -1,6 +1,7 @@
 """An assignment: what students get, or the lecturer's copy, which nbgrader and Otter take."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,7 +82,10 @@ def write_handout(
     notebook["metadata"]["npvae"] = {"assignment": str(chosen)}
     contents = {"assignment.ipynb": json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"}
     if not solutions:
-        contents |= {"assignment.py": as_script(cells), "README.md": readme(chosen, feedback)}
+        contents |= {
+            "assignment.py": as_script(cells),
+            "README.md": readme(chosen, feedback, sorted(folder.glob("npvae-*.whl"))),
+        }
     folder.mkdir(parents=True, exist_ok=True)
     for name in contents:
         if (folder / name).exists():
@@ -99,15 +103,16 @@ def assigned(seed: int | str, short: bool) -> Variant:
     return replace(chosen, form="short" if short else chosen.form, package=chosen.package or __version__)
 
 
-def readme(chosen: Variant, feedback: str) -> str:
-    """What stands beside the assignment."""
+def readme(chosen: Variant, feedback: str, wheels: Sequence[Path]) -> str:
+    """What stands beside the assignment; it names the package's file where that lies there already."""
     exercises = sum(not exercise.bonus for exercise in asked(chosen).values())
     bonus = total(chosen, bonus=True)
     more = f" A bonus exercise has {bonus} more." if bonus else ""
     gaps = "\nThey keep the numbers of the long form, so some numbers are missing." if chosen.form == "short" else ""
     return README.format(
         name=chosen.name,
-        wheel=f"npvae-{__version__}-py3-none-any.whl",
+        package=wheels[-1].name if wheels else "NPVAE",
+        given="in the file that came with this page" if wheels else GIVEN,
         feedback=FEEDBACK_IN_WORDS[feedback],
         points=f"{exercises} exercises, {total(chosen)} points.{more}{gaps}",
         words=f"{len(WRITTEN)} questions in words, marked by hand, add {sum(WRITTEN.values())} points.",
@@ -121,6 +126,9 @@ FEEDBACK_IN_WORDS = {
     "none": "`check` says only that your functions have come. Whether they are right, find out by other\n"
     "means, such as central differences.",
 }
+GIVEN = """\
+for which write, in the
+place of NPVAE, what you were given: a file that ends in .whl, or an address"""
 README = """\
 # A variational autoencoder by hand: assignment {name}
 
@@ -129,16 +137,15 @@ You write the pieces of a variational autoencoder and the gradient of each.
 {words}
 
 Two files hold the same: `assignment.ipynb` for Jupyter, `assignment.py` for any editor. Hand in
-one of them. They need Python 3.10 or later and the package npvae, in the file that came with this
-page (its name may have another number):
+one of them. They need Python 3.10 or later and the package npvae, {given}:
 
     python3 -m venv .venv
-    .venv/bin/python -m pip install jupyterlab {wheel}
+    .venv/bin/python -m pip install jupyterlab {package}
     .venv/bin/python -m jupyter lab assignment.ipynb
 
 Without Jupyter, leave out `jupyterlab` and run `.venv/bin/python assignment.py`. On Windows write
 `py` for `python3` and `.venv\\Scripts\\python` for `.venv/bin/python`. If you have a clone of npvae's
-repository and no such file, write the folder of the clone.
+repository, its folder will do in the place of {package}.
 
 Each exercise has a task, a cell to fill in, and a cell that calls `check`. Replace the line that
 raises `NotImplementedError`, run the cell, run the check.

@@ -4,11 +4,14 @@ The master holds what somebody has to write: tasks, given code, solutions, quest
 that follows from the declarations of the exercises is put around it here.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from npvae.coursework.exercise import Exercise
+import numpy as np
+
+from npvae.coursework.exercise import EXTREMES, Exercise
 from npvae.coursework.exercises import WRITTEN, asked, number
 from npvae.coursework.variants import Variant
 
@@ -142,7 +145,7 @@ def around_exercise(exercise: Exercise, cells: Sequence[Cell], chosen: Variant) 
     task = [
         f"## {number(name)}. {exercise.title} ({worth})",
         *(source(cell) for cell in cells if cell["cell_type"] == "markdown"),
-        f"*Points: {parts}. Notes: {exercise.section}.*",
+        f"*Points: {parts}. {extremes(exercise, chosen)}Notes: {exercise.section}.*",
     ]
     (answer,) = (source(cell) for cell in cells if cell["cell_type"] == "code")
     yield tool(f"# BEGIN QUESTION\nname: {name}\npoints: {list(points.values())}")
@@ -160,6 +163,22 @@ def around_exercise(exercise: Exercise, cells: Sequence[Cell], chosen: Variant) 
         yield named(code(test, exercise=name, role="grade"), id_of_part, points=value)
     yield tool("# END TESTS")
     yield tool("# END QUESTION")
+
+
+def extremes(exercise: Exercise, chosen: Variant) -> str:
+    """How large and how small the extreme values are, where an exercise has points for them."""
+    probes = [probe for probe in exercise.probes(chosen, np.random.default_rng(0)) if probe.where == EXTREMES]
+    if not probes:
+        return ""
+    numbers = np.concatenate([np.ravel(arg) for arg in probes[0].args if isinstance(arg, np.ndarray)])
+    smallest = 10 ** math.ceil(math.log10(np.min(np.abs(numbers[numbers != 0]))))
+    small = f", as small as {smallest:g}" if smallest < 1e-3 else ""
+    return f"Extreme values: {rounded(numbers.min())} to {rounded(numbers.max())}{small}. "
+
+
+def rounded(value: float) -> str:
+    """A number to one digit."""
+    return f"{float(f'{value:.0e}'):,.15g}"
 
 
 def around_question(name: str, cell: Cell) -> Iterator[Cell]:

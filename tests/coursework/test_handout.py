@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from choices import EVERY_CHOICE
 from other_graders import secrets
@@ -15,10 +16,12 @@ from other_graders import secrets
 from npvae.cli import main
 from npvae.coursework.assignments import variant
 from npvae.coursework.check import FEEDBACK
+from npvae.coursework.exercise import EXTREMES
 from npvae.coursework.exercises import EXERCISES, SHORT, WRITTEN
 from npvae.coursework.handout import MASTER, assigned, find_master, write_handout
+from npvae.coursework.key import answer_key
 from npvae.coursework.marks import GRADING_SEED, earned, full
-from npvae.coursework.notebook import WRITE_HERE, own, role, select, source
+from npvae.coursework.notebook import WRITE_HERE, extremes, own, role, select, source
 from npvae.coursework.variants import Variant
 
 SEEDS = ("textbook", *EVERY_CHOICE)
@@ -117,8 +120,24 @@ def test_each_exercise_is_asked_once_in_order_with_its_points(seed, short, tmp_p
         assert head.startswith(f"## {number}. {EXERCISES[name].title} (")
         assert head.endswith(f"{sum(points.values())} points)")
         parts = ", ".join(f"{part} {value}" for part, value in points.items())
-        assert foot == f"*Points: {parts}. Notes: {EXERCISES[name].section}.*"
+        extremes = (
+            r" Extreme values: (-?[\d,.]+) to (-?[\d,.]+)(, as small as [\d.e-]+)?\." if EXTREMES in points else ""
+        )
+        assert re.fullmatch(rf"\*Points: {parts}\.{extremes} Notes: {EXERCISES[name].section}\.\*", foot), foot
     assert len({cell["id"] for cell in cells}) == len(cells)
+
+
+@every_assignment
+def test_the_extreme_values_that_are_told_are_those_that_marks_are_given_for(seed):
+    for exercise in EXERCISES.values():
+        told = re.match(r"Extreme values: (\S+) to ([\d,.]+[\d])", extremes(exercise, variant(seed)))
+        assert bool(told) == (EXTREMES in exercise.points(variant(seed)))
+        for probe in answer_key(exercise.name, variant(seed), GRADING_SEED).probes:
+            if probe.where == EXTREMES:
+                numbers = np.concatenate([np.ravel(arg) for arg in probe.args if isinstance(arg, np.ndarray)])
+                low, high = (float(bound.replace(",", "")) for bound in told.groups())
+                assert low == pytest.approx(numbers.min(), rel=0.5)
+                assert high == pytest.approx(numbers.max(), rel=0.5)
 
 
 @every_assignment
@@ -176,6 +195,19 @@ def test_the_page_beside_it_tells_the_points_and_that_the_short_version_skips_nu
     assert "11 exercises, 100 points. A bonus exercise has 10 more." in long
     assert "5 exercises, 50 points." in short
     assert ["some numbers are missing" in text for text in (long, short)] == [False, True]
+
+
+def test_the_page_names_the_wheel_where_it_lies_there_and_nowhere_else(tmp_path):
+    (tmp_path / "with").mkdir()
+    (tmp_path / "with" / "npvae-0.9-py3-none-any.whl").touch()
+    pages = {}
+    for name in ("with", "without"):
+        write_handout(tmp_path / name, 3)
+        pages[name] = (tmp_path / name / "README.md").read_text("utf-8")
+    assert "pip install jupyterlab npvae-0.9-py3-none-any.whl\n" in pages["with"]
+    assert "pip install jupyterlab NPVAE\n" in pages["without"]
+    assert "NPVAE" not in pages["with"]
+    assert "npvae-" not in pages["without"]
 
 
 @every_assignment
