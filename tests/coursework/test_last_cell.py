@@ -52,7 +52,7 @@ def test_the_solutions_of_every_choice_and_form_train(line, short, small, tmp_pa
     assert losses[-1] < losses[0]
     assert images.shape == (60, 64)
     data = data_for(chosen.likelihood, np.random.default_rng(0))
-    assert abs(np.median(images, axis=0).mean() - data.mean()) < 0.5 * data.std()
+    assert np.corrcoef(np.median(images, axis=0), data.mean(axis=0))[0, 1] > 0.8  # ink where digits have it
 
 
 def test_a_mistake_that_check_was_not_asked_about_shows_in_the_curve(small, tmp_path, monkeypatch):
