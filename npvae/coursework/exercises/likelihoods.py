@@ -190,8 +190,8 @@ def log_factorial(x: Array) -> Array:
 NLL: dict[str, Callable[..., Array]] = {
     "Gaussian": gaussian,
     "Laplace": laplace,
-    "logistic": logistic,
     "Poisson": poisson,
+    "logistic": logistic,
 }
 """-log p(x given z), each by its density."""
 
@@ -467,6 +467,7 @@ LIKELIHOOD = Exercise(
     section="Decoder",
     lesson="05_decoder_and_two_noises",
     functions=("likelihood_nll", "likelihood_nll_backward"),
+    choices={"likelihood": NLL},
     points=likelihood_points,
     probes=likelihood_probes,
     expected=lambda variant, probe: truth_of(NLL[variant.likelihood], gradients(variant))(probe),

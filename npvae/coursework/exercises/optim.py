@@ -463,6 +463,7 @@ OPTIMIZER = Exercise(
     section="",
     lesson="08_training_on_mnist",
     functions=("optimizer_step",),
+    choices={"optimizer": STATE},
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,
     expected=lambda variant, probe: walk(rule(variant.optimizer), probe),
