@@ -29,7 +29,7 @@ class Finding:
     elsewhere: tuple[str, ...]
     """Those on which it is right."""
     name: str
-    """Name of the mistake: one of the exercise's, or one of the general shapes of error."""
+    """ "known" for one of the exercise's mistakes, or the name of a general shape of error."""
     words: str
     """What it looks like, the same for all who made this mistake."""
     detail: str = ""
@@ -141,7 +141,7 @@ def recognise(
         if 0 < len(said) <= 2:
             another = bool(equals[0].forward) and name != FORWARD and FORWARD not in wrong
             of = "the gradient of another forward: " if another else ""
-            causes[name] = Cause(equals[0].name, f"{name}: {of}{'; or: '.join(said)}", weak=another)
+            causes[name] = Cause("known", f"{name}: {of}{'; or: '.join(said)}", weak=another)
     return causes
 
 

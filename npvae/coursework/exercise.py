@@ -23,9 +23,8 @@ ONE, SEVERAL, EXTREMES = "one example", "several examples", "extreme values"
 class Mistake:
     """One way to be wrong."""
 
-    name: str
     what: str
-    """What it looks like, true of each result that it changes: says what is wrong, never what is right."""
+    """What it looks like: its name, true of each result that it changes; says what is wrong, never what is right."""
     wrong: Callable[[Probe, Mapping[str, Array]], Results]
     """What comes out, given a probe and the right results for it; what it leaves right need not be named."""
     forward: Callable[..., Array] | None = None
@@ -143,7 +142,7 @@ def truth_of(
 # What a wrong answer would give.
 
 
-def alike(name: str, what: str, f: Callable[..., Array], names: Mapping[str, int]) -> Mistake:
+def alike(what: str, f: Callable[..., Array], names: Mapping[str, int]) -> Mistake:
     """A wrong forward, and the gradients that belong to it: a gradient check stays green."""
 
     def wrong(probe: Probe, right: Mapping[str, Array]) -> Results:
@@ -153,12 +152,12 @@ def alike(name: str, what: str, f: Callable[..., Array], names: Mapping[str, int
         }
         return {"forward": f(*probe.args), **gradients}
 
-    return Mistake(name, what, wrong, f)
+    return Mistake(what, wrong, f)
 
 
-def forward_alone(name: str, what: str, f: Callable[..., Array]) -> Mistake:
+def forward_alone(what: str, f: Callable[..., Array]) -> Mistake:
     """A wrong forward beside right gradients."""
-    return Mistake(name, what, lambda probe, right: {"forward": np.asarray(f(*probe.args))})
+    return Mistake(what, lambda probe, right: {"forward": np.asarray(f(*probe.args))})
 
 
 def spread(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:

@@ -85,8 +85,8 @@ def untrue(key, finding, results):
     name = finding.result
     ordinary = [i for i, probe in enumerate(key.probes) if probe.where != EXTREMES]
     where = ordinary if set(finding.where) != {EXTREMES} else range(len(key.probes))
-    known = [made for mistake, made, _ in key.mistakes if mistake.name == finding.name]
-    if known:
+    known = [made for mistake, made, _ in key.mistakes if finding.words.endswith(f": {mistake.what}")]
+    if finding.name == "known":
         return not any(
             all(close(results[i][name], made[i].get(name, key.right[i][name])) for i in where) for made in known
         )

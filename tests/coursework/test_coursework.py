@@ -122,8 +122,8 @@ def test_every_mistake_of_every_choice_loses_marks(exercise, variant):
     key = answer_key(exercise, variant, 0)
     assert len(key.mistakes) >= 2
     for made in key.mistakes:
-        assert made.changed, made.mistake.name
-        assert sum(marks(key, with_mistake(key, made)).values()) < sum(key.points.values()), made.mistake.name
+        assert made.changed, made.mistake.what
+        assert sum(marks(key, with_mistake(key, made)).values()) < sum(key.points.values()), made.mistake.what
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
@@ -133,7 +133,7 @@ def test_a_mistake_is_called_by_its_own_words(exercise):
         findings = judge(key, with_mistake(key, made))
         assert {finding.result for finding in findings} == made.changed
         for finding in findings:
-            assert finding.name in PLAIN or finding.words.endswith(f": {made.mistake.what}"), made.mistake.name
+            assert finding.name in PLAIN or finding.words.endswith(f": {made.mistake.what}"), made.mistake.what
 
 
 @pytest.mark.parametrize(("exercise", "variant"), list(questions()))
@@ -143,7 +143,7 @@ def test_no_two_mistakes_have_the_same_results_unless_they_share_their_words(exe
         same = changed == changed_by_other and all(
             same_error(a[name], b[name]) for a, b in zip(made, made_by_other, strict=True) for name in changed
         )
-        assert not same or one.what == other.what, (one.name, other.name)
+        assert not same or one.what == other.what, one.what
 
 
 @pytest.mark.parametrize(("exercise", "variant"), list(questions()))

@@ -134,43 +134,37 @@ def checker(
 
 
 def mistakes(variant: Variant) -> list[Mistake]:
-    weak: dict[str, tuple[str, Callable[..., Any]]] = {
-        "accepts_everything": ("it says yes to everything", lambda *_: True),
-        "refuses_everything": (
+    weak: list[tuple[str, Callable[..., Any]]] = [
+        ("it says yes to everything", lambda *_: True),
+        (
             "it says no to everything: so does a step or a precision that leaves only rounding, or a missing return",
             lambda *_: False,
         ),
-        "upstream_of_ones": (
-            "its upstream gradient is all ones: what cancels in a sum is not seen",
-            checker(upstream_of_ones=True),
-        ),
-        "absolute_error": (
+        ("its upstream gradient is all ones: what cancels in a sum is not seen", checker(upstream_of_ones=True)),
+        (
             "its error is absolute: small gradients pass whatever they are, large ones are refused",
             checker(absolute=True),
         ),
-        "small_counts_as_equal": (
+        (
             "what is below 1e-8 counts as equal, as in np.allclose: small gradients pass whatever they are",
             checker(floor=0.0, least=1e-3, tolerance=1e-5),
         ),
-        "relative_error_without_a_floor": (
+        (
             "its error is relative to each entry alone: where a gradient is 0, rounding looks like a mistake",
             checker(floor=0.0),
         ),
-        "first_argument_only": ("it looks at the gradient of the first argument only", checker(first_argument=True)),
-        "one_entry_only": ("it looks at one entry only", checker(first_entry=True)),
-        "norms_compared": ("it compares norms: the direction may be wrong", checker(norms=True)),
-        "arguments_moved": ("it moves the arguments and does not put them back", checker(restores=False)),
-        "one_percent_passes": (
-            "one entry may be one percent off: a loose tolerance, or a mean of the errors",
-            checker(tolerance=0.05),
-        ),
-        "step_too_large": ("its step is so large that the difference is not the slope", checker(step=0.3)),
-    }
+        ("it looks at the gradient of the first argument only", checker(first_argument=True)),
+        ("it looks at one entry only", checker(first_entry=True)),
+        ("it compares norms: the direction may be wrong", checker(norms=True)),
+        ("it moves the arguments and does not put them back", checker(restores=False)),
+        ("one entry may be one percent off: a loose tolerance, or a mean of the errors", checker(tolerance=0.05)),
+        ("its step is so large that the difference is not the slope", checker(step=0.3)),
+    ]
 
-    def weakness(name: str, what: str, function: Callable[..., Any]) -> Mistake:
-        return Mistake(name, what, lambda probe, right: run_checker([function], probe), whole=True)
+    def weakness(what: str, function: Callable[..., Any]) -> Mistake:
+        return Mistake(what, lambda probe, right: run_checker([function], probe), whole=True)
 
-    return [weakness(name, what, function) for name, (what, function) in weak.items()]
+    return [weakness(what, function) for what, function in weak]
 
 
 GRADIENT_CHECKER = Exercise(

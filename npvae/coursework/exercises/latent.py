@@ -111,95 +111,70 @@ def draw_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 def draw_mistakes(variant: Variant) -> list[Mistake]:
     head, sigma = variant.head, SIGMA[variant.head]
 
-    def scaled(name: str, what: str, scale: Callable[[Array], Array]) -> Mistake:
-        return alike(name, what, draw(scale), BY)
+    def scaled(what: str, scale: Callable[[Array], Array]) -> Mistake:
+        return alike(what, draw(scale), BY)
 
-    def drho(name: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+    def drho(what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of the right one, of sigma, eps and dz."""
-        return Mistake(
-            name, what, lambda p, right: {"drho": wrong(right["drho"], sigma(p.args[1]), p.args[2], p.dout)}
-        )
+        return Mistake(what, lambda p, right: {"drho": wrong(right["drho"], sigma(p.args[1]), p.args[2], p.dout)})
 
     mistakes = [
-        scaled("variance_for_sigma", VARIANCE_FOR_SIGMA, lambda rho: sigma(rho) ** 2),
+        scaled(VARIANCE_FOR_SIGMA, lambda rho: sigma(rho) ** 2),
         Mistake(
-            "variance_for_sigma_remembered",
             VARIANCE_FOR_SIGMA,
             lambda p, right: {
                 "forward": draw(lambda rho: sigma(rho) ** 2)(*p.args),
                 "drho": right["drho"] * sigma(p.args[1]),
             },
         ),
-        scaled("head_times_noise", "the noise is scaled by the head itself, which may be negative", lambda rho: rho),
+        scaled("the noise is scaled by the head itself, which may be negative", lambda rho: rho),
         forward_alone(
-            "noise_subtracted",
             "the noise is subtracted, where its gradient says that it is added",
             lambda mu, rho, eps: mu - sigma(rho) * eps,
         ),
-        alike(
-            "one_noise_for_the_batch",
-            "every example gets the noise of the first",
-            lambda mu, rho, eps: mu + sigma(rho) * eps[:1],
-            BY,
-        ),
-        Mistake("dmu_halved", "it has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
+        alike("every example gets the noise of the first", lambda mu, rho, eps: mu + sigma(rho) * eps[:1], BY),
+        Mistake("it has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
         Mistake(
-            "dmu_times_z",
-            "dz is multiplied by z: z itself is no slope",
-            lambda p, right: {"dmu": p.dout * draw(sigma)(*p.args)},
+            "dz is multiplied by z: z itself is no slope", lambda p, right: {"dmu": p.dout * draw(sigma)(*p.args)}
         ),
         drho(
-            "drho_negated",
             "it points the wrong way: does a larger head give a larger standard deviation here?",
             lambda right, *_: -right,
         ),
-        drho("drho_without_eps", "it does not depend on the noise: eps is missing", lambda r, s, eps, _: r / eps),
+        drho("it does not depend on the noise: eps is missing", lambda r, s, eps, _: r / eps),
         drho(
-            "drho_by_sigma",
             "it is the gradient with respect to sigma: the way from sigma back to the head is missing",
             lambda _, s, eps, dz: dz * eps,
         ),
-        drho("drho_with_sigma_twice", "sigma enters once too often", lambda right, s, *_: right * s),
-        Mistake("dmu_and_drho_exchanged", "the two gradients stand in the wrong order", exchanged, whole=True),
+        drho("sigma enters once too often", lambda right, s, *_: right * s),
+        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
         Mistake(
-            "z_cut_off",
             "no gradient comes through z at all",
             lambda _, right: {name: np.zeros_like(right[name]) for name in BY},
             whole=True,
         ),
     ]
     if head != TEXTBOOK:
-        mistakes.append(scaled("textbook", f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", SIGMA[TEXTBOOK]))
+        mistakes.append(scaled(f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", SIGMA[TEXTBOOK]))
     if head != "log-sigma":
         mistakes += [
             scaled(
-                "root_of_sigma",
                 "the noise is scaled by the root of the standard deviation, as if that were a variance",
                 lambda rho: np.sqrt(sigma(rho)),
             ),
-            drho(
-                "drho_times_sigma",
-                "sigma stands in the place of its slope",
-                lambda _, s, eps, dz: dz * eps * s,
-            ),
-            drho("drho_without_sigma", "sigma is missing: right for sigma = 1 only", lambda right, s, *_: right / s),
+            drho("sigma stands in the place of its slope", lambda _, s, eps, dz: dz * eps * s),
+            drho("sigma is missing: right for sigma = 1 only", lambda right, s, *_: right / s),
         ]
     if head in ("log-sigma", "softplus"):
         mistakes.append(
-            drho(
-                "drho_of_a_log_variance",
-                "it has the 1/2 of a log-variance head, which this is not",
-                lambda _, s, eps, dz: 0.5 * dz * s * eps,
-            )
+            drho("it has the 1/2 of a log-variance head, which this is not", lambda _, s, eps, dz: 0.5 * dz * s * eps)
         )
     if head == "softplus":
         mistakes += [
             drho(
-                "drho_with_the_other_slope",
-                "the slope of sigma is that of a head with the other sign",
-                lambda right, s, eps, dz: dz * eps - right,
+                "the slope of sigma is that of a head with the other sign", lambda right, s, eps, dz: dz * eps - right
             ),
-            scaled("exponential_for_softplus", "sigma is the exponential of the head, not its softplus", np.exp),
+            scaled("sigma is the exponential of the head, not its softplus", np.exp),
         ]
     return mistakes
 
@@ -248,171 +223,130 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         log_q = -np.log(sigma(rho))[..., None] - 0.5 * ((z - mu[..., None]) / sigma(rho)[..., None]) ** 2
         return np.sum((-np.log(s) - 0.5 * NODES**2 - log_q) @ WEIGHTS, axis=-1)
 
-    forwards: dict[str, tuple[str, Forward]] = {
-        "variance_for_sigma_in_the_kl": (
-            "q's variance stands where its sigma belongs",
-            divergence(lambda r: sigma(r) ** 2, m, s),
-        ),
-        "kl_negated": ("the sign of the whole: a divergence is never negative", lambda *args: -kl(*args)),
-        "half_on_a_part_of_the_sum": (
+    forwards: list[tuple[str, Forward]] = [
+        ("q's variance stands where its sigma belongs", divergence(lambda r: sigma(r) ** 2, m, s)),
+        ("the sign of the whole: a divergence is never negative", lambda *args: -kl(*args)),
+        (
             TWICE if s == 2 else "the half is on a part of the sum only: a parenthesis in the wrong place",
             lambda *args: kl(*args) + square(*args),
         ),
-        "half_on_another_part_of_the_sum": (
+        (
             "the half is on the squares only, and not on the logarithm of the variance",
             lambda mu, rho: kl(mu, rho) - np.sum(np.log(sigma(rho)), axis=-1),
         ),
-        "kl_halved": ("half of what it should be: a hidden beta", lambda *args: 0.5 * kl(*args)),
-        "kl_doubled": ("twice what it should be: a hidden beta", lambda *args: 2 * kl(*args)),
-        "kl_averaged_over_the_latents": (
-            "averaged over the latent dimensions: a hidden beta of 1 / L",
-            lambda mu, rho: kl(mu, rho) / mu.shape[-1],
-        ),
-        "kl_summed_over_the_batch": (
-            "summed over the examples too, where each has its own",
-            lambda mu, rho: np.full(len(mu), kl(mu, rho).sum()),
-        ),
-        "kl_the_other_way_round": ("the divergence from p to q: it is not symmetric", reverse),
-        "kl_without_mu": ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
-        "kl_without_sigma": (
+        ("half of what it should be: a hidden beta", lambda *args: 0.5 * kl(*args)),
+        ("twice what it should be: a hidden beta", lambda *args: 2 * kl(*args)),
+        ("averaged over the latent dimensions: a hidden beta of 1 / L", lambda mu, rho: kl(mu, rho) / mu.shape[-1]),
+        ("summed over the examples too, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
+        ("the divergence from p to q: it is not symmetric", reverse),
+        ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
+        (
             "q's sigma enters its logarithm only",
             lambda mu, rho: kl(mu, rho) - np.sum(0.5 * (sigma(rho) / s) ** 2, axis=-1),
         ),
-        "kl_without_its_logarithm": (
+        (
             "the logarithm of q's sigma is missing: nothing keeps sigma from vanishing",
             lambda mu, rho: kl(mu, rho) + np.sum(np.log(sigma(rho)), axis=-1),
         ),
-        "kl_with_the_logarithm_negated": (
+        (
             "the logarithm of q's sigma has the wrong sign",
             lambda mu, rho: kl(mu, rho) + 2 * np.sum(np.log(sigma(rho)), axis=-1),
         ),
-        "kl_in_bits": ("logarithms to base 2: bits, not nats", lambda *args: kl(*args) / np.log(2)),
-        "kl_without_its_one": (
+        ("logarithms to base 2: bits, not nats", lambda *args: kl(*args) / np.log(2)),
+        (
             "a constant is missing: the prior's divergence to itself is not 0",
             lambda mu, rho: kl(mu, rho) + 0.5 * mu.shape[-1],
         ),
-        "kl_with_its_one_negated": (
+        (
             "a constant has the wrong sign: the prior's divergence to itself is not 0",
             lambda mu, rho: kl(mu, rho) + mu.shape[-1],
         ),
-    }
+    ]
     if (m, s) != (0, 1):
-        forwards |= {
-            "textbook_prior": (f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
-            "prior_mean_forgotten": ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
-            "prior_sigma_forgotten": (
-                "the sigma of the prior is taken for 1",
-                divergence(sigma, m, 1.0),
-            ),
-            "prior_mean_negated": ("mu and the prior's mean are added", divergence(sigma, -m, s)),
-            "prior_variance_for_sigma": ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
-            "prior_sigma_for_variance": (
-                "the prior's sigma stands where its variance belongs",
-                divergence(sigma, m, s**0.5),
-            ),
-            "prior_sigma_not_squared": (
+        forwards += [
+            (f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
+            ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
+            ("the sigma of the prior is taken for 1", divergence(sigma, m, 1.0)),
+            ("mu and the prior's mean are added", divergence(sigma, -m, s)),
+            ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
+            ("the prior's sigma stands where its variance belongs", divergence(sigma, m, s**0.5)),
+            (
                 TWICE if s == 2 else "squares are divided by the prior's sigma, not by its variance",
                 lambda mu, rho: kl(mu, rho) + (s - 1) * square(mu, rho),
             ),
-            "prior_variance_left_out": (
+            (
                 "the squares are not divided by the prior's variance",
                 lambda mu, rho: kl(mu, rho) + (s**2 - 1) * square(mu, rho),
             ),
-            "kl_without_the_priors_log_sigma": (
+            (
                 "the logarithm of the prior's sigma is missing: the prior's divergence to itself is not 0",
                 lambda mu, rho: kl(mu, rho) - np.log(s) * mu.shape[-1],
             ),
-        }
+        ]
     if head != TEXTBOOK:
-        forwards["textbook_head"] = (f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], m, s))
+        forwards.append((f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], m, s)))
         if (m, s) != (0, 1):
-            forwards["textbook"] = (
-                f"the formula for a log-variance and the prior N(0, I): {ANOTHER_QUESTION}",
-                divergence(SIGMA[TEXTBOOK], 0.0, 1.0),
+            forwards.append(
+                (
+                    f"the formula for a log-variance and the prior N(0, I): {ANOTHER_QUESTION}",
+                    divergence(SIGMA[TEXTBOOK], 0.0, 1.0),
+                )
             )
-    forwards["sigma_not_squared"] = (
-        "q's sigma is not squared where its variance belongs beside the square of mu",
-        lambda mu, rho: kl(mu, rho) + np.sum((sigma(rho) - sigma(rho) ** 2) / (2 * s**2), axis=-1),
+    forwards.append(
+        (
+            "q's sigma is not squared where its variance belongs beside the square of mu",
+            lambda mu, rho: kl(mu, rho) + np.sum((sigma(rho) - sigma(rho) ** 2) / (2 * s**2), axis=-1),
+        )
     )
     if head != "log-sigma":
-        forwards["sigma_for_variance_in_the_kl"] = (
-            "q's sigma stands where its variance belongs",
-            divergence(lambda r: sigma(r) ** 0.5, m, s),
-        )
+        forwards.append(("q's sigma stands where its variance belongs", divergence(lambda r: sigma(r) ** 0.5, m, s)))
 
-    def drho(name: str, what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+    def drho(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of the head, of sigma and of its slope, before dkl."""
 
         def made(probe: Probe, right: Mapping[str, Array]) -> Results:
             rho = probe.args[1]
             return {"drho": probe.dout[:, None] * wrong(rho, sigma(rho), slope(sigma, rho))}
 
-        return Mistake(name, what, made)
+        return Mistake(what, made)
 
     return [
-        *(alike(name, what, f, BY) for name, (what, f) in forwards.items()),
-        forward_alone(
-            "kl_without_the_exponential",
-            "the head stands where sigma belongs",
-            divergence(np.abs, m, s),
-        ),
-        Mistake("kl_dmu_negated", "it points the wrong way: the means run away", lambda _, r: {"dmu": -r["dmu"]}),
-        Mistake("kl_drho_negated", "it points the wrong way: sigma runs away", lambda _, r: {"drho": -r["drho"]}),
+        *(alike(what, f, BY) for what, f in forwards),
+        forward_alone("the head stands where sigma belongs", divergence(np.abs, m, s)),
+        Mistake("it points the wrong way: the means run away", lambda _, r: {"dmu": -r["dmu"]}),
+        Mistake("it points the wrong way: sigma runs away", lambda _, r: {"drho": -r["drho"]}),
+        Mistake("it points the wrong way and is twice too long", lambda _, right: {"drho": -2 * right["drho"]}),
         Mistake(
-            "kl_drho_negated_and_doubled",
-            "it points the wrong way and is twice too long",
-            lambda _, right: {"drho": -2 * right["drho"]},
-        ),
-        Mistake(
-            "kl_dmu_is_one",
             "it has the right sign and no size",
             lambda probe, right: {"dmu": probe.dout[:, None] * np.sign(probe.args[0] - m)},
         ),
-        Mistake("kl_gradients_exchanged", "the two gradients stand in the wrong order", exchanged, whole=True),
+        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
         Mistake(
-            "kl_reported_and_not_trained",
             "the gradients are zero: the term is in the loss, and nothing holds it",
             lambda _, right: {name: np.zeros_like(right[name]) for name in BY},
             whole=True,
         ),
-        drho("kl_drho_by_sigma", BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
+        drho(BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
+        drho("the head stands where the variance belongs", lambda rho, q, slope: slope / q * (rho / s**2 - 1)),
         drho(
-            "kl_drho_at_the_head",
-            "the head stands where the variance belongs",
-            lambda rho, q, slope: slope / q * (rho / s**2 - 1),
-        ),
-        drho(
-            "kl_drho_without_the_square",
             "it holds the logarithm's gradient alone: the square of sigma is missing",
             lambda rho, q, slope: -slope / q,
         ),
-        drho(
-            "kl_drho_with_both_signs_alike",
-            "its two terms have the same sign",
-            lambda rho, q, slope: slope * (q / s**2 + 1 / q),
-        ),
+        drho("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
         *(
             []
             if s == 1
             else [
-                drho(
-                    "kl_drho_without_the_prior",
-                    "the prior's variance is missing",
-                    lambda rho, q, slope: slope * (q - 1 / q),
-                ),
-                drho(
-                    "kl_drho_with_the_priors_sigma",
-                    "the prior's sigma is not squared",
-                    lambda rho, q, slope: slope * (q / s - 1 / q),
-                ),
+                drho("the prior's variance is missing", lambda rho, q, slope: slope * (q - 1 / q)),
+                drho("the prior's sigma is not squared", lambda rho, q, slope: slope * (q / s - 1 / q)),
             ]
         ),
         *(
             []
             if head == "log-sigma"
             else [
-                drho("kl_square_by_sigma", SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q),
-                drho("kl_logarithm_by_sigma", SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q),
+                drho(SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q),
+                drho(SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q),
             ]
         ),
     ]
@@ -480,14 +414,14 @@ def meeting_mistakes(variant: Variant) -> list[Mistake]:
         dz, dkl, *rest = probe.args
         return meeting(variant)(Probe(probe.where, (dz, np.ones_like(dkl), *rest)))
 
-    def drho(name: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+    def drho(what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of dz times eps, of dkl, of sigma and of its slope."""
 
         def made(probe: Probe, right: Mapping[str, Array]) -> Results:
             dz, dkl, _, rho, eps = probe.args
             return {"drho": wrong(dz * eps, dkl[:, None], sigma(rho), slope(sigma, rho))}
 
-        return Mistake(name, what, made)
+        return Mistake(what, made)
 
     def through_kl(dkl: Array, q: Array) -> Array:
         """What the divergence gives sigma."""
@@ -498,26 +432,23 @@ def meeting_mistakes(variant: Variant) -> list[Mistake]:
         return lambda probe, right: {"dmu": gradients(probe)["dmu"]}
 
     mistakes = [
-        Mistake("kl_path_forgotten", "only the gradient through z arrives: the KL term is missing", path(1, 0)),
-        Mistake("z_path_forgotten", "only the gradient of the KL arrives: the path through z is missing", path(0, 1)),
-        Mistake("kl_path_subtracted", "the gradient of the KL is subtracted", path(1, -1)),
-        Mistake("z_path_subtracted", "the gradient through z is subtracted", path(-1, 1)),
-        Mistake("paths_averaged", "the two gradients are averaged", path(0.5, 0.5)),
-        Mistake("kl_upstream_ignored", "dkl is ignored: beta and 1 / N are lost on the way", upstream_ignored),
-        Mistake("gradients_exchanged", "the two gradients stand in the wrong order", exchanged, whole=True),
-        drho("meeting_by_sigma", BY_SIGMA, lambda dz, dkl, q, slope: dz + through_kl(dkl, q)),
+        Mistake("only the gradient through z arrives: the KL term is missing", path(1, 0)),
+        Mistake("only the gradient of the KL arrives: the path through z is missing", path(0, 1)),
+        Mistake("the gradient of the KL is subtracted", path(1, -1)),
+        Mistake("the gradient through z is subtracted", path(-1, 1)),
+        Mistake("the two gradients are averaged", path(0.5, 0.5)),
+        Mistake("dkl is ignored: beta and 1 / N are lost on the way", upstream_ignored),
+        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
+        drho(BY_SIGMA, lambda dz, dkl, q, slope: dz + through_kl(dkl, q)),
         drho(
-            "slope_missing_through_z",
             "the slope of the head is missing in the path through z",
             lambda dz, dkl, q, slope: dz + through_kl(dkl, q) * slope,
         ),
         drho(
-            "slope_missing_through_the_kl",
             "the slope of the head is missing in the path through the KL",
             lambda dz, dkl, q, slope: dz * slope + through_kl(dkl, q),
         ),
         Mistake(
-            "eps_missing_through_z",
             "eps is missing in the path through z",
             lambda p, right: {
                 "drho": meeting(variant)(Probe(p.where, (*p.args[:4], np.ones_like(p.args[4]))))["drho"]
@@ -527,14 +458,13 @@ def meeting_mistakes(variant: Variant) -> list[Mistake]:
     if variant.head != "log-sigma":
         mistakes.append(
             drho(
-                "sigma_for_its_slope_through_z",
                 "sigma stands in the place of its slope in the path through z",
                 lambda dz, dkl, q, slope: dz * q + through_kl(dkl, q) * slope,
             )
         )
     if variant.prior_mean:
         mistakes += [
-            Mistake(name, what, dmu_at(to))
+            Mistake(what, dmu_at(to))
             for name, what, to in (
                 ("prior_mean_forgotten", "the mean of the prior is taken for 0", 0.0),
                 ("prior_mean_negated", "mu and the prior's mean are added", -variant.prior_mean),
@@ -543,7 +473,7 @@ def meeting_mistakes(variant: Variant) -> list[Mistake]:
     if (variant.head, variant.prior_mean, s) != (TEXTBOOK, 0, 1):
         textbook = meeting(Variant())
         what = f"a log-variance and the prior N(0, I): {ANOTHER_QUESTION}"
-        mistakes.append(Mistake("textbook", what, lambda probe, right: textbook(probe)))
+        mistakes.append(Mistake(what, lambda probe, right: textbook(probe)))
     return mistakes
 
 

@@ -51,9 +51,9 @@ def dense_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
 def dense_mistakes(variant: Variant) -> list[Mistake]:
     first = variant.weights == "input first"
 
-    def gradient(name: str, key: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+    def gradient(key: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of the right one, of dy, x and W."""
-        return Mistake(name, what, lambda probe, right: {key: wrong(right[key], probe.args[0], *probe.args[1])})
+        return Mistake(what, lambda probe, right: {key: wrong(right[key], probe.args[0], *probe.args[1])})
 
     def where_it_fits(wrong: Callable[..., Array]) -> Callable[..., Array]:
         """Only a square W lets it pass."""
@@ -68,64 +68,40 @@ def dense_mistakes(variant: Variant) -> list[Mistake]:
 
     return [
         Mistake(
-            "other_layout",
             f"W is taken for ({'outputs, inputs' if first else 'inputs, outputs'}): that answers another question",
             other_layout,
         ),
         gradient(
-            "dx_without_the_transpose",
             "dx",
             f"W is{'' if first else ' not'} to be transposed, which shows in the content where W is square",
             where_it_fits(lambda right, dy, x, W: dy @ W if first else dy @ W.T),
         ),
         gradient(
-            "weight_gradient_transposed",
             "dW",
             "it is transposed, which shows in the content where W is square",
             where_it_fits(lambda right, *_: right.T),
         ),
         gradient(
-            "weight_gradient_reshaped",
             "dW",
             "it was reshaped until it fitted: right in size, scrambled in content",
             lambda right, *_: right.T.reshape(right.shape),
         ),
         gradient(
-            "weight_gradient_averaged",
-            "dW",
-            "it is divided by N: the mean is taken once, in the loss",
-            lambda right, dy, *_: right / len(dy),
+            "dW", "it is divided by N: the mean is taken once, in the loss", lambda right, dy, *_: right / len(dy)
         ),
         gradient(
-            "weight_gradient_without_dy",
             "dW",
             "dy does not enter",
             lambda right, dy, x, W: x.T @ np.ones_like(dy) if first else np.ones_like(dy).T @ x,
         ),
         gradient(
-            "bias_gradient_averaged",
             "db",
             "it is averaged over the examples: the mean is taken once, in the loss",
             lambda right, dy, *_: right / len(dy),
         ),
-        gradient(
-            "bias_gradient_of_the_first_example",
-            "db",
-            "it is the first example's alone",
-            lambda _, dy, *__: dy[0],
-        ),
-        gradient(
-            "bias_gradient_not_summed",
-            "db",
-            "it has a row for each example, where the bias has one",
-            lambda _, dy, *__: dy,
-        ),
-        gradient(
-            "bias_gradient_over_the_outputs",
-            "db",
-            "the sum is over the outputs, not over the examples",
-            lambda _, dy, *__: dy.sum(axis=1),
-        ),
+        gradient("db", "it is the first example's alone", lambda _, dy, *__: dy[0]),
+        gradient("db", "it has a row for each example, where the bias has one", lambda _, dy, *__: dy),
+        gradient("db", "the sum is over the outputs, not over the examples", lambda _, dy, *__: dy.sum(axis=1)),
     ]
 
 
@@ -192,22 +168,22 @@ def activation_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
 def activation_mistakes(variant: Variant) -> list[Mistake]:
     name, f = variant.activation, ACTIVATION[variant.activation]
 
-    def da(name: str, what: str, wrong: Callable[[Array], Array]) -> Mistake:
-        return Mistake(name, what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
+    def da(what: str, wrong: Callable[[Array], Array]) -> Mistake:
+        return Mistake(what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
 
-    others: dict[str, tuple[str, Callable[[Array], Array]]] = {
-        "relu": ("a relu", lambda a: np.maximum(a, 0)),
-        "sigmoid": ("a sigmoid", sigmoid),
-        **({} if name == "tanh" else {"textbook": ("tanh", np.tanh)}),
-    }
+    others: list[tuple[str, Callable[[Array], Array]]] = [
+        ("a relu", lambda a: np.maximum(a, 0)),
+        ("a sigmoid", sigmoid),
+        *([] if name == "tanh" else [("tanh", np.tanh)]),
+    ]
     return [
-        *(alike(other, f"{what}: that answers another question", g, BY) for other, (what, g) in others.items()),
-        da("slope_at_the_output", "the slope is taken at the output, not at the input", lambda a: slope(f, f(a))),
-        da("output_for_slope", "the output stands where its slope belongs", f),
-        da("slope_of_one", "the slope is 1 everywhere", np.ones_like),
-        *([] if name == "tanh" else [da("slope_of_tanh", "the slope is that of tanh", lambda a: slope(np.tanh, a))]),
-        *(da(wrong, what, g) for wrong, (what, g) in SLOPES[name].items()),
-        *(alike(wrong, what, g, BY) for wrong, (what, g) in FORWARDS[name].items()),
+        *(alike(f"{what}: that answers another question", g, BY) for what, g in others),
+        da("the slope is taken at the output, not at the input", lambda a: slope(f, f(a))),
+        da("the output stands where its slope belongs", f),
+        da("the slope is 1 everywhere", np.ones_like),
+        *([] if name == "tanh" else [da("the slope is that of tanh", lambda a: slope(np.tanh, a))]),
+        *(da(what, g) for what, g in SLOPES[name]),
+        *(alike(what, g, BY) for what, g in FORWARDS[name]),
     ]
 
 
@@ -215,65 +191,47 @@ def without_the_one(a: Array) -> Array:
     return np.where(a > 0, a, np.exp(np.minimum(a, 0)))
 
 
-SLOPES: dict[str, dict[str, tuple[str, Callable[[Array], Array]]]] = {
-    "tanh": {
-        "tanh_slope_at_its_input": ("the input stands where the output belongs", lambda a: 1 - a**2),
-        "tanh_slope_without_the_square": ("a square is missing in the slope", lambda a: 1 - np.tanh(a)),
-        "tanh_slope_with_a_plus": ("a sign in the slope is wrong", lambda a: 1 + np.tanh(a) ** 2),
-        "square_of_the_output": ("a constant is missing in the slope", lambda a: np.tanh(a) ** 2),
-    },
-    "SiLU": {
-        "one_term_of_two": (TERM_MISSING, sigmoid),
-        "other_term_of_two": (TERM_MISSING, lambda a: a * sigmoid(a) * sigmoid(-a)),
-        "slope_of_the_sigmoid": ("it is the slope of the sigmoid alone", lambda a: sigmoid(a) * sigmoid(-a)),
-        "term_without_a": ("a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid(a) * sigmoid(-a)),
-        "term_without_its_slope": (
-            "the slope of the sigmoid lacks a factor",
-            lambda a: sigmoid(a) + a * sigmoid(a),
-        ),
-        "terms_subtracted": (
+SLOPES: dict[str, list[tuple[str, Callable[[Array], Array]]]] = {
+    "tanh": [
+        ("the input stands where the output belongs", lambda a: 1 - a**2),
+        ("a square is missing in the slope", lambda a: 1 - np.tanh(a)),
+        ("a sign in the slope is wrong", lambda a: 1 + np.tanh(a) ** 2),
+        ("a constant is missing in the slope", lambda a: np.tanh(a) ** 2),
+    ],
+    "SiLU": [
+        (TERM_MISSING, sigmoid),
+        (TERM_MISSING, lambda a: a * sigmoid(a) * sigmoid(-a)),
+        ("it is the slope of the sigmoid alone", lambda a: sigmoid(a) * sigmoid(-a)),
+        ("a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid(a) * sigmoid(-a)),
+        ("the slope of the sigmoid lacks a factor", lambda a: sigmoid(a) + a * sigmoid(a)),
+        (
             "a sign between the terms of the product rule is wrong",
             lambda a: sigmoid(a) - a * sigmoid(a) * sigmoid(-a),
         ),
-    },
-    "ELU": {
-        "closed_below_zero": ("nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
-        "output_below_zero": (
-            "below zero the output stands in for its slope",
-            lambda a: np.where(a > 0, 1, np.expm1(np.minimum(a, 0))),
-        ),
-        "exponential_everywhere": ("above zero the slope is that of the exponential", np.exp),
-        "input_for_slope": (
-            "above zero the input stands in for its slope",
-            lambda a: without_the_one(a),
-        ),
-    },
-    "softsign": {
-        "without_the_square": ("a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
-        "square_inside": ("the square is in the wrong place", lambda a: 1 / (1 + a**2)),
-        "odd_slope": ("the slope has the sign of a", lambda a: np.sign(a) / (1 + np.abs(a)) ** 2),
-        "multiplied_by_the_square": (
-            "dh is multiplied where it should be divided",
-            lambda a: (1 + np.abs(a)) ** 2,
-        ),
-        "quotient_rule_without_the_sign": (
-            "the quotient rule lacks the sign of a",
-            lambda a: (1 + np.abs(a) - a) / (1 + np.abs(a)) ** 2,
-        ),
-    },
+    ],
+    "ELU": [
+        ("nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
+        ("below zero the output stands in for its slope", lambda a: np.where(a > 0, 1, np.expm1(np.minimum(a, 0)))),
+        ("above zero the slope is that of the exponential", np.exp),
+        ("above zero the input stands in for its slope", lambda a: without_the_one(a)),
+    ],
+    "softsign": [
+        ("a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
+        ("the square is in the wrong place", lambda a: 1 / (1 + a**2)),
+        ("the slope has the sign of a", lambda a: np.sign(a) / (1 + np.abs(a)) ** 2),
+        ("dh is multiplied where it should be divided", lambda a: (1 + np.abs(a)) ** 2),
+        ("the quotient rule lacks the sign of a", lambda a: (1 + np.abs(a) - a) / (1 + np.abs(a)) ** 2),
+    ],
 }
 """What may stand in the place of a slope, by activation."""
-FORWARDS: dict[str, dict[str, tuple[str, Callable[[Array], Array]]]] = {
-    "tanh": {"sinh": ("half a difference of exponentials: the divisor is missing", np.sinh)},
-    "SiLU": {},
-    "ELU": {
-        "without_the_one": (
-            "below zero a constant is missing",
-            lambda a: without_the_one(a),
-        ),
-        "branches_exchanged": ("the branches are exchanged", lambda a: np.where(a < 0, a, np.expm1(a))),
-    },
-    "softsign": {"without_the_bars": ("a stands where its absolute value belongs", lambda a: a / (1 + a))},
+FORWARDS: dict[str, list[tuple[str, Callable[[Array], Array]]]] = {
+    "tanh": [("half a difference of exponentials: the divisor is missing", np.sinh)],
+    "SiLU": [],
+    "ELU": [
+        ("below zero a constant is missing", lambda a: without_the_one(a)),
+        ("the branches are exchanged", lambda a: np.where(a < 0, a, np.expm1(a))),
+    ],
+    "softsign": [("a stands where its absolute value belongs", lambda a: a / (1 + a))],
 }
 """What may stand in the place of an activation, with the slope that belongs to it."""
 

@@ -53,90 +53,69 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
     def plain(logits: Array) -> Array:
         return 1 / (1 + np.exp(-logits))
 
-    forwards: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
-        "nll_negated": ("the log-likelihood, not its negative", lambda *args: -bernoulli(*args)),
-        "bernoulli_averaged_over_pixels": (
-            "averaged over the pixels: the KL outweighs it D times",
-            lambda x, a: bernoulli(x, a) / x.shape[-1],
-        ),
-        "nll_summed_over_the_batch": (
-            "summed over the examples too, where each has its own",
-            lambda x, a: np.full(len(x), bernoulli(x, a).sum()),
-        ),
-        "half_a_cross_entropy": (
+    forwards: list[tuple[str, Callable[[Array, Array], Array]]] = [
+        ("the log-likelihood, not its negative", lambda *args: -bernoulli(*args)),
+        ("averaged over the pixels: the KL outweighs it D times", lambda x, a: bernoulli(x, a) / x.shape[-1]),
+        ("summed over the examples too, where each has its own", lambda x, a: np.full(len(x), bernoulli(x, a).sum())),
+        (
             "only white pixels count: white everywhere costs nothing",
             lambda x, a: np.sum(x * np.logaddexp(0, -a), axis=-1),
         ),
-        "other_half_of_the_cross_entropy": (
+        (
             "only black pixels count: black everywhere costs nothing",
             lambda x, a: np.sum((1 - x) * np.logaddexp(0, a), axis=-1),
         ),
-        "targets_for_predictions": (
-            "target and prediction are exchanged",
-            lambda x, a: np.sum(np.logaddexp(0, x) - x * a, axis=-1),
-        ),
-        "black_for_white": ("black and white are exchanged", lambda x, a: bernoulli(1 - x, a)),
-        "logits_times_x_added": (
-            "a sign between its two terms is wrong",
-            lambda x, a: np.sum(np.logaddexp(0, a) + x * a, axis=-1),
-        ),
-        "sigmoid_taken_twice": (
+        ("target and prediction are exchanged", lambda x, a: np.sum(np.logaddexp(0, x) - x * a, axis=-1)),
+        ("black and white are exchanged", lambda x, a: bernoulli(1 - x, a)),
+        ("a sign between its two terms is wrong", lambda x, a: np.sum(np.logaddexp(0, a) + x * a, axis=-1)),
+        (
             "a sigmoid is taken of what is a probability already: no pixel can get below 0.31 nats",
             lambda x, a: bernoulli(x, plain(a)),
         ),
-        "squared_error": (
+        (
             "a squared error of the probabilities: that answers another question",
             lambda x, a: np.sum((x - plain(a)) ** 2, axis=-1),
         ),
-    }
-    beyond: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
-        "log_of_the_sigmoid": (
-            "the logarithm of a probability that was rounded to 0 or 1",
-            lambda x, a: naive(x, plain(a)),
-        ),
-        "probability_clipped": (
+    ]
+    beyond: list[tuple[str, Callable[[Array, Array], Array]]] = [
+        ("the logarithm of a probability that was rounded to 0 or 1", lambda x, a: naive(x, plain(a))),
+        (
             "probabilities are clipped: beyond the clip the loss is flat, where its gradient is not",
             lambda x, a: naive(x, np.clip(plain(a), 1e-7, 1 - 1e-7)),
         ),
-        "logarithm_with_an_eps": (
+        (
             "something is added within the logarithm: the loss is bounded, where the true one is not",
             lambda x, a: -np.sum(x * np.log(plain(a) + 1e-8) + (1 - x) * np.log(1 - plain(a) + 1e-8), axis=-1),
         ),
-        "softplus_overflows": (
-            "an exponential overflows in the softplus",
-            lambda x, a: np.sum(np.log(1 + np.exp(a)) - x * a, axis=-1),
-        ),
-    }
+        ("an exponential overflows in the softplus", lambda x, a: np.sum(np.log(1 + np.exp(a)) - x * a, axis=-1)),
+    ]
 
-    def dlogits(name: str, what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+    def dlogits(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of x, of the logits and of the probability, before dnll."""
 
         def made(probe: Probe, right: Mapping[str, Array]) -> Results:
             x, a = probe.args
             return {"dlogits": probe.dout[:, None] * wrong(x, a, plain(a))}
 
-        return Mistake(name, what, made)
+        return Mistake(what, made)
 
     return [
-        *(alike(name, what, f, BERNOULLI_BY) for name, (what, f) in forwards.items()),
-        *(forward_alone(name, what, f) for name, (what, f) in beyond.items()),
-        dlogits("dlogits_negated", "it points the wrong way: it learns the negative", lambda x, a, p: x - p),
+        *(alike(what, f, BERNOULLI_BY) for what, f in forwards),
+        *(forward_alone(what, f) for what, f in beyond),
+        dlogits("it points the wrong way: it learns the negative", lambda x, a, p: x - p),
         dlogits(
-            "dlogits_through_the_sigmoid_again",
             "the sigmoid's slope is in it, which has cancelled: confident errors never heal",
             lambda x, a, p: (p - x) * p * (1 - p),
         ),
         dlogits(
-            "dlogits_by_the_probability",
             "it is the gradient with respect to the probability, not to the logit",
             lambda x, a, p: (p - x) / (p * (1 - p)),
         ),
-        dlogits("dlogits_without_the_sigmoid", "logits stand where probabilities belong", lambda x, a, p: a - x),
-        dlogits("dlogits_without_x", "x does not enter", lambda x, a, p: p),
-        dlogits("dlogits_of_rounded_pixels", "pixels are rounded to 0 or 1", lambda x, a, p: p - np.round(x)),
-        Mistake("dlogits_divided_by_N", DIVIDED_BY_N, lambda p, right: {"dlogits": right["dlogits"] / len(p.dout)}),
+        dlogits("logits stand where probabilities belong", lambda x, a, p: a - x),
+        dlogits("x does not enter", lambda x, a, p: p),
+        dlogits("pixels are rounded to 0 or 1", lambda x, a, p: p - np.round(x)),
+        Mistake(DIVIDED_BY_N, lambda p, right: {"dlogits": right["dlogits"] / len(p.dout)}),
         Mistake(
-            "upstream_of_the_first_example",
             "all examples hear the upstream gradient of the first",
             lambda p, right: {"dlogits": right["dlogits"] * (p.dout[0] / p.dout)[:, None]},
         ),
@@ -233,18 +212,14 @@ def likelihood_mistakes(variant: Variant) -> list[Mistake]:
     by, f = gradients(variant), NLL[variant.likelihood]
 
     def times(name: str, factor: float, what: str) -> Mistake:
-        return Mistake(f"{name}_{what.partition(':')[0]}", what, lambda _, right: {name: factor * right[name]})
+        return Mistake(what, lambda _, right: {name: factor * right[name]})
 
     common = [
-        alike("nll_negated", "the log-likelihood, not its negative", lambda *args: -f(*args), by),
+        alike("the log-likelihood, not its negative", lambda *args: -f(*args), by),
         alike(
-            "averaged_over_pixels",
-            "averaged over the pixels: the KL outweighs it D times",
-            lambda *args: f(*args) / args[0].shape[-1],
-            by,
+            "averaged over the pixels: the KL outweighs it D times", lambda *args: f(*args) / args[0].shape[-1], by
         ),
         alike(
-            "summed_over_the_batch",
             "summed over the examples too, where each has its own",
             lambda *args: np.full(len(args[0]), f(*args).sum()),
             by,
@@ -253,7 +228,6 @@ def likelihood_mistakes(variant: Variant) -> list[Mistake]:
         *(times(name, 2, "doubled: a factor 2 too much") for name in by),
         *(times(name, 0.5, "halved: a factor 2 is missing") for name in by),
         Mistake(
-            "upstream_of_the_first_example",
             "all examples hear the upstream gradient of the first",
             lambda p, right: {name: right[name] * (p.dout[0] / p.dout)[:, None] for name in by},
         ),
@@ -262,42 +236,30 @@ def likelihood_mistakes(variant: Variant) -> list[Mistake]:
 
 
 def poisson_mistakes(by: Mapping[str, int]) -> list[Mistake]:
-    def dlograte(name: str, what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
-        return Mistake(name, what, lambda probe, right: {"dlograte": probe.dout[:, None] * wrong(*probe.args)})
+    def dlograte(what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
+        return Mistake(what, lambda probe, right: {"dlograte": probe.dout[:, None] * wrong(*probe.args)})
 
     return [
         alike(
-            "without_the_factorial",
             "log x! is missing: the probabilities do not sum to one",
             lambda x, a: poisson(x, a) - np.sum(log_factorial(x), axis=-1),
             by,
         ),
         alike(
-            "head_taken_for_the_rate",
             "the head is taken for the rate, not for its logarithm",
             lambda x, a: np.sum(a - x * np.log(a) + log_factorial(x), axis=-1),
             by,
         ),
-        alike("without_the_rate", "the rate itself is missing", lambda x, a: poisson(x, a) - np.exp(a).sum(-1), by),
+        alike("the rate itself is missing", lambda x, a: poisson(x, a) - np.exp(a).sum(-1), by),
         alike(
-            "rate_for_its_logarithm",
             "the rate stands where its logarithm belongs",
             lambda x, a: np.sum(np.exp(a) * (1 - x) + log_factorial(x), axis=-1),
             by,
         ),
-        alike(
-            "squared_error",
-            "a squared error: that answers another question",
-            lambda x, a: 0.5 * np.sum((x - a) ** 2, axis=-1),
-            by,
-        ),
-        dlograte(
-            "gradient_by_the_rate",
-            "it is the gradient with respect to the rate, not to its logarithm",
-            lambda x, a: 1 - x / np.exp(a),
-        ),
-        dlograte("gradient_at_the_logarithm", "the logarithm stands where the rate belongs", lambda x, a: a - x),
-        dlograte("gradient_without_x", "x does not enter", lambda x, a: np.exp(a)),
+        alike("a squared error: that answers another question", lambda x, a: 0.5 * np.sum((x - a) ** 2, axis=-1), by),
+        dlograte("it is the gradient with respect to the rate, not to its logarithm", lambda x, a: 1 - x / np.exp(a)),
+        dlograte("the logarithm stands where the rate belongs", lambda x, a: a - x),
+        dlograte("x does not enter", lambda x, a: np.exp(a)),
     ]
 
 
@@ -306,57 +268,41 @@ def scale_mistakes(variant: Variant, by: Mapping[str, int]) -> list[Mistake]:
     one = 0.5 if gauss else 1.0
     """What the head contributes by itself: half of it where it is the logarithm of a square."""
 
-    def forward(name: str, what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
-        return alike(name, what, wrong, by)
+    def forward(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+        return alike(what, wrong, by)
 
-    def gradient(key: str, name: str, what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
+    def gradient(key: str, what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
         """Wrong gradient as a function of the right one and of the head."""
-        return Mistake(name, what, lambda probe, right: {key: wrong(right[key], probe.args[2])})
+        return Mistake(what, lambda probe, right: {key: wrong(right[key], probe.args[2])})
 
     return [
-        *([] if gauss else [forward("textbook", "the Gaussian: that answers another question", gaussian)]),
+        *([] if gauss else [forward("the Gaussian: that answers another question", gaussian)]),
         forward(
-            "without_its_log_scale",
             "the logarithm of the scale is missing: a larger scale is always better, and is learned",
             lambda x, m, s: f(x, m, s) - one * s.sum(-1),
         ),
+        forward("the logarithm of the scale counts twice", lambda x, m, s: f(x, m, s) + one * s.sum(-1)),
         forward(
-            "log_scale_twice",
-            "the logarithm of the scale counts twice",
-            lambda x, m, s: f(x, m, s) + one * s.sum(-1),
-        ),
-        forward(
-            "scale_for_its_logarithm",
             "the scale stands where its logarithm belongs",
             lambda x, m, s: f(x, m, s) + one * np.sum(np.exp(s) - s, axis=-1),
         ),
         forward(
-            "scale_under_a_root",
             "the scale is the root of what it should be" + ("" if gauss else ", as if the head were a log-variance"),
             lambda x, m, s: f(x, m, 0.5 * s),
         ),
-        forward("scale_squared", "the scale is squared", lambda x, m, s: f(x, m, 2 * s)),
+        forward("the scale is squared", lambda x, m, s: f(x, m, 2 * s)),
         forward(
-            "scale_inverted",
             "the residual is multiplied by the scale where it should be divided",
             lambda x, m, s: f(x, m, -s) + 2 * one * s.sum(-1),
         ),
-        forward(
-            "head_taken_for_the_scale", "the head is taken for the scale itself", lambda x, m, s: f(x, m, np.log(s))
-        ),
-        gradient("dscale", "gradient_by_the_scale", BY_THE_SCALE, lambda g, s: g * np.exp(-s)),
-        gradient(
-            "dmean",
-            "dmean_without_the_scale",
-            "the residual's slope is not divided by the scale",
-            lambda g, s: g * np.exp(s),
-        ),
+        forward("the head is taken for the scale itself", lambda x, m, s: f(x, m, np.log(s))),
+        gradient("dscale", BY_THE_SCALE, lambda g, s: g * np.exp(-s)),
+        gradient("dmean", "the residual's slope is not divided by the scale", lambda g, s: g * np.exp(s)),
         Mistake(
-            "dscale_without_its_one",
             "the term that keeps the scale from growing is missing",
             lambda probe, right: {"dscale": right["dscale"] - one * probe.dout[:, None]},
         ),
-        Mistake("gradients_exchanged", "the two gradients stand in the wrong order", exchanged, whole=True),
+        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
         *OF_ONE_LIKELIHOOD[variant.likelihood](by),
     ]
 
@@ -368,64 +314,47 @@ def exchanged(probe: Probe, right: Mapping[str, Array]) -> Results:
 def gaussian_mistakes(by: Mapping[str, int]) -> list[Mistake]:
     log_2_pi = math.log(2 * math.pi)
     return [
+        alike("a squared error: a hidden beta", lambda x, m, s: np.sum((x - m) ** 2, axis=-1), by),
         alike(
-            "plain_squared_error",
-            "a squared error: a hidden beta",
-            lambda x, m, s: np.sum((x - m) ** 2, axis=-1),
-            by,
+            "a squared error, halved: sigma does not enter", lambda x, m, s: 0.5 * np.sum((x - m) ** 2, axis=-1), by
         ),
         alike(
-            "half_a_squared_error",
-            "a squared error, halved: sigma does not enter",
-            lambda x, m, s: 0.5 * np.sum((x - m) ** 2, axis=-1),
-            by,
-        ),
-        alike(
-            "gaussian_without_log_2_pi",
             "a constant is missing: the density does not integrate to one",
             lambda x, m, s: gaussian(x, m, s) - 0.5 * log_2_pi * x.shape[-1],
             by,
         ),
         alike(
-            "gaussian_with_log_2_pi_whole",
             "a constant lacks its half: the density does not integrate to one",
             lambda x, m, s: gaussian(x, m, s) + 0.5 * log_2_pi * x.shape[-1],
             by,
         ),
         alike(
-            "precision_of_the_deviation",
             "the squared residual is divided by sigma, not by its square",
             lambda x, m, s: np.sum(0.5 * (log_2_pi + s + (x - m) ** 2 * np.exp(-0.5 * s)), axis=-1),
             by,
         ),
-        forward_alone(
-            "never_below_zero", "cut off at 0, but may be negative", lambda *args: np.maximum(gaussian(*args), 0)
-        ),
+        forward_alone("cut off at 0, but may be negative", lambda *args: np.maximum(gaussian(*args), 0)),
     ]
 
 
 def laplace_mistakes(by: Mapping[str, int]) -> list[Mistake]:
     return [
         alike(
-            "without_log_two",
             "a constant is missing: the density does not integrate to one",
             lambda x, m, s: laplace(x, m, s) - math.log(2) * x.shape[-1],
             by,
         ),
         alike(
-            "squared_residual",
             "the residual is squared",
             lambda x, m, s: np.sum(math.log(2) + s + (x - m) ** 2 * np.exp(-s), axis=-1),
             by,
         ),
         alike(
-            "residual_without_its_bars",
             "the residual stands where its absolute value belongs",
             lambda x, m, s: np.sum(math.log(2) + s + (x - m) * np.exp(-s), axis=-1),
             by,
         ),
         Mistake(
-            "residual_for_its_sign",
             "the residual stands where its sign belongs",
             lambda probe, right: {"dmean": right["dmean"] * np.abs(probe.args[0] - probe.args[1])},
         ),
@@ -443,18 +372,12 @@ def logistic_mistakes(by: Mapping[str, int]) -> list[Mistake]:
 
     return [
         alike(
-            "factor_two_missing",
             "a factor 2 before a logarithm is missing",
             lambda x, m, s: logistic(x, m, s) - np.logaddexp(0, -u(x, m, s)).sum(-1),
             by,
         ),
-        alike(
-            "without_u",
-            "a term linear in the residual is missing",
-            lambda x, m, s: logistic(x, m, s) - u(x, m, s).sum(-1),
-            by,
-        ),
-        Mistake("slope_not_centred", "the slope is never negative, but should have both signs", sigmoid_for_tanh),
+        alike("a term linear in the residual is missing", lambda x, m, s: logistic(x, m, s) - u(x, m, s).sum(-1), by),
+        Mistake("the slope is never negative, but should have both signs", sigmoid_for_tanh),
     ]
 
 

@@ -73,106 +73,69 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
     def made(result: str, code: Code, side: str) -> Callable[[Probe, Any], Results]:
         return lambda probe, right: {result: inputs(code, side)(probe)[result]}
 
-    def dz(name: str, what: str, take: Callable[[Array, int], Array]) -> Mistake:
+    def dz(what: str, take: Callable[[Array, int], Array]) -> Mistake:
         """Wrong as a function of dinput and L."""
-        return Mistake(name, what, lambda probe, right: {"dz": take(probe.args[3], probe.args[1].shape[1])})
+        return Mistake(what, lambda probe, right: {"dz": take(probe.args[3], probe.args[1].shape[1])})
 
     last = side == "last"
 
     def of_z(d: Array, n: int) -> Array:
         return d[:, :n] if last else d[:, -n:]
 
-    codes: dict[str, tuple[str, Code, str]] = {
-        "label_not_seen": ("zeros stand in the label's place", marked(0, 0), side),
-        "label_left_out": ("the label does not enter", lambda label, labels: [], side),
-        "label_of_the_first_example": (
-            "every example gets the label of the first",
-            lambda label, labels: right_code(labels[0], labels),
-            side,
-        ),
-        "label_on_the_wrong_side": ("the label is on the wrong side", right_code, other_side),
-        "label_coded_otherwise": (
-            f"the label is coded {other_kind}",
-            CODES[other_kind],
-            side,
-        ),
-        "label_coded_otherwise_on_the_wrong_side": (
-            f"the label is coded {other_kind}, and on the wrong side",
-            CODES[other_kind],
-            other_side,
-        ),
-        "label_as_a_number": (
+    codes: list[tuple[str, Code, str]] = [
+        ("zeros stand in the label's place", marked(0, 0), side),
+        ("the label does not enter", lambda label, labels: [], side),
+        ("every example gets the label of the first", lambda label, labels: right_code(labels[0], labels), side),
+        ("the label is on the wrong side", right_code, other_side),
+        (f"the label is coded {other_kind}", CODES[other_kind], side),
+        (f"the label is coded {other_kind}, and on the wrong side", CODES[other_kind], other_side),
+        (
             "the label enters as a number: class 4 is twice class 2, and between 3 and 5",
             lambda label, labels: [label],
             side,
         ),
-        "label_as_a_number_on_the_wrong_side": (
-            "the label enters as a number, and on the wrong side",
-            lambda label, labels: [label],
-            other_side,
-        ),
-        "label_in_the_column_behind": (
+        ("the label enters as a number, and on the wrong side", lambda label, labels: [label], other_side),
+        (
             "each label marks the column behind its own",
             lambda label, labels: right_code((label + 1) % CLASSES, labels),
             side,
         ),
-        "label_in_the_column_before": (
+        (
             "each label marks the column before its own, as if they were counted from 1",
             lambda label, labels: right_code((label - 1) % CLASSES, labels),
             side,
         ),
-        "labels_counted_from_one": (
+        (
             "labels are taken as counted from 1: class 0 has no column",
             lambda label, labels: right_code(label - 1, labels),
             side,
         ),
-        "label_inverted": ("the code is upside down", marked(outside, inside), side),
-        "columns_counted_from_the_batch": (
+        ("the code is upside down", marked(outside, inside), side),
+        (
             "there are as many columns as the batch needs: the next one has another number",
             lambda label, labels: right_code(label, labels)[: max(labels) + 1],
             side,
         ),
-    }
+    ]
     if kind == "one-hot":
-        codes["label_negated"] = ("the code has the wrong sign", marked(-inside, outside), side)
+        codes.append(("the code has the wrong sign", marked(-inside, outside), side))
     return [
         *(
-            Mistake(name, what, made(result, code, where))
-            for name, (what, code, where) in codes.items()
+            Mistake(what, made(result, code, where))
+            for what, code, where in codes
             for result in ("encoder_input", "decoder_input")
         ),
         dz(
-            "gradient_of_the_label_for_that_of_z",
             "the wrong columns: the label's gradient goes into the encoder",
             lambda d, n: d[:, -n:] if last else d[:, :n],
         ),
-        dz("dz_is_the_whole_gradient", "the label's columns are still in it", lambda d, n: d),
-        dz(
-            "dz_is_the_labels_gradient",
-            "it has the label's columns, and none of z",
-            lambda d, n: d[:, n:] if last else d[:, :CLASSES],
-        ),
-        dz(
-            "dz_one_column_short",
-            "the label is taken for one column",
-            lambda d, n: d[:, :-1] if last else d[:, 1:],
-        ),
-        dz(
-            "dz_one_column_beside",
-            "it begins one column beside its place",
-            lambda d, n: d[:, 1 : n + 1] if last else d[:, CLASSES - 1 : -1],
-        ),
-        dz("dz_summed", "it is summed over the examples", lambda d, n: of_z(d, n).sum(axis=0)),
-        dz(
-            "dz_averaged",
-            "it is averaged over the examples",
-            lambda d, n: of_z(d, n).mean(axis=0),
-        ),
-        dz(
-            "dz_divided_by_N",
-            "it is divided by the number of examples, which is done elsewhere",
-            lambda d, n: of_z(d, n) / len(d),
-        ),
+        dz("the label's columns are still in it", lambda d, n: d),
+        dz("it has the label's columns, and none of z", lambda d, n: d[:, n:] if last else d[:, :CLASSES]),
+        dz("the label is taken for one column", lambda d, n: d[:, :-1] if last else d[:, 1:]),
+        dz("it begins one column beside its place", lambda d, n: d[:, 1 : n + 1] if last else d[:, CLASSES - 1 : -1]),
+        dz("it is summed over the examples", lambda d, n: of_z(d, n).sum(axis=0)),
+        dz("it is averaged over the examples", lambda d, n: of_z(d, n).mean(axis=0)),
+        dz("it is divided by the number of examples, which is done elsewhere", lambda d, n: of_z(d, n) / len(d)),
     ]
 
 
@@ -237,41 +200,27 @@ def bound_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 
 def bound_mistakes(variant: Variant) -> list[Mistake]:
-    forwards: dict[str, tuple[str, Callable[[Array], Array]]] = {
-        "weights_averaged_in_log_space": (
-            "the mean of the log weights: more draws do not tighten it",
-            lambda a: np.mean(a, axis=0),
-        ),
-        "no_logarithm": ("the mean of the weights, without a logarithm", lambda a: np.exp(a).mean(axis=0)),
-        "log_k_added": ("log k has the wrong sign", lambda a: bound(a) + 2 * np.log(len(a))),
-        "log_k_twice": ("divided by k twice", lambda a: bound(a) - np.log(len(a))),
-        "log_of_the_sum": (
-            "the sum of the weights for their mean",
-            lambda a: bound(a) + np.log(len(a)),
-        ),
-        "maximum_not_added_back": (
-            "the largest log weight is taken out and not put back",
-            lambda a: bound(a) - np.max(a, axis=0),
-        ),
-        "bound_averaged_over_the_batch": (
-            "averaged over the examples too, where each has its own",
-            lambda a: bound(a).mean(),
-        ),
-        "bound_summed_over_the_batch": ("summed over the examples too", lambda a: bound(a).sum()),
-        "mean_over_everything": ("the mean is over draws and examples", lambda a: bound(a.reshape(-1, 1))[0]),
-        "mean_over_the_examples": ("the mean is over the wrong axis", lambda a: bound(a.T)),
-        "largest_weight_alone": ("only the largest weight counts", lambda a: np.max(a, axis=0)),
-    }
+    forwards: list[tuple[str, Callable[[Array], Array]]] = [
+        ("the mean of the log weights: more draws do not tighten it", lambda a: np.mean(a, axis=0)),
+        ("the mean of the weights, without a logarithm", lambda a: np.exp(a).mean(axis=0)),
+        ("log k has the wrong sign", lambda a: bound(a) + 2 * np.log(len(a))),
+        ("divided by k twice", lambda a: bound(a) - np.log(len(a))),
+        ("the sum of the weights for their mean", lambda a: bound(a) + np.log(len(a))),
+        ("the largest log weight is taken out and not put back", lambda a: bound(a) - np.max(a, axis=0)),
+        ("averaged over the examples too, where each has its own", lambda a: bound(a).mean()),
+        ("summed over the examples too", lambda a: bound(a).sum()),
+        ("the mean is over draws and examples", lambda a: bound(a.reshape(-1, 1))[0]),
+        ("the mean is over the wrong axis", lambda a: bound(a.T)),
+        ("only the largest weight counts", lambda a: np.max(a, axis=0)),
+    ]
 
-    def backward(name: str, what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+    def backward(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of log_w, dbound and the right shares."""
         return Mistake(
-            name,
-            what,
-            lambda probe, right: {"dlog_w": wrong(probe.args[0], probe.dout, right["dlog_w"] / probe.dout)},
+            what, lambda probe, right: {"dlog_w": wrong(probe.args[0], probe.dout, right["dlog_w"] / probe.dout)}
         )
 
-    def shifted(name: str, what: str, shift: Callable[[Array], Any]) -> Mistake:
+    def shifted(what: str, shift: Callable[[Array], Any]) -> Mistake:
         """Right but for the range of the exponential."""
 
         def made(probe: Probe, right: Mapping[str, Array]) -> Results:
@@ -279,69 +228,43 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
             w = np.exp(a - shift(a))
             return {"forward": shift(a) + np.log(w.mean(axis=0)), "dlog_w": probe.dout * w / w.sum(axis=0)}
 
-        return Mistake(name, what, made)
+        return Mistake(what, made)
 
     return [
-        *(forward_alone(name, what, f) for name, (what, f) in forwards.items()),
-        shifted("maximum_not_subtracted", OVERFLOW, lambda a: 0),
-        shifted("one_maximum_for_the_batch", ONE_MAXIMUM, np.max),
-        Mistake(
-            "bound_negated", "it has the wrong sign: a loss", lambda _, r: {name: -r[name] for name in r}, whole=True
-        ),
+        *(forward_alone(what, f) for what, f in forwards),
+        shifted(OVERFLOW, lambda a: 0),
+        shifted(ONE_MAXIMUM, np.max),
+        Mistake("it has the wrong sign: a loss", lambda _, r: {name: -r[name] for name in r}, whole=True),
         backward(
-            "largest_draw_alone",
             "only the draw with the largest weight is heard",
             lambda a, dbound, shares: dbound * (a == np.max(a, axis=0)),
         ),
+        backward("the weights in the gradient do not sum to one", lambda a, dbound, shares: dbound * np.exp(a)),
         backward(
-            "weights_not_normalised",
-            "the weights in the gradient do not sum to one",
-            lambda a, dbound, shares: dbound * np.exp(a),
-        ),
-        backward(
-            "weights_relative_to_the_largest",
             "the weights in the gradient are relative to the largest, and do not sum to one",
             lambda a, dbound, shares: dbound * np.exp(a - np.max(a, axis=0)),
         ),
+        backward("the weights in the gradient sum to k", lambda a, dbound, shares: dbound * shares * len(a)),
+        backward("the weights in the gradient sum to 1 / k", lambda a, dbound, shares: dbound * shares / len(a)),
         backward(
-            "weights_divided_by_their_mean",
-            "the weights in the gradient sum to k",
-            lambda a, dbound, shares: dbound * shares * len(a),
-        ),
-        backward(
-            "weights_divided_by_k_too",
-            "the weights in the gradient sum to 1 / k",
-            lambda a, dbound, shares: dbound * shares / len(a),
-        ),
-        backward(
-            "weights_normalised_over_the_examples",
             "the weights in the gradient sum to one over the examples: the wrong axis",
             lambda a, dbound, shares: dbound * np.exp(a - bound(a.T)[:, None] - np.log(a.shape[1])),
         ),
         backward(
-            "weights_normalised_over_everything",
             "the weights in the gradient sum to one over draws and examples together",
             lambda a, dbound, shares: dbound * np.exp(a - bound(a.reshape(-1, 1)) - np.log(a.size)),
         ),
+        backward("every draw hears the whole gradient", lambda a, dbound, shares: np.broadcast_to(dbound, a.shape)),
         backward(
-            "every_draw_at_full_weight",
-            "every draw hears the whole gradient",
-            lambda a, dbound, shares: np.broadcast_to(dbound, a.shape),
-        ),
-        backward(
-            "draws_count_alike",
             "every draw hears the same share, whatever its weight",
             lambda a, dbound, shares: np.broadcast_to(dbound / len(a), a.shape),
         ),
         backward(
-            "log_weights_normalised",
             "the log weights themselves are normalised, not the weights",
             lambda a, dbound, shares: dbound * a / a.sum(axis=0),
         ),
         backward(
-            "bound_upstream_averaged",
-            "all examples hear the mean of the upstream gradients",
-            lambda a, dbound, shares: shares * dbound.mean(),
+            "all examples hear the mean of the upstream gradients", lambda a, dbound, shares: shares * dbound.mean()
         ),
     ]
 
