@@ -162,7 +162,7 @@ def mark(options: Namespace) -> int:
     collection = collect(options.submissions, options.roster, options.anonymous)
     if options.list:
         return _show(collection, options)
-    assignment = _asked(collection, options)
+    assignment = replace(_asked(collection, options), probes_seed=probes_seed(options.out, options.seed))
     submissions = chosen = collection.submissions
     if options.only is not None:
         chosen = [submission for submission in submissions if submission.student == options.only]
@@ -176,7 +176,7 @@ def mark(options: Namespace) -> int:
     results = options.out / "results"
     results.mkdir(parents=True, exist_ok=True)
     try:
-        graded = _in_parallel(chosen, assignment, results, options)
+        graded = _in_parallel(chosen, assignment, results, options, again=options.only is not None)
         own = _under_their_own(collection, assignment, options)
     except KeyboardInterrupt:
         kept = sum(load(results, submission, assignment) is not None for submission in submissions)
@@ -221,8 +221,7 @@ def _asked(collection: Collection, options: Namespace) -> Assignment:
         same = [each for each in said if each and each.name == chosen.name]
         chosen = _agreed("variant", same, "--variant, as the line of the handout") if same else chosen
     version = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
-    probes = 0 if options.list else probes_seed(options.out, options.seed)
-    return Assignment(replace(chosen, form=version).said, version == "short", probes)
+    return Assignment(replace(chosen, form=version).said, version == "short")
 
 
 def _under_their_own(
@@ -230,16 +229,18 @@ def _under_their_own(
 ) -> dict[str, tuple[Assignment, Graded]]:
     """What the files are worth that say that they are of another assignment, each under that."""
     others: dict[Assignment, list[Submission]] = {}
+    results = options.out / "results" / "own"
     for one in collection.hand_ins:
-        origin, only = one.choice.look.origin, options.only in (None, one.submission.student)
-        if only and one.choice.file and any(differences(origin, assignment)):
+        origin, submission = one.choice.look.origin, one.submission
+        if one.choice.file and any(differences(origin, assignment)):
             short = (origin.version or assignment.version) == "short"
             own = replace(assignment, seed=origin.variant or assignment.seed, short=short)
-            others.setdefault(own, []).append(one.submission)
+            if options.only in (None, submission.student) or load(results, submission, own):
+                others.setdefault(own, []).append(submission)
     graded: dict[str, tuple[Assignment, Graded]] = {}
     for own, submissions in others.items():
-        results = _in_parallel(submissions, own, options.out / "results" / "own", options)
-        graded |= {student: (own, result) for student, result in results.items()}
+        found = _in_parallel(submissions, own, results, options, again=False)
+        graded |= {student: (own, result) for student, result in found.items()}
     return graded
 
 
@@ -268,11 +269,10 @@ def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment,
 
 
 def _in_parallel(
-    submissions: list[Submission], assignment: Assignment, results: Path, options: Namespace
+    submissions: list[Submission], assignment: Assignment, results: Path, options: Namespace, again: bool
 ) -> dict[str, Graded]:
     """Grade in several processes; a submission that brought a process down is tried once more in a separate one."""
     hide = [options.submissions.resolve(), options.out.resolve()]
-    again = options.only is not None
 
     def steps(futures: Any, total: int) -> Any:
         return progress(futures, "grading", True, total)

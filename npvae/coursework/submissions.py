@@ -52,7 +52,7 @@ class Contents:
 
 def writable(text: str) -> str:
     """The text without what UTF-8 cannot write: half of a surrogate pair, a byte of another encoding in a name."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def safe_name(student: str, taken: Iterable[str] = ()) -> str:
