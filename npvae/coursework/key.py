@@ -66,7 +66,11 @@ class AnswerKey:
         return self.exercise.points(self.variant)
 
 
-@lru_cache(maxsize=256)
 def answer_key(name: str, variant: Variant, seed: int) -> AnswerKey:
-    """The key to an exercise, by its name."""
+    """The key to an exercise, by its name: one for all variants that ask the same of it."""
+    return _answer_key(name, Variant(**{slot: getattr(variant, slot) for slot in EXERCISES[name].choices}), seed)
+
+
+@lru_cache(maxsize=256)
+def _answer_key(name: str, variant: Variant, seed: int) -> AnswerKey:
     return AnswerKey(EXERCISES[name], variant, seed)

@@ -1,5 +1,6 @@
 """Right answers pass in every form; wrong ones lose their parts alone, and what is said of them is true."""
 
+import itertools
 import math
 from collections import Counter
 from types import MappingProxyType
@@ -41,18 +42,22 @@ def trial(exercise, variant, functions, seed):
 def right_answers():
     for answer in ANSWERS:
         variant = variant_of(answer)
-        yield pytest.param(answer.exercise, variant, answer.functions(variant), id=f"{answer.exercise}-{answer.name}")
-    for number, answer in enumerate(unseen()):
-        if not answer.lost:
-            yield pytest.param(answer.exercise, answer.variant, answer.functions, id=f"{number}-{answer.what}")
+        yield answer.exercise, variant, answer.functions(variant), answer.name
+    yield from ((each.exercise, each.variant, each.functions, each.what) for each in unseen() if not each.lost)
 
 
-@pytest.mark.parametrize(("exercise", "variant", "functions"), list(right_answers()))
-def test_a_right_answer_in_another_form_passes_and_earns_all_points(exercise, variant, functions):
-    for seed in (SEED, GRADING_SEED):
-        key, results = trial(exercise, variant, functions, seed)
-        assert judge(key, results) == []
-        assert marks(key, results) == key.points
+RIGHT = [
+    pytest.param(*answer, seed, id=f"{answer[0]}-{number}-{what}")
+    for number, ((*answer, what), seed) in enumerate(zip(right_answers(), itertools.cycle((SEED, GRADING_SEED))))
+]
+"""Each on the probes of `check` or on those that marks are given for, in turn."""
+
+
+@pytest.mark.parametrize(("exercise", "variant", "functions", "seed"), RIGHT)
+def test_a_right_answer_in_another_form_passes_and_earns_all_points(exercise, variant, functions, seed):
+    key, results = trial(exercise, variant, functions, seed)
+    assert judge(key, results) == []
+    assert marks(key, results) == key.points
 
 
 def test_every_exercise_has_ten_right_answers_and_every_choice_four():
@@ -113,7 +118,7 @@ WRONG = [pytest.param(each, id=f"{number}-{each.what}") for number, each in enum
 
 @pytest.mark.parametrize("answer", WRONG)
 def test_a_wrong_answer_loses_its_parts_alone_and_nothing_untrue_is_said(answer):
-    key, results = trial(answer.exercise, answer.variant, answer.functions, GRADING_SEED)
+    key, results = trial(answer.exercise, answer.variant, answer.functions, SEED)
     assert {part for part, points in marks(key, results).items() if not points} == answer.lost
     findings = judge(key, results)
     assert findings
