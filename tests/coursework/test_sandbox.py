@@ -23,6 +23,9 @@ import numpy as np
 import pytest
 
 from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.grading import probes_seed
+from npvae.coursework.key import answer_key
+from npvae.coursework.marks import GRADING_SEED
 from npvae.coursework.sandbox import grader, isolation, process
 from npvae.coursework.sandbox.calls import Failure, Probe
 from npvae.coursework.sandbox.grader import DEFAULT, Isolation, missing_isolation
@@ -402,6 +405,7 @@ OBJECTS = {
     "text": "is a str, expected an array of numbers",
     "none": "is a NoneType, expected an array of numbers",
     "complex": "is a ndarray, expected an array of numbers",
+    "half": "is an array of float16, which holds three digits: expected float64 or float32",
     "structure": "is a ndarray, expected an array of numbers",
     "subclass": [0.0, 0.0],
     "matrix": [[1.0, 2.0]],
@@ -428,6 +432,16 @@ def test_objects(folder):
 def test_an_object_that_ends_its_process():
     said, _, _ = attack("returns_objects", KINDS_IN_TURN=["liar"])
     assert said == "ended with status 3 before it gave a result"
+
+
+def test_a_table_of_the_inputs_helps_where_a_seed_is_known_and_not_where_it_is_drawn(tmp_path):
+    def inputs(seed):
+        return answer_key("dense_backward", TEXTBOOK, seed).probes
+
+    source = program("knows_the_probes", KNOWN=[float(np.sum(probe.args[0])) for probe in inputs(GRADING_SEED)])
+    for seed, recognised in ((GRADING_SEED, True), (probes_seed(tmp_path), False)):
+        results = run(source, {"dense_backward": inputs(seed)})["dense_backward"].results
+        assert [json.loads(bytes(result["dx"])) for result in results] == [{"recognised": recognised}] * 3
 
 
 # Isolation.
