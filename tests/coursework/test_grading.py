@@ -395,7 +395,7 @@ def test_a_cluster_of_dask_grades_like_processes_of_ones_own(tmp_path, right):
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         graded = grade(submissions, assignment, tmp_path / "results", client.get_executor())
     assert {student: (one.total, one.flags) for student, one in graded.items()} == {"ada": (100, ()), "bob": (0, ())}
-    assert load(tmp_path / "results", submissions[0], assignment) == graded["ada"]
+    assert load(tmp_path / "results", submissions[0], assignment).total == 100
 
 
 class Breaking:
