@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_reading import forged
 
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.grading import probes_seed
@@ -30,7 +31,7 @@ from npvae.coursework.sandbox import grader, isolation, process
 from npvae.coursework.sandbox.calls import Failure, Probe
 from npvae.coursework.sandbox.grader import DEFAULT, Isolation, missing_isolation
 from npvae.coursework.sandbox.process import Job, Launcher
-from npvae.coursework.sandbox.reading import Limits, clean, read
+from npvae.coursework.sandbox.reading import Limits
 from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.sandbox.visible import SITE
 from npvae.coursework.sandbox.visible import places as visible_places
@@ -201,7 +202,7 @@ def test_without_isolation(unisolated):
 def test_without_fork_as_on_windows(unisolated, monkeypatch):
     monkeypatch.setattr(process, "FORKS", False)
     assert attack("exits_hard")[0] == "ended with status 0 before it gave a result"
-    assert attack("sleeps")[0] == "took longer than 1.5 s"
+    assert attack("sleeps")[0] == "took longer than 1.5 s, in dense_backward"
 
 
 @pytest.mark.parametrize("name", ["sleeps", "exits_hard", "memory_bomb"])
@@ -267,7 +268,7 @@ def test_what_is_printed_is_kept_up_to_a_limit():
 
 @pytest.mark.parametrize("name", ["endless_loop", "sleeps"])
 def test_wall_time(name):
-    assert attack(name)[0] == "took longer than 1.5 s"
+    assert attack(name)[0] == "took longer than 1.5 s, in dense_backward"
 
 
 def test_endless_definitions_cost_their_time_once():
@@ -348,53 +349,10 @@ def test_descriptors_lead_nowhere():
     assert "100 of 100" in outcomes["dense_backward"].output
 
 
-HUGE = [["<f8", [10**10]], ["<f8", [1]], ["<f8", [1]]]
-NAMES = ("dx", "dW", "db")
-
-
-def forged(entries, names=NAMES):
-    return json.dumps({"results": [dict(zip(names, entries, strict=False))]}).encode() + b"\n" + bytes(64)
-
-
-FORGED = {
-    "huge": forged(HUGE),
-    "overflow": forged([["<f8", [2**39] * 32]] * 3),
-    "negative": forged([["<f8", [-1, -8]]] * 3),
-    "objects": forged([["|O", [1]]] * 3) + pickle.dumps(print),
-    "structures": forged([["f8,O", [1]]] * 3),
-    "true": forged([["<f8", [True]]] * 3),
-    "other names": forged([["<f8", [1]]] * 3, ("dx", "dW", "points")),
-    "missing": forged([["<f8", [1]]]),
-    "made-up failure": forged([["right", "is right"]] * 3),
-    "failure of failures": forged([["blank", {"a": 1}]] * 3),
-    "short": json.dumps({"results": []}).encode() + b"\n",
-    "deep": b'{"results": ' + b"[" * 100_000,
-    "digits": b'{"results": ' + b"9" * 100_000 + b"}\n",
-    "number": b"7\n",
-    "pickle": pickle.dumps({"results": [1]}),
-    "npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (10000000000,)}\n",
-    "text": b"\xff" * 1000 + b"\n",
-    "zeros": bytes(2**20),
-    "flags": b'{"flag": "again"}\n' * 10_000,
-}
-
-
-@pytest.mark.parametrize("name", FORGED)
-def test_forged_results(name):
-    # in process: what counts is that nothing is made of it
-    written = read(FORGED[name], [NAMES])
-    assert written.results is None
-    assert len(written.flags) <= 100
-
-
 def test_a_forged_result_comes_to_nothing():
-    said, _, outcomes = attack("writes_its_own_result", RAW=FORGED["objects"])
+    said, _, outcomes = attack("writes_its_own_result", RAW=forged([["|O", [1]]] * 3) + pickle.dumps(print))
     assert said == "ended with status 0 before it gave a result" or "not a list of arrays" in said
     assert outcomes["dense_backward"].results is None
-
-
-def test_text_of_a_submission_is_one_short_printable_line():
-    assert clean("a\x1b[31m \n\u202eb\ud800" + "c" * 1000) == "a[31m b" + "c" * 289
 
 
 OBJECTS = {
