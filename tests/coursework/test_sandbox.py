@@ -222,6 +222,19 @@ def test_promises_are_one_sentence(unisolated, monkeypatch):
         grader.isolation.cache_clear()
 
 
+def test_what_is_missing_is_said_and_the_rest_is_used(isolated, monkeypatch):
+    monkeypatch.setattr(grader, "why_not", lambda command, watch: "no seccomp" if watch else "")
+    grader.isolation.cache_clear()
+    try:
+        how = grader.isolation()
+    finally:
+        grader.isolation.cache_clear()
+    assert (bool(how.command), how.watch) == (True, False)
+    assert how.missing == (
+        "what submissions do as they run is not seen here, nor their memory added up over processes (no seccomp)"
+    )
+
+
 def test_nothing_is_defined():
     outcomes = run("", {"kl_divergence": probes("kl_divergence")})
     for results in outcomes["kl_divergence"].results:
