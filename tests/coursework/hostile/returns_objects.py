@@ -1,5 +1,5 @@
 # ruff: noqa: F821
-"""Returns what is no plain array: KINDS_IN_TURN says which, probe after probe."""
+"""Returns what is not a plain array: KINDS_IN_TURN says which, probe after probe."""
 
 import os
 import pickle
