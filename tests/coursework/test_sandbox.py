@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 from test_reading import forged
 
+from npvae.coursework.assignments import variant
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.grading import probes_seed
 from npvae.coursework.key import answer_key
@@ -35,7 +36,6 @@ from npvae.coursework.sandbox.reading import Limits
 from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.sandbox.visible import SITE
 from npvae.coursework.sandbox.visible import places as visible_places
-from npvae.coursework.variants import variant
 
 pytestmark = pytest.mark.slow
 HOSTILE = Path(__file__).parent / "hostile"
