@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npvae.coursework.collection import collect, finding
+from npvae.coursework.collection.archives import close_archives
 
 DONE = answered()
 GRADESCOPE = """---
@@ -275,7 +276,10 @@ UNREADABLE = {
     "a.7z": (b"7z\xbc\xaf", "a.7z is a 7z archive"),
     "a.zip": (b"PK\3\4 broken", "an archive that cannot be read"),
     "b.zip": (zipped({}), "an archive without files"),
-    "c.zip": (zipped({"x.zip": zipped({"y.zip": zipped({"z.zip": zipped({"a.py": BLANK})})})}), "in 3 others"),
+    "c.zip": (
+        zipped({"x.zip": zipped({"y.zip": zipped({"z.zip": zipped({"a.py": BLANK})})})}),
+        "it stands in 3 others",
+    ),
     "html.ipynb": (b"<!DOCTYPE html><html>", "is a web page"),
     "pdf.ipynb": (b"%PDF-1.4 \xff\0", "is not text"),
     "cut.ipynb": (DONE[: len(DONE) // 2].encode(), "ends in the middle"),
@@ -395,6 +399,14 @@ def test_an_archive_that_says_it_unpacks_to_too_much_costs_only_itself(tmp_path,
     assert chosen(people)["bob"] == "bob/b.ipynb"
 
 
+def test_archives_in_an_archive_are_opened_up_to_a_sum(tmp_path, monkeypatch):
+    monkeypatch.setattr(finding.opened, "__defaults__", (1, 40_000))
+    inner = zipped({"a.py": f"{BLANK}\n#{'x' * 10_000}"})
+    people = collected(tmp_path, {"ada/a.zip": zipped({f"{i}.zip": inner for i in range(3)}), "bob/b.ipynb": DONE})
+    assert "ada/a.zip/1.zip is an archive of 10," in flags(people)
+    assert chosen(people)["ada"] == "ada/a.zip/0.zip/a.py"
+
+
 def test_of_an_archive_of_too_many_files_those_near_its_top_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(finding, "MOST_ARCHIVED", 20)
     many = zipped({f"deep/er/{i}.txt": "" for i in range(30)} | {"assignment.ipynb": DONE})
@@ -435,7 +447,7 @@ def test_every_file_is_somebodys_or_named_and_everybody_has_a_name_of_their_own(
         (Path(folder) / "class.csv").write_text(roster or "")
         collection = collect(path, Path(folder) / "class.csv" if roster else None)
         everything = {file.path for file in finding.find(path)}
-        finding.close_archives()
+        close_archives()
     people = [one.submission.student for one in collection.hand_ins]
     said = {path for one in collection.hand_ins for path, _ in one.choice.aside}
     said |= {one.choice.file.path for one in collection.hand_ins if one.choice.file}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from npvae.coursework.collection.finding import OTHER, Found
+from npvae.coursework.collection.found import OTHER, Found
 from npvae.coursework.collection.looking import Look
 from npvae.coursework.collection.persons import Attempt, Person, without_suffix
 from npvae.coursework.collection.platforms import NOBODY, numbered

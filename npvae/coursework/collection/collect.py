@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from npvae.coursework.collection.archives import close_archives
 from npvae.coursework.collection.choosing import Choice, choose
-from npvae.coursework.collection.finding import OTHER, UNREADABLE, Found, brief, close_archives, find
+from npvae.coursework.collection.enrolling import enrol
+from npvae.coursework.collection.finding import find
+from npvae.coursework.collection.found import OTHER, UNREADABLE, Found, brief
 from npvae.coursework.collection.looking import Look, look
-from npvae.coursework.collection.persons import Person, enrol, persons
+from npvae.coursework.collection.persons import Person, persons
 from npvae.coursework.collection.roster import Roster, read_roster
 from npvae.coursework.submissions import LARGEST, Submission, pseudonym
 

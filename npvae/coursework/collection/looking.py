@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from npvae.coursework.collection.finding import UNREADABLE, Found, brief
+from npvae.coursework.collection.found import UNREADABLE, Found, brief
 from npvae.coursework.magics import parse
 from npvae.coursework.origin import ASKS, Origin, origin_of
 from npvae.coursework.statements import LARGEST_CODE

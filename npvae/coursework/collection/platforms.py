@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from npvae.coursework.collection.finding import Found
+from npvae.coursework.collection.found import Found
 
 TIME = r"(\d{4})-(\d\d)-(\d\d)[-_ T](\d\d)[-:_](\d\d)[-:_](\d\d)"
 DATED = {
@@ -27,8 +27,9 @@ STAMP = re.compile(r"(\d{4})[-_](\d\d)[-_](\d\d)[T_ -](\d\d)[-_:](\d\d)[-_:](\d\
 """A time as programs write it into names."""
 NOBODY = re.compile(
     r"(copy of |kopie von )?(assignments?([-_ ]?(files|checkpoint))?|homework|hw|exercises?|solutions?"
-    r"|(my)?submissions?|submitted([-_ ]files)?|notebooks?|tests?|code|src|work|files|untitled|main|index|draft|final|old|new|alt|neu"
-    r"|backup|copy|abgaben?|übung|lösung|blatt|entwurf|attempt|versuch|version|v|vae)[-_ ]?\d*",
+    r"|(my)?submissions?|submitted([-_ ]files)?|notebooks?|tests?|code|src|work|files|untitled|main|index"
+    r"|draft|final|old|new|alt|neu|backup|copy|abgaben?|übung|lösung|blatt|entwurf"
+    r"|attempt|versuch|version|v|vae)[-_ ]?\d*",
     re.IGNORECASE,
 )
 """Names of files and folders that name nobody."""
