@@ -400,7 +400,7 @@ def test_an_archive_that_says_it_unpacks_to_too_much_costs_only_itself(tmp_path,
 
 
 def test_archives_in_an_archive_are_opened_up_to_a_sum(tmp_path, monkeypatch):
-    monkeypatch.setattr(finding.opened, "__defaults__", (1, 40_000))
+    monkeypatch.setattr(finding.opened, "__defaults__", (1, 45_000))
     inner = zipped({"a.py": f"{BLANK}\n#{'x' * 10_000}"})
     people = collected(tmp_path, {"ada/a.zip": zipped({f"{i}.zip": inner for i in range(3)}), "bob/b.ipynb": DONE})
     assert "ada/a.zip/1.zip is an archive of 10," in flags(people)

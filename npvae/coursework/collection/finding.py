@@ -77,7 +77,7 @@ def opened(file: Found, depth: int = 1, left: int = LARGEST_ARCHIVE) -> Iterator
 
 
 def cost(file: Found) -> int:
-    """What opening a file takes of the bytes that the archives of a hand-in may have; a tar is unpacked as a whole."""
+    """What opening a file takes of the bytes that archives of a hand-in may have; a tar is unpacked as a whole."""
     if file.trouble or not is_archive(file):
         return 0
     return max(file.size, COST_OF_A_TAR if PurePosixPath(file.name).suffix.lower() in TARS else 0)
