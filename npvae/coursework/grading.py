@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from npvae.coursework.cost import cost_job, suspicions
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
@@ -18,7 +19,6 @@ from npvae.coursework.sandbox.calls import Failure, Results
 from npvae.coursework.sandbox.grader import run
 from npvae.coursework.sandbox.process import Job
 from npvae.coursework.sandbox.reading import Limits
-from npvae.coursework.statements import Code
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.variants import variant
 from npvae.internals.files import write_text
@@ -121,7 +121,12 @@ def grade_one(
     """
     contents = read(submission)
     keys = {name: answer_key(name, variant(assignment.seed), assignment.probes_seed) for name in assignment.exercises}
-    outcomes = run({name: job(contents.code, name, key) for name, key in keys.items()}, limits or Limits(), hide)
+    statements = {
+        name: [(each.where, each.source) for each in contents.code.needed(EXERCISES[name].functions)] for name in keys
+    }
+    jobs = {name: Job(name, EXERCISES[name].functions, statements[name], key.probes) for name, key in keys.items()}
+    costs = {name: job for name, key in keys.items() if (job := cost_job(key, statements[name]))}
+    outcomes = run({**jobs, **{job.exercise: job for job in costs.values()}}, limits or Limits(), hide)
     missed = [what for name in keys for what in contents.code.missed(EXERCISES[name].functions)]
     points: dict[str, Mapping[str, int]] = {}
     findings: dict[str, Sequence[Finding]] = {}
@@ -133,6 +138,8 @@ def grade_one(
         points[name] = marks(key, results)
         findings[name] = judge(key, results)
         flags += outcome.flags
+        if name in costs:
+            flags += suspicions(key, outcomes[costs[name].exercise], not findings[name])
         missed += outcome.raised
         if outcome.failure:
             failures[name] = outcome.failure
@@ -141,12 +148,6 @@ def grade_one(
     notes = (*contents.notes, *missed, *others)
     unique = tuple(dict.fromkeys([*flags, *missed]))
     return Graded(submission.student, submission.file, points, findings, failures, notes, unique, contents.written)
-
-
-def job(code: Code, name: str, key: AnswerKey) -> Job:
-    """An exercise, with what of a submission it needs."""
-    functions = EXERCISES[name].functions
-    return Job(name, functions, [(each.where, each.source) for each in code.needed(functions)], key.probes)
 
 
 def differences(origin: Origin, assignment: Assignment) -> Iterator[str]:
