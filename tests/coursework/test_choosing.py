@@ -76,6 +76,10 @@ UNSURE = {
         {"vae.ipynb": different("a"), "assignment (1).ipynb": different("b")},
         "any of these may be meant, and the first is graded: ada/vae.ipynb, ada/assignment (1).ipynb",
     ),
+    "other words": (
+        {f"{i}.ipynb": DONE.replace("[", f'[{{"cell_type": "markdown", "source": "{i}"}}, ', 1) for i in "ab"},
+        "any of these may be meant, and the first is graded: ada/a.ipynb, ada/b.ipynb",
+    ),
     "another helper": (
         {"a.ipynb": notebook(ANSWERS["activation"], "k = 1"), "b.ipynb": notebook(ANSWERS["activation"], "k = 2")},
         "any of these may be meant, and the first is graded: ada/a.ipynb, ada/b.ipynb",

@@ -233,6 +233,13 @@ def test_a_point_in_a_name_is_no_suffix(tmp_path):
     assert set(collected(tmp_path / "files", files)) == {"anna.mueller", "anna.schmid", "dr. b"}
 
 
+def test_a_folder_for_each_task_in_each_persons_is_no_person(tmp_path):
+    people = collected(
+        tmp_path, {f"{name}/{part}/x.ipynb": DONE for name in ("ada", "bob") for part in ("ps1", "ps2")}
+    )
+    assert set(people) == {"ada", "bob"}
+
+
 def test_people_that_seem_to_be_one_are_told(tmp_path):
     files = {"A/anna/hw.ipynb": DONE, "A/ben/hw.ipynb": DONE, "A/cem.ipynb": DONE, "B/dan.ipynb": DONE}
     people = collected(tmp_path, files)
