@@ -3,6 +3,7 @@
 import pytest
 from classes import BLANK, answered, chosen, collected, flags
 
+from npvae.coursework.collection.collect import apart
 from npvae.coursework.collection.roster import read_roster
 
 DONE = answered()
@@ -240,3 +241,7 @@ def test_without_names_what_is_unsure_names_nobody(tmp_path):
     people = collected(tmp_path, files, "student,name\ns1,Ada L\n", anonymous=True)
     assert "101: is one of several with a name in the roster" in flags(people)
     assert "Ada" not in flags(people)
+
+
+def test_nobody_is_called_as_somebody_else_whatever_they_are_called():
+    assert list(apart(["x", "x (2)", "x", "x"])) == ["x", "x (2)", "x (3)", "x (4)"]

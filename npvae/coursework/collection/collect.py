@@ -1,9 +1,9 @@
 """A class: everybody once, with the file that is graded and what a human should look at."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from npvae.coursework.collection.archives import close_archives
@@ -132,10 +132,12 @@ def identifier_of(person: Person, roster: Roster) -> str:
 
 def apart(names: Iterable[str]) -> Iterator[str]:
     """The names, those that are taken with a number."""
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     for name in names:
-        taken[name] += 1
-        yield name if taken[name] == 1 else f"{name} ({taken[name]})"
+        numbers = (f"{name} ({i})" for i in count(2))
+        free = next(each for each in chain([name], numbers) if each not in taken)
+        taken.add(free)
+        yield free
 
 
 def without_names(choice: Choice, names: dict[str, str]) -> Choice:

@@ -1,5 +1,6 @@
 """Which files are one person's."""
 
+import contextlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,7 +9,8 @@ from dataclasses import dataclass, field
 from npvae.coursework.collection.archives import TARS
 from npvae.coursework.collection.found import ASSIGNMENT, UNREADABLE, Found
 from npvae.coursework.collection.platforms import NOBODY, STAMP, gradescope_people, numbered, owners
-from npvae.coursework.collection.roster import Roster, Student, plain
+from npvae.coursework.collection.roster import Roster, Student
+from npvae.coursework.submissions import LARGEST
 
 METADATA = "submission_metadata.yml"
 """Gradescope's list of who handed in what."""
@@ -105,25 +107,20 @@ def by_platform(files: Sequence[Found]) -> tuple[set[Found], dict[tuple[str, ...
         for shown, name, number in registered.get(owner.name, [(owner.shown, owner.name, owner.number)]):
             internal = owner.platform in ("Moodle", "Canvas") or name.startswith("submission_")
             person = Person(shown, number, owner.platform, [name] if internal else [number, name])
-            person = everybody.setdefault((owner.platform, number or plain(name)), person)
+            person = everybody.setdefault((owner.platform, number or name), person)
             person.attempts.append(Attempt(file, (*owner.attempt, *told(owner.file.split("/")))))
     return set(owned), everybody
 
 
 def registered_people(files: Sequence[Found]) -> dict[str, list[tuple[str, str, str]]]:
     """What Gradescope says of each submission: what to call each of those who handed it in, name and number."""
-    people: dict[str, list[tuple[str, str, str]]] = {}
+    people: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for file in files:
         if file.name == METADATA:
-            try:
-                said = gradescope_people(file.load(5_000_000).decode("utf-8", "replace"))
-            except UNREADABLE:
-                continue
-            for submission, each in said.items():
-                told = [(one.get("name", ""), one.get("sid") or one.get("email", "")) for one in each]
-                people |= (
-                    {submission: [("_".join(filter(None, one)), *one) for one in told if any(one)]} if told else {}
-                )
+            with contextlib.suppress(*UNREADABLE):
+                said = gradescope_people(file.load(LARGEST).decode("utf-8", "replace"))
+                for submission, name, number in said:
+                    people[submission].append(("_".join(filter(None, (name, number))), name, number))
     return people
 
 

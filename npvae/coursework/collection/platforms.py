@@ -126,21 +126,13 @@ def numbered(stem: str) -> tuple[str, float]:
     return stem[: match.start()].rstrip("-_ ") or stem, number
 
 
-def gradescope_people(text: str) -> dict[str, list[dict[str, str]]]:
-    """Names, emails and numbers of those who handed in, by submission, from submission_metadata.yml."""
-    people: dict[str, list[dict[str, str]]] = {}
-    submission, within = "", False
-    for line in text.splitlines():
-        if match := re.match(r"[\"']?(submission_\d+)[\"']?:", line):
-            submission, within = match[1], False
-            people[submission] = []
-        elif re.match(r"\s+:?submitters:", line):
-            within = True
-        elif within and (match := re.match(r"\s+(-)?\s*:?(name|sid|email):\s*(.*)", line)):
-            if match[1]:
-                people[submission].append({})
-            if people.get(submission):
-                people[submission][-1][match[2]] = match[3].strip().strip("'\"")
-        elif re.match(r"  :?\w", line):
-            within = False
-    return people
+def gradescope_people(text: str) -> Iterator[tuple[str, str, str]]:
+    """Submission, name, and number or address, of each of those who handed in, from submission_metadata.yml."""
+    for block in re.split(r"(?m)^(?=[\"']?submission_\d+[\"']?:)", text):
+        submission = re.match(r"[\"']?(submission_\d+)", block)
+        submitters = re.search(r"(?m)^ *:?submitters: *\n((?: *-? +:?\w+:.*\n?)*?)(?=^  :|^ {0,2}\w|\Z)", block)
+        if submission and submitters:
+            for person in re.split(r"(?m)^ *- ", submitters[1])[1:]:
+                said = dict(re.findall(r":?(name|sid|email): *['\"]?(.*?)['\"]? *$", person, re.MULTILINE))
+                if any(said.values()):
+                    yield submission[1], said.get("name", ""), said.get("sid") or said.get("email", "")
