@@ -430,6 +430,28 @@ def test_names_of_files_and_people_hold_nothing_that_a_terminal_obeys(tmp_path):
     assert one.submission.file.isprintable()
 
 
+def test_names_in_a_zip_lead_nowhere_and_nothing_is_unpacked(tmp_path):
+    path = tmp_path / "hostile.zip"
+    path.write_bytes(zipped({"../../escaped.py": BLANK, "/etc/absolute.py": BLANK}))
+    before = set(tmp_path.parent.iterdir())
+    people = collect(path).submissions
+    assert set(tmp_path.parent.iterdir()) == before
+    assert list(tmp_path.iterdir()) == [path]
+    assert [(one.student, one.file) for one in people] == [("escaped", "escaped.py"), ("etc", "etc/absolute.py")]
+
+
+def test_a_place_with_nothing_to_grade_is_told(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"holds no \.ipynb and no \.py file"):
+        collect(tmp_path)
+    with pytest.raises(FileNotFoundError, match="there is neither a folder nor a zip at"):
+        collect(tmp_path / "missing")
+    for name in ("no.zip", "a.ipynb", "no.tar.gz"):
+        (tmp_path / name).write_text("x")
+        with pytest.raises(ValueError, match="is not an archive, expected a folder or a zip"):
+            collect(tmp_path / name)
+
+
 # Nothing vanishes.
 
 PARTS = st.sampled_from(
