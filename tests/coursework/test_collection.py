@@ -226,6 +226,25 @@ def test_each_layout_gives_everybody_their_file_and_nothing_to_look_at(files, ex
     assert collection.strays == ()
 
 
+def test_hand_ins_of_several_platforms_stand_side_by_side(tmp_path):
+    people = collected(
+        tmp_path,
+        {
+            "canvas.zip": zipped({"lada_4711_81234_a.ipynb": DONE, "obob_LATE_4712_81235_a.ipynb": DONE}),
+            "moodle/Cyd C_7_assignsubmission_file_/a.ipynb": DONE,
+            "blackboard/HW_dan_attempt_2026-01-30-10-00-00_a.ipynb": DONE,
+            "github/vae-eve/a.ipynb": DONE,
+            "github/vae-fay/src/a.ipynb": DONE,
+            "submitted/gus/vae/a.ipynb": DONE,
+            "export/submission_111/a.ipynb": DONE,
+        },
+    )
+    assert set(people) == {
+        *("lada_4711", "obob_4712", "Cyd C_7", "dan", "vae-eve", "vae-fay", "gus", "submission_111"),
+    }
+    assert flags(people) == ""
+
+
 def test_a_point_in_a_name_is_no_suffix(tmp_path):
     files = {"anna.mueller/a.ipynb": DONE, "anna.schmid/a.ipynb": DONE, "anna@x.org/a.ipynb": DONE}
     assert set(collected(tmp_path / "folders", files)) == {"anna.mueller", "anna.schmid", "anna@x.org"}

@@ -159,10 +159,17 @@ def place_of(file: Found) -> tuple[str, str]:
 
 
 def seems_apart(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool:
-    """Whether a file with answers has another folder and another name, as somebody else's would."""
+    """Whether a file with answers stands elsewhere under a name of its own, as somebody else's would."""
     (folder, stem), (its, other) = place_of(file), place_of(chosen)
-    named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not HIDDEN.search(file.path)
-    return bool(looks[file].answers) and named and folder != its and stem != other and not NOT_MEANT.search(file.name)
+    beside = folder != its and not f"{folder}/".startswith(f"{its}/") and not f"{its}/".startswith(f"{folder}/")
+    named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not NOT_MEANT.search(file.name)
+    return (
+        bool(looks[file].answers)
+        and named
+        and not HIDDEN.search(file.path)
+        and folder != its
+        and (beside or stem != other)
+    )
 
 
 def hides(file: Found, candidates: Iterable[Attempt]) -> bool:

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 
 from npvae.coursework.collection.archives import TARS
 from npvae.coursework.collection.found import ASSIGNMENT, UNREADABLE, Found
-from npvae.coursework.collection.platforms import NOBODY, STAMP, gradescope_people, numbered, owners
+from npvae.coursework.collection.platforms import NOBODY, STAMP, SUBMITTED, gradescope_people, numbered, owners
 from npvae.coursework.collection.roster import Roster, Student
 from npvae.coursework.submissions import LARGEST
 
 METADATA = "submission_metadata.yml"
 """Gradescope's list of who handed in what."""
-SUBMITTED = "submitted"
-"""The folder in which nbgrader has a folder for each student."""
 HANDED_IN = (".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rar", ".7z", ".zip", *TARS)
 """What stands for a person's work even where it cannot be graded."""
 
