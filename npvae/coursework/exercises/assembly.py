@@ -92,49 +92,43 @@ Weighing = Callable[[float, int, int], Weights]
 """From beta, N and D."""
 
 ALIKE: list[tuple[str, Weighing]] = [
-    ("the KL is subtracted: q is driven away from the prior", lambda beta, n, d: (1, -beta)),
-    ("beta does not enter: every beta trains like 1", lambda beta, n, d: (1, 1)),
-    ("beta enters twice", lambda beta, n, d: (1, beta**2)),
-    ("beta is on the reconstruction: it works the wrong way round", lambda beta, n, d: (beta, 1)),
-    ("beta is on both terms: it is only a learning rate", lambda beta, n, d: (beta, beta)),
+    ("the KL is subtracted: q is driven away from the prior", lambda b, n, d: (1, -b)),
+    ("beta does not enter: every beta trains like 1", lambda b, n, d: (1, 1)),
+    ("beta enters twice", lambda b, n, d: (1, b**2)),
+    ("beta is on the reconstruction: it works the wrong way round", lambda b, n, d: (b, 1)),
+    ("beta is on both terms: it is only a learning rate", lambda b, n, d: (b, b)),
     (
         "the KL is divided by N and D: a hidden beta that depends on the batch size; an autoencoder",
-        lambda beta, n, d: (1, beta / (n * d)),
+        lambda b, n, d: (1, b / (n * d)),
     ),
-    ("the KL is divided by D: a hidden beta", lambda beta, n, d: (1, beta / d)),
-    ("the nll is averaged over the pixels, the KL is not: a hidden beta of D", lambda beta, n, d: (1 / d, beta)),
-    ("the mean is taken over N and D", lambda beta, n, d: (1 / d, beta / d)),
-    ("summed over the batch: the learning rate depends on N", lambda beta, n, d: (n, n * beta)),
-    ("divided by N twice", lambda beta, n, d: (1 / n, beta / n)),
-    ("the nll is summed over the batch, the KL is not: a hidden beta of 1 / N", lambda beta, n, d: (n, beta)),
-    ("the KL is summed over the batch, the nll is not: a hidden beta of N", lambda beta, n, d: (1, n * beta)),
-    ("the KL is left out: an autoencoder", lambda beta, n, d: (1, 0)),
-    ("the nll is left out: only the KL counts", lambda beta, n, d: (0, beta)),
+    ("the KL is divided by D: a hidden beta", lambda b, n, d: (1, b / d)),
+    ("the nll is averaged over the pixels, the KL is not: a hidden beta of D", lambda b, n, d: (1 / d, b)),
+    ("the mean is taken over N and D", lambda b, n, d: (1 / d, b / d)),
+    ("summed over the batch: the learning rate depends on N", lambda b, n, d: (n, n * b)),
+    ("divided by N twice", lambda b, n, d: (1 / n, b / n)),
+    ("the nll is summed over the batch, the KL is not: a hidden beta of 1 / N", lambda b, n, d: (n, b)),
+    ("the KL is summed over the batch, the nll is not: a hidden beta of N", lambda b, n, d: (1, n * b)),
+    ("the KL is left out: an autoencoder", lambda b, n, d: (1, 0)),
+    ("the nll is left out: only the KL counts", lambda b, n, d: (0, b)),
 ]
 """Loss and gradient are wrong alike: a gradient check stays green."""
 
 LOSS: list[tuple[str, Weighing]] = [
-    ("beta is forgotten in the loss: what is reported is not what is minimised", lambda beta, n, d: (1, 1)),
-    ("the KL is subtracted in the loss: what is reported is not what is minimised", lambda beta, n, d: (1, -beta)),
-    ("the loss is summed over the batch, its gradient is not", lambda beta, n, d: (n, n * beta)),
-    ("the mean of the reconstruction alone, beside the gradient of the whole", lambda beta, n, d: (1, 0)),
-    ("the mean of the KL alone, beside the gradient of the whole", lambda beta, n, d: (0, 1)),
+    ("beta is forgotten in the loss: what is reported is not what is minimised", lambda b, n, d: (1, 1)),
+    ("the KL is subtracted in the loss: what is reported is not what is minimised", lambda b, n, d: (1, -b)),
+    ("the loss is summed over the batch, its gradient is not", lambda b, n, d: (n, n * b)),
+    ("the mean of the reconstruction alone, beside the gradient of the whole", lambda b, n, d: (1, 0)),
+    ("the mean of the KL alone, beside the gradient of the whole", lambda b, n, d: (0, 1)),
 ]
 GRADIENT: list[tuple[str, Weighing]] = [
-    ("beta is forgotten in the gradient: every beta trains like 1", lambda beta, n, d: (1, 1)),
-    ("beta enters the gradient twice: with the loss, and again with the KL", lambda beta, n, d: (1, beta**2)),
-    ("the gradient of the KL is subtracted: q is driven away from the prior", lambda beta, n, d: (1, -beta)),
-    (
-        "the loss is a mean, the gradient that of the sum: the learning rate depends on N",
-        lambda beta, n, d: (n, n * beta),
-    ),
-    ("1 / N enters with the loss and again in the gradient", lambda beta, n, d: (1 / n, beta / n)),
-    ("the KL has no gradient: the term is in the loss, and nothing holds it", lambda beta, n, d: (1, 0)),
-    ("only the gradient of the KL arrives: the path from the nll through z is missing", lambda beta, n, d: (0, beta)),
-    (
-        "the gradient of the nll has the wrong sign, as if its two arguments were exchanged",
-        lambda beta, n, d: (-1, beta),
-    ),
+    ("beta is forgotten in the gradient: every beta trains like 1", lambda b, n, d: (1, 1)),
+    ("beta enters the gradient twice: with the loss, and again with the KL", lambda b, n, d: (1, b**2)),
+    ("the gradient of the KL is subtracted: q is driven away from the prior", lambda b, n, d: (1, -b)),
+    ("the loss is a mean, the gradient that of the sum: the learning rate depends on N", lambda b, n, d: (n, n * b)),
+    ("1 / N enters with the loss and again in the gradient", lambda b, n, d: (1 / n, b / n)),
+    ("the KL has no gradient: the term is in the loss, and nothing holds it", lambda b, n, d: (1, 0)),
+    ("only the gradient of the KL arrives: the path from the nll through z is missing", lambda b, n, d: (0, b)),
+    ("the gradient of the nll has the wrong sign, as if its two arguments were exchanged", lambda b, n, d: (-1, b)),
 ]
 
 HEADS: list[tuple[str, Weights]] = [

@@ -136,23 +136,14 @@ def checker(
 def mistakes(variant: Variant) -> list[Mistake]:
     weak: list[tuple[str, Callable[..., Any]]] = [
         ("it says yes to everything", lambda *_: True),
-        (
-            "it says no to everything: so does a step or a precision that leaves only rounding, or a missing return",
-            lambda *_: False,
-        ),
+        ("it says no to everything, as does a step that leaves only rounding, or a missing return", lambda *_: False),
         ("its upstream gradient is all ones: what cancels in a sum is not seen", checker(upstream_of_ones=True)),
-        (
-            "its error is absolute: small gradients pass whatever they are, large ones are refused",
-            checker(absolute=True),
-        ),
+        ("its error is absolute: small gradients pass whatever they are, large ones fail", checker(absolute=True)),
         (
             "what is below 1e-8 counts as equal, as in np.allclose: small gradients pass whatever they are",
             checker(floor=0.0, least=1e-3, tolerance=1e-5),
         ),
-        (
-            "its error is relative to each entry alone: where a gradient is 0, rounding looks like a mistake",
-            checker(floor=0.0),
-        ),
+        ("its error is relative to each entry: where that is 0, rounding looks like a mistake", checker(floor=0.0)),
         ("it looks at the gradient of the first argument only", checker(first_argument=True)),
         ("it looks at one entry only", checker(first_entry=True)),
         ("it compares norms: the direction may be wrong", checker(norms=True)),

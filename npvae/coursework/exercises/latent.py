@@ -128,31 +128,16 @@ def draw_mistakes(variant: Variant) -> list[Mistake]:
             },
         ),
         scaled("the noise is scaled by the head itself, which may be negative", lambda rho: rho),
-        forward_alone(
-            "the noise is subtracted, where its gradient says that it is added",
-            lambda mu, rho, eps: mu - sigma(rho) * eps,
-        ),
+        forward_alone("the noise is subtracted, not so its gradient", lambda mu, rho, eps: mu - sigma(rho) * eps),
         alike("every example gets the noise of the first", lambda mu, rho, eps: mu + sigma(rho) * eps[:1], BY),
         Mistake("it has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
-        Mistake(
-            "dz is multiplied by z: z itself is no slope", lambda p, right: {"dmu": p.dout * draw(sigma)(*p.args)}
-        ),
-        drho(
-            "it points the wrong way: does a larger head give a larger standard deviation here?",
-            lambda right, *_: -right,
-        ),
+        Mistake("dz is multiplied by z, which is no slope", lambda p, right: {"dmu": p.dout * draw(sigma)(*p.args)}),
+        drho("it points the wrong way: does a larger head give a larger sigma here?", lambda right, *_: -right),
         drho("it does not depend on the noise: eps is missing", lambda r, s, eps, _: r / eps),
-        drho(
-            "it is the gradient with respect to sigma: the way from sigma back to the head is missing",
-            lambda _, s, eps, dz: dz * eps,
-        ),
+        drho(BY_SIGMA, lambda _, s, eps, dz: dz * eps),
         drho("sigma enters once too often", lambda right, s, *_: right * s),
         Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
-        Mistake(
-            "no gradient comes through z at all",
-            lambda _, right: {name: np.zeros_like(right[name]) for name in BY},
-            whole=True,
-        ),
+        Mistake("no gradient comes through z at all", lambda _, r: {name: 0 * r[name] for name in BY}, whole=True),
     ]
     if head != TEXTBOOK:
         mistakes.append(scaled(f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", SIGMA[TEXTBOOK]))
@@ -166,14 +151,10 @@ def draw_mistakes(variant: Variant) -> list[Mistake]:
             drho("sigma is missing: right for sigma = 1 only", lambda right, s, *_: right / s),
         ]
     if head in ("log-sigma", "softplus"):
-        mistakes.append(
-            drho("it has the 1/2 of a log-variance head, which this is not", lambda _, s, eps, dz: 0.5 * dz * s * eps)
-        )
+        mistakes.append(drho("it has the 1/2 of a log-variance head", lambda _, s, eps, dz: 0.5 * dz * s * eps))
     if head == "softplus":
         mistakes += [
-            drho(
-                "the slope of sigma is that of a head with the other sign", lambda right, s, eps, dz: dz * eps - right
-            ),
+            drho("the slope is that of a head with the other sign", lambda right, s, eps, dz: dz * eps - right),
             scaled("sigma is the exponential of the head, not its softplus", np.exp),
         ]
     return mistakes
@@ -237,30 +218,21 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         ("half of what it should be: a hidden beta", lambda *args: 0.5 * kl(*args)),
         ("twice what it should be: a hidden beta", lambda *args: 2 * kl(*args)),
         ("averaged over the latent dimensions: a hidden beta of 1 / L", lambda mu, rho: kl(mu, rho) / mu.shape[-1]),
-        ("summed over the examples too, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
+        ("summed over the examples, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
         ("the divergence from p to q: it is not symmetric", reverse),
         ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
-        (
-            "q's sigma enters its logarithm only",
-            lambda mu, rho: kl(mu, rho) - np.sum(0.5 * (sigma(rho) / s) ** 2, axis=-1),
-        ),
+        ("only q's log sigma enters", lambda mu, rho: kl(mu, rho) - np.sum(0.5 * (sigma(rho) / s) ** 2, axis=-1)),
         (
             "the logarithm of q's sigma is missing: nothing keeps sigma from vanishing",
             lambda mu, rho: kl(mu, rho) + np.sum(np.log(sigma(rho)), axis=-1),
         ),
-        (
-            "the logarithm of q's sigma has the wrong sign",
-            lambda mu, rho: kl(mu, rho) + 2 * np.sum(np.log(sigma(rho)), axis=-1),
-        ),
+        ("q's log sigma is negated", lambda mu, rho: kl(mu, rho) + 2 * np.sum(np.log(sigma(rho)), axis=-1)),
         ("logarithms to base 2: bits, not nats", lambda *args: kl(*args) / np.log(2)),
         (
-            "a constant is missing: the prior's divergence to itself is not 0",
+            "a constant is missing: the prior's own divergence is not 0",
             lambda mu, rho: kl(mu, rho) + 0.5 * mu.shape[-1],
         ),
-        (
-            "a constant has the wrong sign: the prior's divergence to itself is not 0",
-            lambda mu, rho: kl(mu, rho) + mu.shape[-1],
-        ),
+        ("a constant is negated: the prior's own divergence is not 0", lambda mu, rho: kl(mu, rho) + mu.shape[-1]),
     ]
     if (m, s) != (0, 1):
         forwards += [
@@ -274,12 +246,9 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
                 TWICE if s == 2 else "squares are divided by the prior's sigma, not by its variance",
                 lambda mu, rho: kl(mu, rho) + (s - 1) * square(mu, rho),
             ),
+            ("the prior's variance divides nothing", lambda mu, rho: kl(mu, rho) + (s**2 - 1) * square(mu, rho)),
             (
-                "the squares are not divided by the prior's variance",
-                lambda mu, rho: kl(mu, rho) + (s**2 - 1) * square(mu, rho),
-            ),
-            (
-                "the logarithm of the prior's sigma is missing: the prior's divergence to itself is not 0",
+                "the prior's log sigma is missing: its own divergence is not 0",
                 lambda mu, rho: kl(mu, rho) - np.log(s) * mu.shape[-1],
             ),
         ]
@@ -287,10 +256,7 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         forwards.append((f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], m, s)))
         if (m, s) != (0, 1):
             forwards.append(
-                (
-                    f"the formula for a log-variance and the prior N(0, I): {ANOTHER_QUESTION}",
-                    divergence(SIGMA[TEXTBOOK], 0.0, 1.0),
-                )
+                (f"a log-variance and the prior N(0, I): {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], 0.0, 1.0))
             )
     forwards.append(
         (
@@ -316,22 +282,16 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         Mistake("it points the wrong way: the means run away", lambda _, r: {"dmu": -r["dmu"]}),
         Mistake("it points the wrong way: sigma runs away", lambda _, r: {"drho": -r["drho"]}),
         Mistake("it points the wrong way and is twice too long", lambda _, right: {"drho": -2 * right["drho"]}),
-        Mistake(
-            "it has the right sign and no size",
-            lambda probe, right: {"dmu": probe.dout[:, None] * np.sign(probe.args[0] - m)},
-        ),
+        Mistake("its size is missing", lambda p, r: {"dmu": p.dout[:, None] * np.sign(p.args[0] - m)}),
         Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
         Mistake(
             "the gradients are zero: the term is in the loss, and nothing holds it",
-            lambda _, right: {name: np.zeros_like(right[name]) for name in BY},
+            lambda _, r: {name: 0 * r[name] for name in BY},
             whole=True,
         ),
         drho(BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
         drho("the head stands where the variance belongs", lambda rho, q, slope: slope / q * (rho / s**2 - 1)),
-        drho(
-            "it holds the logarithm's gradient alone: the square of sigma is missing",
-            lambda rho, q, slope: -slope / q,
-        ),
+        drho("the logarithm's gradient alone: the square of sigma is missing", lambda rho, q, slope: -slope / q),
         drho("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
         *(
             []
@@ -440,14 +400,8 @@ def meeting_mistakes(variant: Variant) -> list[Mistake]:
         Mistake("dkl is ignored: beta and 1 / N are lost on the way", upstream_ignored),
         Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
         drho(BY_SIGMA, lambda dz, dkl, q, slope: dz + through_kl(dkl, q)),
-        drho(
-            "the slope of the head is missing in the path through z",
-            lambda dz, dkl, q, slope: dz + through_kl(dkl, q) * slope,
-        ),
-        drho(
-            "the slope of the head is missing in the path through the KL",
-            lambda dz, dkl, q, slope: dz * slope + through_kl(dkl, q),
-        ),
+        drho("the head's slope is missing through z", lambda dz, dkl, q, slope: dz + through_kl(dkl, q) * slope),
+        drho("the head's slope is missing through the KL", lambda dz, dkl, q, slope: dz * slope + through_kl(dkl, q)),
         Mistake(
             "eps is missing in the path through z",
             lambda p, right: {

@@ -76,29 +76,19 @@ def dense_mistakes(variant: Variant) -> list[Mistake]:
             f"W is{'' if first else ' not'} to be transposed, which shows in the content where W is square",
             where_it_fits(lambda right, dy, x, W: dy @ W if first else dy @ W.T),
         ),
-        gradient(
-            "dW",
-            "it is transposed, which shows in the content where W is square",
-            where_it_fits(lambda right, *_: right.T),
-        ),
+        gradient("dW", "it is transposed, which shows where W is square", where_it_fits(lambda right, *_: right.T)),
         gradient(
             "dW",
             "it was reshaped until it fitted: right in size, scrambled in content",
             lambda right, *_: right.T.reshape(right.shape),
         ),
-        gradient(
-            "dW", "it is divided by N: the mean is taken once, in the loss", lambda right, dy, *_: right / len(dy)
-        ),
+        gradient("dW", "it is divided by N: the loss is the mean already", lambda r, dy, *_: r / len(dy)),
         gradient(
             "dW",
             "dy does not enter",
             lambda right, dy, x, W: x.T @ np.ones_like(dy) if first else np.ones_like(dy).T @ x,
         ),
-        gradient(
-            "db",
-            "it is averaged over the examples: the mean is taken once, in the loss",
-            lambda right, dy, *_: right / len(dy),
-        ),
+        gradient("db", "it is averaged over the examples: the loss is already", lambda r, dy, *_: r / len(dy)),
         gradient("db", "it is the first example's alone", lambda _, dy, *__: dy[0]),
         gradient("db", "it has a row for each example, where the bias has one", lambda _, dy, *__: dy),
         gradient("db", "the sum is over the outputs, not over the examples", lambda _, dy, *__: dy.sum(axis=1)),

@@ -56,26 +56,14 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
     forwards: list[tuple[str, Callable[[Array, Array], Array]]] = [
         ("the log-likelihood, not its negative", lambda *args: -bernoulli(*args)),
         ("averaged over the pixels: the KL outweighs it D times", lambda x, a: bernoulli(x, a) / x.shape[-1]),
-        ("summed over the examples too, where each has its own", lambda x, a: np.full(len(x), bernoulli(x, a).sum())),
-        (
-            "only white pixels count: white everywhere costs nothing",
-            lambda x, a: np.sum(x * np.logaddexp(0, -a), axis=-1),
-        ),
-        (
-            "only black pixels count: black everywhere costs nothing",
-            lambda x, a: np.sum((1 - x) * np.logaddexp(0, a), axis=-1),
-        ),
+        ("summed over the examples, where each has its own", lambda x, a: np.full(len(x), bernoulli(x, a).sum())),
+        ("only white pixels count: white costs nothing", lambda x, a: np.sum(x * np.logaddexp(0, -a), axis=-1)),
+        ("only black pixels count: black costs nothing", lambda x, a: np.sum((1 - x) * np.logaddexp(0, a), axis=-1)),
         ("target and prediction are exchanged", lambda x, a: np.sum(np.logaddexp(0, x) - x * a, axis=-1)),
         ("black and white are exchanged", lambda x, a: bernoulli(1 - x, a)),
         ("a sign between its two terms is wrong", lambda x, a: np.sum(np.logaddexp(0, a) + x * a, axis=-1)),
-        (
-            "a sigmoid is taken of what is a probability already: no pixel can get below 0.31 nats",
-            lambda x, a: bernoulli(x, plain(a)),
-        ),
-        (
-            "a squared error of the probabilities: that answers another question",
-            lambda x, a: np.sum((x - plain(a)) ** 2, axis=-1),
-        ),
+        ("a sigmoid is taken of a probability: no pixel gets below 0.31 nats", lambda x, a: bernoulli(x, plain(a))),
+        ("a squared error: that answers another question", lambda x, a: np.sum((x - plain(a)) ** 2, axis=-1)),
     ]
     beyond: list[tuple[str, Callable[[Array, Array], Array]]] = [
         ("the logarithm of a probability that was rounded to 0 or 1", lambda x, a: naive(x, plain(a))),
@@ -103,14 +91,8 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
         *(alike(what, f, BERNOULLI_BY) for what, f in forwards),
         *(forward_alone(what, f) for what, f in beyond),
         dlogits("it points the wrong way: it learns the negative", lambda x, a, p: x - p),
-        dlogits(
-            "the sigmoid's slope is in it, which has cancelled: confident errors never heal",
-            lambda x, a, p: (p - x) * p * (1 - p),
-        ),
-        dlogits(
-            "it is the gradient with respect to the probability, not to the logit",
-            lambda x, a, p: (p - x) / (p * (1 - p)),
-        ),
+        dlogits("the sigmoid's slope is in it, which has cancelled", lambda x, a, p: (p - x) * p * (1 - p)),
+        dlogits("it is the gradient with respect to the probability", lambda x, a, p: (p - x) / (p * (1 - p))),
         dlogits("logits stand where probabilities belong", lambda x, a, p: a - x),
         dlogits("x does not enter", lambda x, a, p: p),
         dlogits("pixels are rounded to 0 or 1", lambda x, a, p: p - np.round(x)),
@@ -216,14 +198,8 @@ def likelihood_mistakes(variant: Variant) -> list[Mistake]:
 
     common = [
         alike("the log-likelihood, not its negative", lambda *args: -f(*args), by),
-        alike(
-            "averaged over the pixels: the KL outweighs it D times", lambda *args: f(*args) / args[0].shape[-1], by
-        ),
-        alike(
-            "summed over the examples too, where each has its own",
-            lambda *args: np.full(len(args[0]), f(*args).sum()),
-            by,
-        ),
+        alike("averaged over the pixels: the KL outweighs it D times", lambda *a: f(*a) / a[0].shape[-1], by),
+        alike("summed over the examples, where each has its own", lambda *a: np.full(len(a[0]), f(*a).sum()), by),
         *(times(name, -1, "negated: it points the wrong way") for name in by),
         *(times(name, 2, "doubled: a factor 2 too much") for name in by),
         *(times(name, 0.5, "halved: a factor 2 is missing") for name in by),
@@ -315,9 +291,7 @@ def gaussian_mistakes(by: Mapping[str, int]) -> list[Mistake]:
     log_2_pi = math.log(2 * math.pi)
     return [
         alike("a squared error: a hidden beta", lambda x, m, s: np.sum((x - m) ** 2, axis=-1), by),
-        alike(
-            "a squared error, halved: sigma does not enter", lambda x, m, s: 0.5 * np.sum((x - m) ** 2, axis=-1), by
-        ),
+        alike("half a squared error: sigma does not enter", lambda x, m, s: 0.5 * np.sum((x - m) ** 2, -1), by),
         alike(
             "a constant is missing: the density does not integrate to one",
             lambda x, m, s: gaussian(x, m, s) - 0.5 * log_2_pi * x.shape[-1],
@@ -344,11 +318,7 @@ def laplace_mistakes(by: Mapping[str, int]) -> list[Mistake]:
             lambda x, m, s: laplace(x, m, s) - math.log(2) * x.shape[-1],
             by,
         ),
-        alike(
-            "the residual is squared",
-            lambda x, m, s: np.sum(math.log(2) + s + (x - m) ** 2 * np.exp(-s), axis=-1),
-            by,
-        ),
+        alike("a squared residual", lambda x, m, s: np.sum(math.log(2) + s + (x - m) ** 2 * np.exp(-s), axis=-1), by),
         alike(
             "the residual stands where its absolute value belongs",
             lambda x, m, s: np.sum(math.log(2) + s + (x - m) * np.exp(-s), axis=-1),

@@ -162,19 +162,10 @@ def common(name: str) -> list[tuple[str, Direction]]:
     return [
         ("no bias correction: the first steps have the wrong size", rule(name, totals=(uncorrected, uncorrected))),
         ("t stands at 1: corrected far too much, for long", rule(name, totals=(as_if_first, as_if_first))),
-        (
-            "t is one too large in the bias correction: increased before and after",
-            rule(name, totals=(one_late, one_late)),
-        ),
-        (
-            "t is one too small in the bias correction: the first step divides by zero",
-            rule(name, totals=(one_early, one_early)),
-        ),
+        ("t is one too large in the correction: increased before and after", rule(name, totals=(one_late, one_late))),
+        ("t is one too small: the first step divides by zero", rule(name, totals=(one_early, one_early))),
         ("beta1 and beta2 are exchanged: slow to turn, quick to shrink", rule(name, betas=BETAS[::-1])),
-        (
-            "new gradients enter the moments whole, which makes them sums",
-            rule(name, totals=(full_weight, full_weight)),
-        ),
+        ("gradients enter the moments whole, which makes them sums", rule(name, totals=(full_weight, full_weight))),
         (
             "nothing is remembered from step to step: is the state that is returned the one that came?",
             rule("Adam" if name == "AMSGrad" else name, heard=(newest, newest)),
@@ -184,14 +175,11 @@ def common(name: str) -> list[tuple[str, Direction]]:
             "what m is divided by is not remembered from step to step",
             rule("Adam" if name == "AMSGrad" else name, heard=(everything, newest)),
         ),
-        ("the state keeps m corrected, and it is corrected in each step anew", rule(name, carried=(True, False))),
+        ("the state keeps m corrected, and it is corrected anew", rule(name, carried=(True, False))),
         ("it climbs: the loss rises", lambda grads: -climbing(grads)),
         ("theta comes back as it was", lambda grads: np.zeros(grads.shape[1])),
         ("theta moves by lr times the gradient: no moment enters", lambda grads: grads[-1]),
-        (
-            "the gradient stands in m's place: no running mean",
-            rule(name, totals=(as_if_first, weight), heard=(newest, everything)),
-        ),
+        ("m is the gradient: no running mean", rule(name, totals=(as_if_first, weight), heard=(newest, everything))),
         ("m is divided by nothing", lambda grads: moments_of(grads)[0]),
     ]
 
@@ -203,31 +191,16 @@ def of_squares(name: str) -> list[tuple[str, Direction]]:
             "m and v are exchanged, absolute values against the NaN: the sign of the gradient is lost",
             rule(name, quotient=lambda m, v: v / (np.sqrt(np.abs(m)) + ADAM_EPS)),
         ),
-        (
-            "m and v are exchanged: the root of a negative number",
-            rule(name, quotient=lambda m, v: v / (np.sqrt(m) + ADAM_EPS)),
-        ),
-        (
-            "adam_eps is inside the root: small gradients move far less",
-            rule(name, quotient=lambda m, v: m / np.sqrt(v + ADAM_EPS)),
-        ),
-        (
-            "there is no root: the step grows as the gradient shrinks",
-            rule(name, quotient=lambda m, v: m / (v + ADAM_EPS)),
-        ),
-        (
-            "adam_eps is left out: the smallest gradients move as far as any",
-            rule(name, quotient=lambda m, v: m / np.sqrt(v)),
-        ),
+        ("m and v are exchanged: roots of negatives", rule(name, quotient=lambda m, v: v / (np.sqrt(m) + ADAM_EPS))),
+        ("adam_eps is in the root: small steps shrink", rule(name, quotient=lambda m, v: m / np.sqrt(v + ADAM_EPS))),
+        ("there is no root: steps grow as gradients shrink", rule(name, quotient=lambda m, v: m / (v + ADAM_EPS))),
+        ("adam_eps is left out: tiny gradients move as far as any", rule(name, quotient=lambda m, v: m / np.sqrt(v))),
         (
             "adam_eps is added before the correction, which then scales it too: small gradients move less or more",
             eps_before_the_correction(name),
         ),
-        ("the state keeps v corrected, and it is corrected in each step anew", rule(name, carried=(False, True))),
-        (
-            "the state keeps both moments corrected, and they are corrected in each step anew",
-            rule(name, carried=(True, True)),
-        ),
+        ("the state keeps v corrected, and it is corrected anew", rule(name, carried=(False, True))),
+        ("the state keeps both moments corrected, and they are corrected anew", rule(name, carried=(True, True))),
         ("m lacks its bias correction", rule(name, totals=(uncorrected, weight))),
         ("new gradients enter m whole, which makes it a sum", rule(name, totals=(full_weight, weight))),
         ("v lacks its bias correction", rule(name, totals=(weight, uncorrected))),

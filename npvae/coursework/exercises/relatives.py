@@ -89,27 +89,15 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
         ("the label is on the wrong side", right_code, other_side),
         (f"the label is coded {other_kind}", CODES[other_kind], side),
         (f"the label is coded {other_kind}, and on the wrong side", CODES[other_kind], other_side),
-        (
-            "the label enters as a number: class 4 is twice class 2, and between 3 and 5",
-            lambda label, labels: [label],
-            side,
-        ),
+        ("the label enters as a number: class 4 is twice class 2", lambda label, labels: [label], side),
         ("the label enters as a number, and on the wrong side", lambda label, labels: [label], other_side),
-        (
-            "each label marks the column behind its own",
-            lambda label, labels: right_code((label + 1) % CLASSES, labels),
-            side,
-        ),
+        ("each label marks the column behind", lambda label, labels: right_code((label + 1) % CLASSES, labels), side),
         (
             "each label marks the column before its own, as if they were counted from 1",
             lambda label, labels: right_code((label - 1) % CLASSES, labels),
             side,
         ),
-        (
-            "labels are taken as counted from 1: class 0 has no column",
-            lambda label, labels: right_code(label - 1, labels),
-            side,
-        ),
+        ("labels counted from 1: class 0 has no column", lambda label, labels: right_code(label - 1, labels), side),
         ("the code is upside down", marked(outside, inside), side),
         (
             "there are as many columns as the batch needs: the next one has another number",
@@ -125,10 +113,7 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
             for what, code, where in codes
             for result in ("encoder_input", "decoder_input")
         ),
-        dz(
-            "the wrong columns: the label's gradient goes into the encoder",
-            lambda d, n: d[:, -n:] if last else d[:, :n],
-        ),
+        dz("the wrong columns: the label's gradient for that of z", lambda d, n: d[:, -n:] if last else d[:, :n]),
         dz("the label's columns are still in it", lambda d, n: d),
         dz("it has the label's columns, and none of z", lambda d, n: d[:, n:] if last else d[:, :CLASSES]),
         dz("the label is taken for one column", lambda d, n: d[:, :-1] if last else d[:, 1:]),
@@ -235,37 +220,29 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
         shifted(OVERFLOW, lambda a: 0),
         shifted(ONE_MAXIMUM, np.max),
         Mistake("it has the wrong sign: a loss", lambda _, r: {name: -r[name] for name in r}, whole=True),
-        backward(
-            "only the draw with the largest weight is heard",
-            lambda a, dbound, shares: dbound * (a == np.max(a, axis=0)),
-        ),
-        backward("the weights in the gradient do not sum to one", lambda a, dbound, shares: dbound * np.exp(a)),
+        backward("only the draw with the largest weight is heard", lambda a, d, w: d * (a == np.max(a, axis=0))),
+        backward("the weights in the gradient do not sum to one", lambda a, d, w: d * np.exp(a)),
         backward(
             "the weights in the gradient are relative to the largest, and do not sum to one",
-            lambda a, dbound, shares: dbound * np.exp(a - np.max(a, axis=0)),
+            lambda a, d, w: d * np.exp(a - np.max(a, axis=0)),
         ),
-        backward("the weights in the gradient sum to k", lambda a, dbound, shares: dbound * shares * len(a)),
-        backward("the weights in the gradient sum to 1 / k", lambda a, dbound, shares: dbound * shares / len(a)),
+        backward("the weights in the gradient sum to k", lambda a, d, w: d * w * len(a)),
+        backward("the weights in the gradient sum to 1 / k", lambda a, d, w: d * w / len(a)),
         backward(
             "the weights in the gradient sum to one over the examples: the wrong axis",
-            lambda a, dbound, shares: dbound * np.exp(a - bound(a.T)[:, None] - np.log(a.shape[1])),
+            lambda a, d, w: d * np.exp(a - bound(a.T)[:, None] - np.log(a.shape[1])),
         ),
         backward(
             "the weights in the gradient sum to one over draws and examples together",
-            lambda a, dbound, shares: dbound * np.exp(a - bound(a.reshape(-1, 1)) - np.log(a.size)),
+            lambda a, d, w: d * np.exp(a - bound(a.reshape(-1, 1)) - np.log(a.size)),
         ),
-        backward("every draw hears the whole gradient", lambda a, dbound, shares: np.broadcast_to(dbound, a.shape)),
+        backward("every draw hears the whole gradient", lambda a, d, w: np.broadcast_to(d, a.shape)),
         backward(
             "every draw hears the same share, whatever its weight",
-            lambda a, dbound, shares: np.broadcast_to(dbound / len(a), a.shape),
+            lambda a, d, w: np.broadcast_to(d / len(a), a.shape),
         ),
-        backward(
-            "the log weights themselves are normalised, not the weights",
-            lambda a, dbound, shares: dbound * a / a.sum(axis=0),
-        ),
-        backward(
-            "all examples hear the mean of the upstream gradients", lambda a, dbound, shares: shares * dbound.mean()
-        ),
+        backward("the log weights themselves are normalised, not the weights", lambda a, d, w: d * a / a.sum(axis=0)),
+        backward("all examples hear the mean of the upstream gradients", lambda a, d, w: w * d.mean()),
     ]
 
 
