@@ -153,19 +153,25 @@ def pieces_of(functions: Functions, chosen: Variant, x: Array) -> SimpleNamespac
     )
 
 
-def start(chosen: Variant, pixels: int, rng: np.random.Generator) -> dict[str, tuple[Array, ...]]:
-    """Weights to begin with, by piece."""
-    outputs = pixels * (1 if chosen.likelihood in ("Bernoulli", "Poisson") else 2)
+def start(chosen: Variant, x: Array, rng: np.random.Generator) -> dict[str, tuple[Array, ...]]:
+    """Weights to begin with, by piece; the decoder begins near the mean image."""
+    mean = x.mean(axis=0)
+    if chosen.likelihood == "Poisson":
+        output = np.log(mean + 0.1)
+    elif chosen.likelihood == "Bernoulli":
+        output = np.log((mean + 0.01) / (1.01 - mean))
+    else:
+        output = np.append(mean, np.zeros_like(mean))
 
     def weights(inputs: int, outputs: int) -> tuple[Array, Array]:
         W = rng.standard_normal((inputs, outputs)) / np.sqrt(inputs)
         return W if chosen.weights == "input first" else W.T, np.zeros(outputs)
 
     return {
-        "trunk": weights(pixels, HIDDEN),
+        "trunk": weights(len(mean), HIDDEN),
         "mu": weights(HIDDEN, LATENT),
         "rho": weights(HIDDEN, LATENT),
-        "decoder": weights(LATENT, HIDDEN) + weights(HIDDEN, outputs),
+        "decoder": (*weights(LATENT, HIDDEN), 0.1 * weights(HIDDEN, len(output))[0], output),
     }
 
 
@@ -174,7 +180,7 @@ def train(functions: Functions, chosen: Variant) -> tuple[list[float], Array]:
     (loss_and_grad,), (step,) = functions["loss_and_grad"], functions["optimizer_step"]
     rng, end = np.random.default_rng(0), time.monotonic() + SECONDS
     x = data_for(chosen.likelihood, rng)
-    pieces, params = pieces_of(functions, chosen, x), start(chosen, x.shape[1], rng)
+    pieces, params = pieces_of(functions, chosen, x), start(chosen, x, rng)
     states = {
         (key, i): (np.zeros(each.size),) * STATE[chosen.optimizer]
         for key, arrays in params.items()
