@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HIDDEN, LATENT = 64, 4
-EPOCHS, BATCH, LR = 80, 100, 5e-3
+EPOCHS, BATCH, LR = 80, 100, 1e-2
 SECONDS = 20
 """After which training ends, however far it has come."""
 GREY_LEVELS = 16
