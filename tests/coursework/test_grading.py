@@ -23,7 +23,7 @@ import npvae.layers
 import npvae.likelihoods
 from npvae.cli import main
 from npvae.coursework.exercises import EXERCISES, total
-from npvae.coursework.grading import Assignment, Graded, grade, grade_one, load
+from npvae.coursework.grading import Assignment, Graded, grade, grade_one, graded_as, load
 from npvae.coursework.handout import write_handout
 from npvae.coursework.marks import full
 from npvae.coursework.mistakes import MISTAKES
@@ -338,7 +338,19 @@ def test_an_interrupted_grading_keeps_what_is_graded_and_leaves_no_process_behin
     (folder / "ada.ipynb").write_bytes(right)
     for i in range(4):
         (folder / f"sleeper{i}.py").write_text(SLEEPS)
-    command = [sys.executable, "-m", "npvae", "grade", str(folder), "--out", str(out), "--workers", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "npvae",
+        "grade",
+        str(folder),
+        "--out",
+        str(out),
+        "--workers",
+        "2",
+        "--seed",
+        "5",
+    ]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     grader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
@@ -355,7 +367,8 @@ def test_an_interrupted_grading_keeps_what_is_graded_and_leaves_no_process_behin
     ]
     # an exercise that nobody ends goes on for 10 s
     assert becomes_true(lambda: not any(map(runs, running)), 5)
-    assert load(out / "results", Submission("ada", "ada.ipynb", right), Assignment()).total == LONG
+    submission = Submission("ada", "ada.ipynb", right)
+    assert load(out / "results", submission, graded_as(out / "results", submission)).total == LONG
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 
 
@@ -377,6 +390,17 @@ def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, r
     (path,) = folder.iterdir()
     path.write_text(path.read_text()[:100])
     assert load(folder, submission, Assignment()) is None
+
+
+def test_a_cluster_of_dask_grades_like_processes_of_ones_own(tmp_path, right):
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+    submissions = [Submission("ada", "a.ipynb", right), Submission("bob", "b.ipynb", b"no notebook")]
+    assignment = Assignment()
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        graded = grade(submissions, assignment, tmp_path / "results", client.get_executor())
+    assert {student: (one.total, one.flags) for student, one in graded.items()} == {"ada": (100, ()), "bob": (0, ())}
+    assert load(tmp_path / "results", submissions[0], assignment).total == 100
 
 
 class Breaking:
