@@ -50,8 +50,8 @@ def declared() -> Iterator[str]:
     yield f"The same in all variants: {', '.join(same)}."
     vary = [len(options) for options in CHOICES.values() if len(options) > 1]
     agree = sum(1 / count for count in vary) / len(vary)
-    yield f"There are {ways(CHOICES)} variants. Two of them agree, on average, in {agree:.0%}"
-    yield "of the choices that there are to make."
+    yield f"There are {ways(CHOICES)} variants. Two of them agree, on average, in"
+    yield f"{agree:.0%} of the choices that there are to make."
 
 
 def ways(slots: Iterable[str]) -> int:
