@@ -9,6 +9,7 @@ machine writes the same bytes.
 """
 
 import argparse
+import base64
 import contextlib
 import io
 import json
@@ -102,7 +103,23 @@ def write_outputs(path: Path) -> None:
     """Run a notebook in a kernel and put its outputs into the file."""
     import nbformat
 
-    write_text(path, nbformat.writes(execute(path)) + "\n")
+    notebook = execute(path)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            figure = output.get("data", {})
+            if "image/png" in figure:
+                figure["image/png"] = with_palette(figure["image/png"])
+    write_text(path, nbformat.writes(notebook) + "\n")
+
+
+def with_palette(png: str) -> str:
+    """A figure in base64 with at most 256 colours, where that is shorter."""
+    from PIL import Image
+
+    written = io.BytesIO()
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    image.quantize(256, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)
+    return min(png, base64.b64encode(written.getvalue()).decode(), key=len)
 
 
 def run_plainly(path: Path, after_cell=lambda cell: None) -> None:
