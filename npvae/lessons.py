@@ -1,4 +1,4 @@
-"""Helpers for the lessons: showing the source of the package's functions, one style of figure, one thread."""
+"""Helpers for the lessons: showing sources, judging what a student wrote, one style of figure, one thread."""
 
 import ast
 import inspect
@@ -7,6 +7,9 @@ import re
 import textwrap
 from typing import Any
 
+import numpy as np
+
+from npvae.gradcheck import BAR, relative_error
 from npvae.internals.types import Array
 
 
@@ -47,23 +50,30 @@ def source(function: Any) -> str:
     return re.sub(r"  # type: ignore.*", "", text.decode())
 
 
-def scatter_digits(axes: Any, z: Array, labels: Array) -> None:
-    """Draw each code as its label, so that ten classes can be told apart in grey as well as in colour.
+def compare(name: str, yours: Any, expected: Array) -> bool:
+    """Print in one sentence whether a student's value is the expected one, and return whether it is.
 
     Parameters
     ----------
-    axes : matplotlib Axes
-    z : (N, 2) ndarray
-        Codes.
-    labels : (N,) ndarray of int
-        From 0 to 9.
+    name : str
+        What the value is called in the sentence.
+    yours : ndarray or ``...``
+        The student's value; ``...`` stands for one that is still to be written.
+    expected : ndarray
+        What it should be, to within the accuracy of a finite difference.
     """
-    from matplotlib import colormaps
-
-    for digit in range(10):
-        z1, z2 = z[labels == digit].T
-        colour = colormaps["viridis"](digit / 11)
-        axes.scatter(z1, z2, marker=f"${digit}$", s=28, color=colour, linewidths=0.2)
+    if yours is ...:
+        print(f"{name}: still to be written")
+    elif np.shape(yours) != expected.shape:
+        print(f"{name}: your value has shape {np.shape(yours)}, the expected value {expected.shape}")
+    elif relative_error(yours, expected) < BAR:
+        print(f"{name}: right")
+        return True
+    else:
+        worst = np.unravel_index(np.argmax(np.abs(yours - expected)), expected.shape)
+        at = ", ".join(map(str, worst))
+        print(f"{name}: at [{at}] your value is {yours[worst]:.5g}, the expected value {expected[worst]:.5g}")
+    return False
 
 
 def start_lesson() -> None:

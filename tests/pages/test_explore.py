@@ -133,6 +133,7 @@ QUICK = ["train", "--data", "digits", "--epochs", "1", "--hidden-dims", "8"]
 @pytest.fixture
 def in_tmp(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("npvae.cli.runs._write_figures", lambda *args: {})
 
 
 @pytest.mark.usefixtures("in_tmp")
