@@ -148,6 +148,18 @@ def test_training_with_two_latent_dimensions_ends_by_naming_the_command_and_the_
 
 
 @pytest.mark.usefixtures("in_tmp")
+def test_the_labels_of_a_conditional_model_are_called_as_its_data_calls_them_beside_a_plain_model_too():
+    images = np.random.default_rng(0).integers(0, 256, (30, 3, 3), np.uint8)
+    np.savez("animals.npz", x_train=images, y_train=np.array(["ant", "bee", "cat"])[np.arange(30) % 3])
+    train = ["train", "--data", "animals.npz", "--epochs", "1", "--hidden-dims", "8", "--latent-dim", "2"]
+    assert main([*train, "--out", "plain"]) == 0
+    assert main([*train, "--model", "cvae", "--out", "told"]) == 0
+    for runs in (["told"], ["plain"], ["plain", "told"]):
+        assert main(["explore", *runs, "--out", "page.html"]) == 0
+        assert data_of("page.html")["labels"] == ["ant", "bee", "cat"]
+
+
+@pytest.mark.usefixtures("in_tmp")
 def test_runs_in_folders_of_one_name_are_told_apart(capsys):
     for folder in ("a/run", "b/run"):
         assert main([*QUICK, "--latent-dim", "2", "--out", folder]) == 0
