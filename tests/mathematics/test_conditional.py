@@ -136,6 +136,11 @@ def test_draws_of_an_output_take_one_label_for_each_row_of_z():
     np.testing.assert_allclose(model.draw_output(eps, 0, 2), model.decode(eps, np.full(N, 2)), atol=1e-4)
 
 
+def test_the_code_of_an_image_is_its_mean_given_its_label():
+    model, x, _, labels = small_cvae()
+    np.testing.assert_array_equal(model.codes(x, labels), model.encode(x, labels)[0])
+
+
 def test_reconstruct_hands_the_labels_to_the_encoder_and_to_the_decoder():
     model, x, eps, labels = small_cvae()
     mu, logvar = model.encode(x, labels)

@@ -68,6 +68,18 @@ def test_the_two_heads_are_affine_in_the_last_hidden_layer():
         np.testing.assert_allclose(head, h @ W + b, rtol=1e-12)
 
 
+def test_samples_with_output_noise_are_the_same_for_the_same_seed_and_others_for_another():
+    model, *_ = small_vae()
+    drawn = model.sample(5, 3, output_noise=True)
+    np.testing.assert_array_equal(model.sample(5, 3, output_noise=True), drawn)
+    assert np.any(model.sample(5, 4, output_noise=True) != drawn)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_samples_have_the_dtype_of_the_model(dtype):
+    assert npvae.VAE(D, L, (H,), dtype=dtype).sample(0).dtype == dtype
+
+
 def test_the_parameters_are_named_and_ordered_as_documented():
     model, *_ = small_vae(likelihood=npvae.Gaussian("learned"))
     layers = ["encoder.0", "encoder.1", "mu", "logvar", "decoder.0", "decoder.1", "output"]
