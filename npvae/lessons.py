@@ -1,6 +1,7 @@
 """Helpers for the lessons: showing sources, judging what a student wrote, one style of figure, one thread."""
 
 import ast
+import importlib
 import inspect
 import itertools
 import re
@@ -121,6 +122,4 @@ def start_lesson() -> None:
         }
     )
     if "inline" in plt.get_backend():
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        set_matplotlib_formats("retina")
+        importlib.import_module("matplotlib_inline.backend_inline").set_matplotlib_formats("retina")
