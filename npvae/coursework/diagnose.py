@@ -11,7 +11,7 @@ from npvae.coursework.key import AnswerKey
 from npvae.coursework.sandbox.calls import Failure, Probe
 from npvae.internals.types import Array
 
-TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-5}
+TOLERANCE = {4: 1e-3, 8: 1e-5}
 """By the bytes of the float that came: relative, with a floor of a hundredth of the array's largest entry."""
 EXACT = 1e-6
 """How far a factor may be from the number that it is called."""

@@ -9,23 +9,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from npvae.coursework.assignments import apart, variant
+from npvae.coursework.cost import cost_job, suspicions
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
-from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.exercises import EXERCISES, SHORT
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.marks import GRADING_SEED, SHORT, marks
+from npvae.coursework.marks import GRADING_SEED, marks
 from npvae.coursework.origin import Origin
 from npvae.coursework.sandbox.calls import Failure, Results
 from npvae.coursework.sandbox.grader import run
 from npvae.coursework.sandbox.process import Job
 from npvae.coursework.sandbox.reading import Limits
-from npvae.coursework.statements import Code
 from npvae.coursework.submissions import Submission, read
-from npvae.coursework.variants import variant
 from npvae.internals.files import write_text
 
 FORMAT = 2
-WRITTEN = ("W1", "W2", "W3", "W4")
-"""Questions in words, marked by hand."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,7 @@ class Assignment:
     """What was asked."""
 
     seed: str = "textbook"
+    """The line of a handout, its number, or "textbook"."""
     short: bool = False
     probes_seed: int = GRADING_SEED
 
@@ -80,7 +79,7 @@ class Assignment:
         return "short" if self.short else "long"
 
     def __str__(self) -> str:
-        return f"assignment {self.seed}, {self.version} version"
+        return f"assignment {variant(self.seed).name}, {self.version} version"
 
 
 def probes_seed(folder: Path, asked: int | None = None) -> int:
@@ -121,7 +120,12 @@ def grade_one(
     """
     contents = read(submission)
     keys = {name: answer_key(name, variant(assignment.seed), assignment.probes_seed) for name in assignment.exercises}
-    outcomes = run({name: job(contents.code, name, key) for name, key in keys.items()}, limits or Limits(), hide)
+    statements = {
+        name: [(each.where, each.source) for each in contents.code.needed(EXERCISES[name].functions)] for name in keys
+    }
+    jobs = {name: Job(name, EXERCISES[name].functions, statements[name], key.probes) for name, key in keys.items()}
+    costs = {name: job for name, key in keys.items() if (job := cost_job(key, statements[name]))}
+    outcomes = run({**jobs, **{job.exercise: job for job in costs.values()}}, limits or Limits(), hide)
     missed = [what for name in keys for what in contents.code.missed(EXERCISES[name].functions)]
     points: dict[str, Mapping[str, int]] = {}
     findings: dict[str, Sequence[Finding]] = {}
@@ -133,6 +137,8 @@ def grade_one(
         points[name] = marks(key, results)
         findings[name] = judge(key, results)
         flags += outcome.flags
+        if name in costs:
+            flags += suspicions(key, outcomes[costs[name].exercise], not findings[name])
         missed += outcome.raised
         if outcome.failure:
             failures[name] = outcome.failure
@@ -143,16 +149,12 @@ def grade_one(
     return Graded(submission.student, submission.file, points, findings, failures, notes, unique, contents.written)
 
 
-def job(code: Code, name: str, key: AnswerKey) -> Job:
-    """An exercise, with what of a submission it needs."""
-    functions = EXERCISES[name].functions
-    return Job(name, functions, [(each.where, each.source) for each in code.needed(functions)], key.probes)
-
-
 def differences(origin: Origin, assignment: Assignment) -> Iterator[str]:
     """Where a submission was handed out as something else than it is graded as."""
-    if origin.variant not in (None, variant(assignment.seed).name):
-        yield f"handed out as {origin.variant}, graded as {assignment.seed}"
+    graded = variant(assignment.seed)
+    said = variant(origin.variant) if origin.variant else graded
+    if said != graded:
+        yield "handed out as {}, graded as {}".format(*apart([said, graded]))
     if origin.version not in (None, assignment.version):
         yield f"handed out as the {origin.version} version, graded as the {assignment.version} version"
 

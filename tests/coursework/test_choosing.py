@@ -16,6 +16,7 @@ CLEAR = {
     "the untouched handout, downloaded again": ({"a.ipynb": DONE, "a (1).ipynb": UNTOUCHED}, "a.ipynb"),
     "a left-over draft": ({"draft.ipynb": answered("activation"), "vae.ipynb": DONE}, "vae.ipynb"),
     "a draft by its name": ({"vae_old.ipynb": different("a"), "vae.ipynb": different("b")}, "vae.ipynb"),
+    "an editor's backup": ({"a.py": BLANK + "\n", "a.py~": BLANK, "#a.py#": BLANK, "a.py.orig": BLANK}, "a.py"),
     "another notebook": ({"a.ipynb": notebook("print(1)"), "b.py": BLANK}, "b.py"),
     "the same as a script": ({"a.py": "\n\n".join(ANSWERS.values()), "vae.ipynb": DONE}, "vae.ipynb"),
     "a copy": ({"a.ipynb": DONE, "again.ipynb": answered(note="another comment")}, "a.ipynb"),
@@ -31,6 +32,11 @@ CLEAR = {
         {f"a_2026_01_{day}T10_00_00.zip": zipped({"a.ipynb": different(day)}) for day in ("02", "03")},
         "a_2026_01_03T10_00_00.zip/a.ipynb",
     ),
+    "empty files of a package": (
+        {"vae/a.py": BLANK.replace("raise", "return 1\n    raise") + "\n    return 2", "vae/__init__.py": ""},
+        "vae/a.py",
+    ),
+    "a table of another kind": ({"a.ipynb": DONE, "package.json": "{}", "data.json": '{"x": [1]}'}, "a.ipynb"),
     "its own export": (
         {"a.ipynb": DONE, "a.pdf": "%PDF", "a.html": "<html>", "data.csv": "1", "x.png": "x"},
         "a.ipynb",
@@ -54,6 +60,10 @@ UNSURE = {
     "an earlier attempt with more": (
         {"a.ipynb": DONE, "a (1).ipynb": answered("activation")},
         "an earlier attempt, ada/a.ipynb, answers what the latest does not",
+    ),
+    "a copy that answers more": (
+        {"a.ipynb": answered("activation"), "a-Copy1.ipynb": DONE},
+        "ada/a-Copy1.ipynb is a draft or a copy by its name, but newer or answers more",
     ),
     "one of several cannot be read": ({"a.ipynb": DONE, "b.ipynb": "{"}, "ada/b.ipynb ends in the middle"),
     "a PDF of another name": ({"a.ipynb": DONE, "answers.pdf": "%PDF"}, "ada/answers.pdf is a PDF"),

@@ -3,10 +3,14 @@
 import io
 import os
 import tarfile
+import tempfile
 import zipfile
+from pathlib import Path
 
 import pytest
 from classes import BLANK, answered, chosen, collected, different, flags, write, zipped
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from npvae.coursework.collection import collect, finding
 
@@ -221,6 +225,19 @@ def test_each_layout_gives_everybody_their_file_and_nothing_to_look_at(files, ex
     assert collection.strays == ()
 
 
+def test_a_point_in_a_name_is_no_suffix(tmp_path):
+    files = {"anna.mueller/a.ipynb": DONE, "anna.schmid/a.ipynb": DONE, "anna@x.org/a.ipynb": DONE}
+    assert set(collected(tmp_path / "folders", files)) == {"anna.mueller", "anna.schmid", "anna@x.org"}
+    files = {"anna.mueller.ipynb": DONE, "anna.schmid.py": DONE, "dr. b.zip": zipped({"a.ipynb": DONE})}
+    assert set(collected(tmp_path / "files", files)) == {"anna.mueller", "anna.schmid", "dr. b"}
+
+
+def test_people_that_seem_to_be_one_are_told(tmp_path):
+    files = {"A/anna/hw.ipynb": DONE, "A/ben/hw.ipynb": DONE, "A/cem.ipynb": DONE, "B/dan.ipynb": DONE}
+    people = collected(tmp_path, files)
+    assert flags(people).count("under a name of its own: another person's?") == 2
+
+
 def test_logins_that_end_in_a_digit_are_people_and_not_attempts(tmp_path):
     people = collected(tmp_path, {"ivanov1.ipynb": DONE, "ivanov2.ipynb": DONE, "anna v2.ipynb": DONE})
     assert set(people) == {"ivanov1", "ivanov2", "anna"}
@@ -392,3 +409,37 @@ def test_names_of_files_and_people_hold_nothing_that_a_terminal_obeys(tmp_path):
     (one,) = collect(path).hand_ins
     assert one.submission.student == "a\\x1b[31m da\\u202e"
     assert one.submission.file.isprintable()
+
+
+# Nothing vanishes.
+
+PARTS = st.sampled_from(
+    [
+        *("ada", "Ada L_1_assignsubmission_file_", "anna.mueller", "submitted", "hw1", "a\\b", "(1)", "x" * 300, ""),
+        *("\x1b[2J", "submission_12", "ada+vae+2026-01-30 10:00:00 UTC", "12-3 - Ada L - Jan 1, 2026 100 AM", "123"),
+        *("L, Ada(ada)", "HW_ada_attempt_2026-01-30-10-00-00", "lada_4711_81234_a", "Version 2", "draft", "=x"),
+    ]
+)
+SUFFIXES = st.sampled_from([".ipynb", ".py", ".zip", ".pdf", "", ".ipynb.json", ".tar.gz", ".txt", ".json"])
+NAMES = st.builds("{}/{}x{}".format, PARTS, PARTS, SUFFIXES)
+CONTENTS = st.sampled_from([DONE, BLANK, "", "{", "x = 1", "%PDF", "<html>", zipped({"a.ipynb": DONE}), b"PK\3\4"])
+ROSTERS = st.sampled_from([None, "student,name\nada,Ada L\n123,Anna Mueller\n", "First name,id\nAda,1\nAda,2\n,12\n"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.dictionaries(NAMES, CONTENTS, max_size=6), ROSTERS)
+def test_every_file_is_somebodys_or_named_and_everybody_has_a_name_of_their_own(files, roster):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "class.zip"
+        path.write_bytes(zipped({"bob.py": BLANK, **files}))
+        (Path(folder) / "class.csv").write_text(roster or "")
+        collection = collect(path, Path(folder) / "class.csv" if roster else None)
+        everything = {file.path for file in finding.find(path)}
+        finding.close_archives()
+    people = [one.submission.student for one in collection.hand_ins]
+    said = {path for one in collection.hand_ins for path, _ in one.choice.aside}
+    said |= {one.choice.file.path for one in collection.hand_ins if one.choice.file}
+    strays = " ".join(collection.strays)
+    assert not [path for path in everything - said if path not in strays and " more: nobody's" not in strays]
+    assert len(set(people)) == len(people)
+    assert all(map(str.isprintable, people))

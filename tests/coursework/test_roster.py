@@ -145,6 +145,28 @@ def test_a_participants_number_is_no_students_number(tmp_path):
     assert chosen(people) == {"10101": "", "Zoe Z_10101": "Zoe Z_10101_assignsubmission_file_a.ipynb"}
 
 
+@pytest.mark.parametrize("name", ["hw 12 final", "vae 2026 01 30", "ada (12)"])
+def test_a_short_number_or_a_year_among_other_words_is_nobodys_number(name, tmp_path):
+    people = collected(tmp_path, {f"{name}.ipynb": DONE}, "id,name\n12,Bob Ode\n2026,Cyd Kim\n")
+    assert not chosen(people)["Bob Ode"]
+    assert not chosen(people)["Cyd Kim"]
+    people = collected(tmp_path / "whole", {"12.ipynb": DONE}, "id,name\n12,Bob Ode\n")
+    assert chosen(people) == {"Bob Ode": "12.ipynb"}
+
+
+def test_a_name_of_one_word_is_known_where_no_other_name_stands(tmp_path):
+    files = {"王小明_hw1.ipynb": DONE, "Eve.ipynb": DONE, "Madonna Ciccone.ipynb": DONE}
+    people = collected(tmp_path, files, "id,name\n1,王小明\n2,Eve\n3,Madonna\n")
+    assert chosen(people)["王小明"] == "王小明_hw1.ipynb"
+    assert chosen(people)["Eve"] == "Eve.ipynb"
+    assert not chosen(people)["Madonna"]
+
+
+def test_somebody_who_stands_in_the_roster_twice_is_one(tmp_path):
+    people = collected(tmp_path, {"Ada L.ipynb": DONE}, "student,name\ns1,Ada L\ns1,Ada L\n")
+    assert chosen(people) == {"s1": "Ada L.ipynb"}
+
+
 def test_two_of_one_name_are_not_given_each_others_file(tmp_path):
     people = collected(tmp_path, {"Ada L/a.ipynb": DONE}, "student,name\ns1,Ada L\ns2,Ada L\n")
     assert chosen(people) == {"s1": "", "s2": "", "Ada L": "Ada L/a.ipynb"}

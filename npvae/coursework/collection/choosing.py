@@ -9,15 +9,17 @@ from typing import Any
 from npvae.coursework.collection.finding import OTHER, Found
 from npvae.coursework.collection.looking import Look
 from npvae.coursework.collection.persons import Attempt, Person, without_suffix
-from npvae.coursework.collection.platforms import numbered
+from npvae.coursework.collection.platforms import NOBODY, numbered
 
 SOON = 60.0
 """Seconds within which files may have been written in any order, by unpacking or cloning."""
 NOT_MEANT = re.compile(
-    r"(?i)(^|[-_ .])(draft|entwurf|old|alt|backup|bak|copy|kopie|template|original|unfinished|wip)\d*($|[-_ .(])"
+    r"(?i)(^|[-_ .])(draft|entwurf|old|alt|backup|bak|copy|kopie|template|orig(inal)?|unfinished|wip)\d*($|[-_ .()])"
+    r"|[~#]$"
 )
 """Names of files that their owners hardly meant to hand in."""
 MOST_FLAGS = 10
+EMPTY = "is empty"
 HIDDEN = re.compile(r"(^|/)\.")
 """Paths of checkpoint copies and hidden files."""
 
@@ -59,7 +61,8 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
     ]
     if not left:
         return Choice(aside=tuple(aside), flags=bounded(["handed in no notebook and no script", *flags]))
-    flags += [f"{each.file.path} {looks[each.file].trouble}" for each in left if looks[each.file].trouble]
+    unread = [each.file for each in left if looks[each.file].trouble not in ("", EMPTY)]
+    flags += [f"{file.path} {looks[file].trouble}" for file in unread]
     why = "the only one"
 
     def narrow(keep: Callable[[Attempt], Any], reason: str, lost: str | Callable[[Look], str]) -> list[Attempt]:
@@ -73,7 +76,9 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
 
     poorer = narrow(lambda each: rank(looks[each.file]), "the only one with answers", what_lacks)
     narrow(lambda each: not HIDDEN.search(each.file.path), "not a checkpoint", "a checkpoint copy or a hidden file")
-    narrow(lambda each: not NOT_MEANT.search(each.file.path), "not a draft", "a draft or a copy, by its name")
+    drafts = narrow(
+        lambda each: not NOT_MEANT.search(each.file.name), "not a draft", "a draft or a copy, by its name"
+    )
     earlier = narrow(lambda each: each.number, "the latest attempt", "an earlier attempt")
     first = looks[left[0].file]
     narrow(lambda each: each is left[0] or looks[each.file].answers != first.answers, why, "the same answers")
@@ -92,10 +97,18 @@ def choose(person: Person, looks: dict[Found, Look]) -> Choice:
         flags.append(
             f"{chosen.path} is graded because it is newer than {', '.join(each.file.path for each in older)}"
         )
-    richer = [each for each in earlier if looks[each.file].exercises - look.exercises]
-    flags += [f"an earlier attempt, {each.file.path}, answers what the latest does not" for each in richer]
+    richer = [each.file.path for each in earlier if looks[each.file].exercises - look.exercises]
+    flags += [f"an earlier attempt, {path}, answers what the latest does not" for path in richer]
+    doubtful = [each.file for each in drafts if looks[each.file].answers != look.answers]
+    doubtful = [file for file in doubtful if looks[file].exercises - look.exercises or file.time > chosen.time + SOON]
+    flags += [f"{file.path} is a draft or a copy by its name, but newer or answers more" for file in doubtful]
     empty = [each for each in poorer if each.number[:-1] > left[0].number[:-1] and not looks[each.file].trouble]
     flags += [f"the latest attempt, {each.file.path}, has no answers" for each in empty]
+    if person.platform in ("folder", "file"):
+        strange = [
+            each.file.path for each in candidates if each not in earlier and seems_apart(each.file, chosen, looks)
+        ]
+        flags += [f"{path} has answers, too, under a name of its own: another person's?" for path in strange]
     holding = {each.file.path for each in candidates if looks[each.file].is_of_the_assignment}
     others = holding - {chosen.path}
     numbers = sorted({each.number for each in candidates if each.file.path in others} | {left[0].number})
@@ -136,6 +149,13 @@ def place_of(file: Found) -> tuple[str, str]:
     return str(path.parent), numbered(without_suffix(path.name))[0]
 
 
+def seems_apart(file: Found, chosen: Found, looks: dict[Found, Look]) -> bool:
+    """Whether a file with answers has another folder and another name, as somebody else's would."""
+    (folder, stem), (its, other) = place_of(file), place_of(chosen)
+    named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not HIDDEN.search(file.path)
+    return bool(looks[file].answers) and named and folder != its and stem != other and not NOT_MEANT.search(file.name)
+
+
 def hides(file: Found, kind: str, candidates: Iterable[Attempt]) -> bool:
     """Whether something that is not graded may hold what should be; a notebook's own export does not."""
     return kind != OTHER and place_of(file) not in {place_of(each.file) for each in candidates}
@@ -148,6 +168,8 @@ def about(file: Found, look: Look) -> Sequence[str]:
         said.append(f"{file.path} is a {look.form}, under an unusual name")
     if HIDDEN.search(file.path):
         said.append(f"{file.path} is a checkpoint copy or a hidden file, and there is no other")
+    if look.trouble == EMPTY:
+        said.append(f"{file.path} {EMPTY}")
     if rank(look) == 1:
         said.append(f"{file.path} holds nothing of the assignment")
     return said

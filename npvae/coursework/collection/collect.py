@@ -1,12 +1,13 @@
 """A class: everybody once, with the file that is graded and what a human should look at."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from npvae.coursework.collection.choosing import Choice, choose
-from npvae.coursework.collection.finding import OTHER, Found, close_archives, find
+from npvae.coursework.collection.finding import OTHER, UNREADABLE, Found, brief, close_archives, find
 from npvae.coursework.collection.looking import Look, look
 from npvae.coursework.collection.persons import Person, enrol, persons
 from npvae.coursework.collection.roster import Roster, read_roster
@@ -108,7 +109,11 @@ def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonym
         person, name = Person("", person.number, person.platform), identifier
     file, data, trouble = choice.file.path if choice.file else "", b"", choice.look.trouble
     if choice.file and not trouble:
-        data = choice.file.load(LARGEST + 1)
+        try:
+            data = choice.file.load(LARGEST + 1)
+        except UNREADABLE as error:  # it was there a moment ago
+            trouble = f"cannot be read: {brief(error)}"
+            flags.append(f"{file} {trouble}")
     elif not choice.file and choice.aside:
         file, what = choice.aside[0]
         trouble = f"is {what}: hand in the notebook or the script itself"
@@ -118,7 +123,8 @@ def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonym
 def identifier_of(person: Person, roster: Roster) -> str:
     """What stands for a person in the roster or on the platform; a code where only a name does."""
     known = roster.identifiers(person.student.row) if person.student else []
-    return [*known, *filter(None, [person.number]), pseudonym(person.name)][0]
+    number = "" if "@" in person.number else person.number
+    return [*known, *filter(None, [number]), pseudonym(person.name)][0]
 
 
 def apart(names: Iterable[str]) -> Iterator[str]:
@@ -131,11 +137,11 @@ def apart(names: Iterable[str]) -> Iterator[str]:
 
 def without_names(choice: Choice, names: dict[str, str]) -> Choice:
     """A choice that calls the files by other names."""
+    longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    whole = rf"(?<![\w/])({longest_first})(?![\w/])"
 
     def renamed(text: str) -> str:
-        for old in sorted(names, key=len, reverse=True):
-            text = text.replace(old, names[old])
-        return text
+        return re.sub(whole, lambda match: names[match[0]], text)
 
     return replace(
         choice,

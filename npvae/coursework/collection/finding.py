@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,6 +50,8 @@ TARS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys((".xz", ".txz"), lzma.open),
 }
 """What unpacks a tar, by its suffix."""
+NOTEBOOK = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*\"(cells|metadata|nbformat|worksheets)\"")
+"""How a notebook begins, whatever it is called."""
 OFFICE = (".doc", ".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".pages", ".numbers", ".key", ".rtf")
 DATA = (
     *(
@@ -113,15 +115,15 @@ class Found:
         except UNREADABLE:
             return b""
 
-    @property
+    @cached_property
     def may_be_the_assignment(self) -> bool:
         """Whether it is called or begins like a notebook or a script."""
         if ASSIGNMENT.search(self.name):
             return True
         plain = PurePosixPath(self.name).suffix.lower() in ("", ".json", ".txt")
-        return plain and not self.trouble and self.head().lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
+        return plain and not self.trouble and NOTEBOOK.match(self.head()) is not None
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """What it is, in words."""
         suffix = PurePosixPath(self.name).suffix.lower()
@@ -251,7 +253,7 @@ def in_archive(file: Found, limit: int, most: int, place: Path | None = None) ->
     members = tar_members(file, max(limit, LARGEST_ARCHIVE)) if is_tar else zip_members(file, place)
     unpacked = count = 0
     for member in sorted(members, key=lambda member: len(re.findall(r"[\\/]", member.path))):
-        parts = [part for part in re.split(r"[\\/]", member.path) if part not in ("", ".", "..")]
+        parts = [part for part in re.split(r"[\\/]", member.path) if part not in ("", ".", "..")] or ["(no name)"]
         if any(map(PASSED_OVER.fullmatch, parts)):
             continue
         path = "/".join([*([] if place else [file.path]), *(short(printable(part)) for part in parts)])
@@ -297,7 +299,7 @@ def close_archives() -> None:
 
 def zip_members(file: Found, place: Path | None) -> Iterator[Found]:
     for index, member in enumerate(open_zip(file, place).infolist()):
-        if not member.is_dir():
+        if not member.filename.endswith("/"):
             trouble = "encrypted" if member.flag_bits & 1 else ""
             if stat.S_ISLNK(member.external_attr >> 16):
                 trouble = "a link, which is not followed"

@@ -75,7 +75,7 @@ def look(file: Found) -> Look:
 def functions(code: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Name and source, without comments and empty lines, of each function that an exercise asks for."""
     for cell in code:
-        starts = list(FUNCTION.finditer(cell))
+        starts = list(FUNCTION.finditer(cell)) if "def " in cell or "=" in cell else []
         ends = [*(start.start() for start in starts), len(cell)][1:]
         for start, end in zip(starts, ends, strict=True):
             name = start["name"] or start["bound"]

@@ -5,21 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from npvae.coursework.collection.finding import TARS, UNREADABLE, Found
-from npvae.coursework.collection.platforms import STAMP, gradescope_people, numbered, owners
+from npvae.coursework.collection.finding import ASSIGNMENT, TARS, UNREADABLE, Found
+from npvae.coursework.collection.platforms import NOBODY, STAMP, gradescope_people, numbered, owners
 from npvae.coursework.collection.roster import Roster, Student, plain
 
 METADATA = "submission_metadata.yml"
 """Gradescope's list of who handed in what."""
 SUBMITTED = "submitted"
 """The folder in which nbgrader has a folder for each student."""
-NOBODY = re.compile(
-    r"(assignments?([-_ ]?(files|checkpoint))?|homework|hw|exercises?|solutions?|(my)?submissions?"
-    r"|submitted([-_ ]files)?|notebooks?|code|src|work|files|untitled|main|index|draft|final|old|new|alt|neu"
-    r"|backup|copy|abgaben?|übung|lösung|blatt|entwurf|attempt|versuch|version|v)[-_ ]?\d*",
-    re.IGNORECASE,
-)
-"""Names of files and folders that name nobody."""
 HANDED_IN = (".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rar", ".7z", ".zip", *TARS)
 """What stands for a person's work even where it cannot be graded."""
 
@@ -80,8 +73,9 @@ def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> 
         if alone:
             key, name, parents, kind = ["", *alone], alone[0], [], "folder"
         elif len(path) > depth > 0:
-            archive = without_suffix(path[depth - 1]) != path[depth - 1]
-            name = numbered(without_suffix(path[depth - 1]))[0] if archive else path[depth - 1]
+            folder = path[depth - 1]
+            archive = without_archive(folder) != folder
+            name = numbered(without_archive(folder))[0] if archive else folder
             key, parents, kind = [*path[: depth - 1], name], path[: depth - 1], "folder"
             path = path[depth - archive :]
         elif hands_in(file):
@@ -156,7 +150,11 @@ def person_depth(paths: Sequence[Sequence[str]], roster: Roster) -> int:
     deepest = max(map(len, folders))
     known = {}
     for depth in range(deepest + 1):
-        names = {without_suffix(path[depth - 1] if depth else path[-1]) for path in paths if len(path) > depth}
+        names = {
+            without_archive(path[depth - 1]) if depth else without_suffix(path[-1])
+            for path in paths
+            if len(path) > depth
+        }
         meant = [roster.meant_by(name) for name in names]
         known[depth] = sum(len(each) == 1 for each in meant) if 2 * sum(map(bool, meant)) >= len(names) else 0
     if max(known.values()):
@@ -191,15 +189,26 @@ def names_nobody(name: str) -> bool:
 
 
 def without_suffix(name: str) -> str:
-    """A name without what says which kind of file it is."""
-    return re.sub(r"(?i)(\.tar)?\.[a-z]\w{0,5}( ?\(\d+\))?$", r"\2", re.sub(r"(?i)\.(ipynb|py)\b.*$", "", name))
+    """The name of a file without what says which kind it is, and without what browsers put behind that."""
+    if match := ASSIGNMENT.search(name):
+        return name[: match.start()] + "".join(re.findall(r" ?\(\d+\)$", name[match.end() :]))
+    return re.sub(r"(?i)(\.tar)?\.[^. ]*$", "", name) or name
+
+
+def without_archive(name: str) -> str:
+    """The name of a folder; of an archive, which stands for one, without its suffix."""
+    return without_suffix(name) if name.lower().endswith((".zip", *TARS)) else name
 
 
 def told(path: Sequence[str]) -> tuple[float, ...]:
     """Time, number in a folder's name and in the file's: how attempts are told apart without a platform."""
     stamps = [float("".join(match.groups())) for part in path if (match := STAMP.search(part))]
-    *folders, own = [numbered(without_suffix(part))[1] for part in path] or [0.0]
-    return max(stamps, default=0.0), max(folders, default=0.0), own
+    folders = [numbered(without_archive(part))[1] for part in path[:-1]]
+    return (
+        max(stamps, default=0.0),
+        max(folders, default=0.0),
+        *(numbered(without_suffix(part))[1] for part in path[-1:]),
+    )
 
 
 def name_apart(people: Sequence[Person], keys: Iterable[tuple[str, ...]]) -> None:

@@ -25,6 +25,13 @@ CANVAS = (
 """Only believed where most of what was handed in is called so: dates and versions in names look alike."""
 STAMP = re.compile(r"(\d{4})[-_](\d\d)[-_](\d\d)[T_ -](\d\d)[-_:](\d\d)[-_:](\d\d)")
 """A time as programs write it into names."""
+NOBODY = re.compile(
+    r"(copy of |kopie von )?(assignments?([-_ ]?(files|checkpoint))?|homework|hw|exercises?|solutions?"
+    r"|(my)?submissions?|submitted([-_ ]files)?|notebooks?|tests?|code|src|work|files|untitled|main|index|draft|final"
+    r"|old|new|alt|neu|backup|copy|abgaben?|übung|lösung|blatt|entwurf|attempt|versuch|version|v|vae)[-_ ]?\d*",
+    re.IGNORECASE,
+)
+"""Names of files and folders that name nobody."""
 VERSION = re.compile(r"(?:^|[-_ ])(?:attempt|versuch|version|v)[-_ ]?(\d+)$|\((\d+)\)$|-copy(\d+)$", re.IGNORECASE)
 """How systems and students number attempts."""
 
@@ -56,11 +63,10 @@ class Owner:
 def owners(files: Sequence[Found]) -> dict[Found, Owner]:
     """Whose each file is, for all of which a platform says it."""
     parts = {file: file.path.split("/") for file in files}
-    tops = {part for path in parts.values() for part in path[:2]}
     patterns = dict(DATED)
     if 2 * sum(any(re.fullmatch(CANVAS, part) for part in path[:2]) for path in parts.values()) >= len(files):
         patterns["Canvas"] = CANVAS
-    logins = blackboard_logins(tops)
+    logins = blackboard_logins({part for path in parts.values() for part in path})
     found = {}
     for file, path in parts.items():
         known = next(matches(path, patterns), None)

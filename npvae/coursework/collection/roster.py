@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 
+from npvae.coursework.collection.platforms import NOBODY
 from npvae.coursework.tables import read_table
 from npvae.internals.text import printable
 
@@ -78,10 +79,13 @@ class Roster:
         self._identified: dict[str, set[Student]] = {}
         self._named: dict[str, set[Student]] = {}
         self._shortened: dict[str, set[Student]] = {}
+        self._single: dict[str, set[Student]] = {}
         for student in self.students:
             name = self.names(student.row)
             for number in numbers(self.values(student.row, *IDENTIFIERS), self.values(student.row, "id")):
                 self._numbered.setdefault(number, set()).add(student)
+            for single in (found[0] for each in name if len(found := words(each)) == 1):
+                self._single.setdefault(single, set()).add(student)
             for index, keys in (
                 (self._identified, identifiers(self.values(student.row, *STUDENT, *IDENTIFIERS))),
                 (self._named, {key for each in name for key in orders(each)}),
@@ -97,7 +101,7 @@ class Roster:
     def names(self, row: Mapping[str, str]) -> list[str]:
         """The names of a person."""
         parts = [*self.values(row, *FIRST)[:1], *self.values(row, *LAST)[:1]]
-        return [*self.values(row, *NAMES, *STUDENT), *([" ".join(parts)] if len(parts) == 2 else [])]
+        return [*self.values(row, *NAMES, *STUDENT), *([" ".join(parts)] if parts else [])]
 
     def identifiers(self, row: Mapping[str, str]) -> list[str]:
         """What stands for a person without a name; of an address only what is a name, so it is none."""
@@ -130,7 +134,8 @@ class Roster:
                 meant = [known[" ".join(each)] for each in windows if " ".join(each) in known and not is_common(each)]
                 if meant:
                     return set().union(*meant)
-        return set()
+        told = [word for word in found if not word.isdigit() and not NOBODY.fullmatch(word)]
+        return self._single.get(told[0], set()) if len(told) == 1 else set()
 
 
 KNOWN = {*STUDENT, *IDENTIFIERS, *NAMES, *FIRST, *LAST}
@@ -202,5 +207,6 @@ def read_roster(path: Path) -> Roster:
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} is not a roster, expected a CSV file: {error}") from error
     rows = [{title: printable(cell) for title, cell in row.items()} for _, row in lines]
+    rows = [dict(row) for row in dict.fromkeys(tuple(row.items()) for row in rows)]
     people = [row for row in rows if any(map(row.get, known)) and not NOT_A_PERSON & {row[title] for title in known}]
     return Roster(people, titles)

@@ -6,6 +6,8 @@ import struct
 STDIN, STDOUT, STDERR, RESULT = range(4)
 """Descriptors. RESULT is the file a child writes."""
 READY = b"!"
+SECONDS = struct.Struct(">d")
+"""What a child may take: how the grader asks for one."""
 LENGTH = struct.Struct(">Q")
 REPLY = struct.Struct(">i?QQQ")
 """Exit code, whether time ran out, bytes of the result, of what was printed, and of the flags."""

@@ -99,7 +99,7 @@ def perform(
     asked = [tuple(RUN[exercise]([still_to_be_written] * len(names), probe)) for probe in probes]
     put_in_place()
     defined = define(statements)
-    functions = [contained(defined.get(name, still_to_be_written)) for name in names]
+    functions = [contained(name, defined.get(name, still_to_be_written)) for name in names]
     came: list[Results] = []
     for probe, results in zip(probes, asked, strict=True):
         try:
@@ -116,16 +116,19 @@ def still_to_be_written(*args: Any) -> NoReturn:
     raise NotImplementedError
 
 
-def contained(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, but sys.exit in it is an error like any other."""
+def contained(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, but sys.exit in it is an error like any other, and it is told when it has begun and ended."""
 
     def call_it(*args: Any) -> Any:
+        tell(at=name)
         try:
             return function(*args)
         except Exception:
             raise
         except BaseException as error:
             raise RuntimeError(described(error)) from None
+        finally:
+            tell(at="")
 
     return call_it
 

@@ -13,7 +13,16 @@ import socket
 import tempfile
 import time
 
-from npvae.coursework.sandbox.channel import READY, REPLY, STDIN, STDOUT, read_frame, write_all
+from npvae.coursework.sandbox.channel import (
+    READY,
+    REPLY,
+    SECONDS,
+    STDIN,
+    STDOUT,
+    read_exactly,
+    read_frame,
+    write_all,
+)
 from npvae.coursework.sandbox.child import Config, child
 from npvae.coursework.sandbox.isolation import SCRATCH, isolate, leave_keyring, libraries
 from npvae.coursework.sandbox.watching import Watcher
@@ -29,13 +38,14 @@ def main() -> None:
         isolate(config["visible"], config["hidden"])
     gc.freeze()  # a child that collects need not copy what was there before it
     write_all(STDOUT, READY)
-    while os.read(STDIN, 1):
-        if not config["fork"]:
-            child(config, os.dup(STDOUT), os.open(os.devnull, os.O_WRONLY))
-        write_all(STDOUT, one_exercise(config))
+    with contextlib.suppress(EOFError):
+        while seconds := SECONDS.unpack(read_exactly(STDIN, SECONDS.size)):
+            if not config["fork"]:
+                child(config, os.dup(STDOUT), os.open(os.devnull, os.O_WRONLY))
+            write_all(STDOUT, one_exercise(config, *seconds))
 
 
-def one_exercise(config: Config) -> bytes:
+def one_exercise(config: Config, seconds: float) -> bytes:
     """Fork a child, watch it until it ends, end what is left of it, and give what it wrote."""
     result, output = blank_file(), blank_file()
     before = own_limits()
@@ -44,7 +54,7 @@ def one_exercise(config: Config) -> bytes:
     if pid == 0:
         child(config, result, output, theirs)
     watcher = watch(ours, theirs, config) if ours and theirs else None
-    status = wait_for(pid, config["wall"], watcher)
+    status = wait_for(pid, seconds, watcher)
     end_all(pid, config["isolated"])
     if own_limits() != before:  # a child of the same user may do that, and the next would inherit it
         raise PermissionError("a child changed the launcher's limits")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pickle
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from npvae.coursework.sandbox.calls import Probe
-from npvae.coursework.sandbox.channel import LOST, READY, REPLY, frame
+from npvae.coursework.sandbox.channel import LOST, READY, REPLY, SECONDS, frame
 from npvae.coursework.sandbox.child import still_to_be_written
 from npvae.coursework.sandbox.isolation import NOBODY, SCRATCH
 from npvae.coursework.sandbox.reading import Limits, Outcome, clean, outcome_of
@@ -44,6 +45,8 @@ class Job:
     statements: Sequence[tuple[str, str]] = ()
     """Where each statement of the submission stands, and its source."""
     probes: Sequence[Probe] = ()
+    wall: float = math.inf
+    """Seconds, where they are fewer than those of all exercises."""
 
     @property
     def asked(self) -> list[tuple[str, ...]]:
@@ -116,11 +119,15 @@ class Launcher:
         """Run one exercise."""
         expected = job.asked
         self.late = False
+        limits = replace(self.limits, wall=min(job.wall, self.limits.wall))
         try:
-            with self.deadline(self.limits.wall + (GRACE if FORKS else 0)):
-                self.send(b">" + frame(pickle.dumps((job.exercise, job.functions, job.statements, job.probes))))
+            with self.deadline(limits.wall + (GRACE if FORKS else 0)):
+                self.send(
+                    SECONDS.pack(limits.wall)
+                    + frame(pickle.dumps((job.exercise, job.functions, job.statements, job.probes)))
+                )
                 if not FORKS:
-                    return self.last_outcome(expected)
+                    return self.last_outcome(expected, limits)
                 status, self.late, *lengths = REPLY.unpack(self.receive(REPLY.size))
                 if lengths[0] > self.limits.file or lengths[1] > self.limits.output:
                     raise OSError("no launcher writes that")
@@ -128,17 +135,17 @@ class Launcher:
         except OSError:
             self.close()
             self.lost = not self.late
-            return outcome_of(b"", expected, LOST, self.late, self.limits)
-        outcome = outcome_of(result, expected, status, self.late, self.limits)
+            return outcome_of(b"", expected, LOST, self.late, limits)
+        outcome = outcome_of(result, expected, status, self.late, limits)
         seen = tuple(clean(flag) for flag in json.loads(flags))
         return replace(outcome, flags=seen, output=output.decode("utf-8", "replace"))
 
-    def last_outcome(self, expected: Sequence[Sequence[str]]) -> Outcome:
+    def last_outcome(self, expected: Sequence[Sequence[str]], limits: Limits) -> Outcome:
         """Where there is no fork, the launcher itself is the child: all it writes, until it ends."""
         assert self.process.stdout
         result = self.process.stdout.read(self.limits.file)
         self.close()
-        return outcome_of(result, expected, self.process.returncode, self.late, self.limits)
+        return outcome_of(result, expected, self.process.returncode, self.late, limits)
 
     def send(self, data: bytes) -> None:
         """Write to the process."""

@@ -58,7 +58,7 @@ class Outcome:
     output: str = ""
     """The beginning of what was printed, as it came."""
     at: str = ""
-    """Which of the submission's statements it was at when it ended; "" where it came to the end of them."""
+    """Which of the submission's statements or functions it was in when it ended, or ""."""
 
 
 def outcome_of(data: bytes, expected: Sequence[Sequence[str]], status: int, late: bool, limits: Limits) -> Outcome:
@@ -68,7 +68,7 @@ def outcome_of(data: bytes, expected: Sequence[Sequence[str]], status: int, late
         return replace(
             outcome,
             results=None,
-            failure=f"took longer than {limits.wall:g} s" + f", at {outcome.at}" * bool(outcome.at),
+            failure=f"took longer than {limits.wall:g} s" + f", in {outcome.at}" * bool(outcome.at),
         )
     if outcome.results is not None:
         return outcome
