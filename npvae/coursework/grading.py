@@ -1,4 +1,4 @@
-"""Grading: each submission in a sandbox, its results compared here, one file of results a student."""
+"""Grading: each submission in a sandbox, its results compared here, one file of results per student."""
 
 import hashlib
 import json
@@ -182,7 +182,7 @@ def grade(
     folder : path
         Where results stand. What stands there already for the same file and assignment is not graded again.
     executor : concurrent.futures.Executor
-        Where they run.
+        Where they run: processes of this machine (`npvae.coursework.workers`), or Dask's `client.get_executor()`.
     hide : sequence of path
         Folders that no submission must see.
     again : bool
@@ -225,7 +225,7 @@ def ungraded(submission: Submission, assignment: Assignment, error: Exception) -
     return Graded(submission.student, submission.file, empty, {}, flags=(why,))
 
 
-# One file a student.
+# One file per student.
 
 
 def place(folder: Path, submission: Submission) -> Path:

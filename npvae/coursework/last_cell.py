@@ -20,9 +20,9 @@ from npvae.internals.types import Array
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HIDDEN, LATENT = 64, 8
-EPOCHS, BATCH, LR = 100, 100, 2e-3
-SECONDS = 15
+HIDDEN, LATENT = 64, 4
+EPOCHS, BATCH, LR = 80, 100, 5e-3
+SECONDS = 20
 """After which training ends, however far it has come."""
 GREY_LEVELS = 16
 COLUMNS, ROWS = 10, 6

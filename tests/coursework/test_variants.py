@@ -154,8 +154,7 @@ def test_a_number_on_the_command_line_is_looked_up_in_the_files(tmp_path, more_c
     with pytest.MonkeyPatch.context() as stopped:
         graded = []
         stopped.setattr(
-            "npvae.cli.coursework._in_parallel",
-            lambda _, assignment, *rest, **settings: graded.append(assignment) or {},
+            "npvae.cli.coursework._in_parallel", lambda _, assignment, *rest, **more: graded.append(assignment) or {}
         )
         assert main(command) == 0
     assert [(each.seed, each.short) for each in graded] == [(line, True)]
