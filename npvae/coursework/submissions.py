@@ -1,6 +1,5 @@
 """What was handed in: found in a folder or a zip, matched to students, and read without running any of it."""
 
-import ast
 import csv
 import hashlib
 import json
@@ -10,16 +9,13 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
-from npvae.coursework.magics import parse
-from npvae.coursework.origin import Origin, origin_of
+from npvae.coursework.origin import Origin
+from npvae.coursework.statements import definitions
 from npvae.internals.files import DAMAGED, unpacked_limit, unzip
 
 LARGEST = 5_000_000
 """Bytes a submission may have. An assignment with its figures has less than one million."""
-LARGEST_CODE = 500_000
-"""Characters of code that are read: parsing takes some 500 bytes for each. An assignment has less than 100,000."""
 LONGEST_NAME = 255
 """Characters a file's name may have. A zip can claim longer ones; no disk has them."""
 MOST = 20_000
@@ -61,16 +57,6 @@ class Contents:
     """What could not be read, for the student."""
     origin: Origin = field(default_factory=Origin)
     """What it says of the assignment."""
-
-
-class Definition(NamedTuple):
-    """A statement of a submission that is kept."""
-
-    function: str
-    """The function it defines, if any."""
-    blank: bool
-    """Whether that only says that it is still to be written."""
-    source: str
 
 
 # Finding.
@@ -264,68 +250,6 @@ def cells_of_script(text: str) -> Iterator[tuple[str, str]]:
             yield "markdown", re.sub(r"(?m)^# ?", "", body)
         else:
             yield "code", part
-
-
-def definitions(cells: list[str], notes: list[str]) -> tuple[str, Origin]:
-    """Imports, functions, classes and plain assignments of all cells; what draws, trains or prints is left out.
-
-    A cell that does not parse is noted and left out. A blank that stands beside an answer of the same name counts for
-    nothing. Beside them, what the cells say of the assignment.
-    """
-    kept: list[Definition] = []
-    trees: list[ast.Module] = []
-    left = LARGEST_CODE
-    for i, cell in enumerate(cells, 1):
-        if len(cell) > left:
-            notes.append(f"code cell {i} was left out: there are more than {LARGEST_CODE:,} characters of code")
-            continue
-        left -= len(cell)
-        try:
-            tree, taken = parse(cell)
-            kept += [definition(node) for node in tree.body if defines(node)]
-            trees.append(tree)
-            notes += [
-                f"line {line} of code cell {i}, `{text}`, is not Python and was left out" for line, text in taken
-            ]
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-            notes.append(f"code cell {i}{line} is no Python and was left out: {str(error)[:100]}")
-    answered = {each.function for each in kept if not each.blank}
-    code = "\n\n".join(each.source for each in kept if not (each.blank and each.function in answered))
-    return code, origin_of(trees)
-
-
-def definition(node: ast.stmt) -> Definition:
-    """What is kept of a statement."""
-    if not isinstance(node, ast.FunctionDef):
-        return Definition("", False, ast.unparse(node))
-    return Definition(node.name, is_blank(node), ast.unparse(node))
-
-
-def defines(node: ast.stmt) -> bool:
-    """Whether a statement defines something and does no work: it calls nothing but NumPy, math and containers."""
-    if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
-        return True
-    if not isinstance(node, ast.Assign | ast.AnnAssign):
-        return False
-    calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
-    return all(
-        root(call) in {"np", "numpy", "math", "float", "int", "tuple", "list", "dict", "range", "len"}
-        for call in calls
-    )
-
-
-def root(node: ast.expr) -> str:
-    """The name that a dotted expression begins with."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def is_blank(node: ast.FunctionDef) -> bool:
-    """Whether a function only says that it is still to be written."""
-    last = node.body[-1]
-    return isinstance(last, ast.Raise) and "NotImplementedError" in ast.dump(last)
 
 
 def written_answers(texts: list[str]) -> dict[str, str]:

@@ -31,7 +31,8 @@ from hypothesis import strategies as st
 
 import npvae
 from npvae.cli.runs import open_run
-from npvae.coursework.submissions import LARGEST_CODE, Submission, collect, read, read_roster
+from npvae.coursework.statements import LARGEST_CODE
+from npvae.coursework.submissions import Submission, collect, read, read_roster
 from npvae.data.sources import load_dataset
 from npvae.internals import files
 

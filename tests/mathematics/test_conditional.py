@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from support import BAR, D, L, N, activations, examples, seeds, small_vae, whole_model
 
 import npvae
@@ -18,9 +19,8 @@ def small_cvae(rng=0, n=N, **settings):
     return *small_vae(rng, n, npvae.ConditionalVAE, label_dim=C, **settings), rng.integers(0, C, n)
 
 
-@pytest.mark.parametrize("hidden_dims", [(), (8, 6)])
 @whole_model
-@given(activation=activations, seed=seeds, n=examples)
+@given(activation=activations, hidden_dims=st.sampled_from([(), (8, 6)]), seed=seeds, n=examples)
 def test_the_gradient_of_every_parameter_meets_finite_differences(activation, hidden_dims, seed, n):
     def check(rng):
         model, x, eps, labels = small_cvae(rng, n, activation=activation, hidden_dims=hidden_dims)

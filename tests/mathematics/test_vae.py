@@ -45,10 +45,9 @@ def test_the_gradient_is_a_straight_line_in_beta_down_to_zero(seed):
     np.testing.assert_allclose(gradients[0], 2 * gradients[1] - gradients[2], rtol=1e-9, atol=1e-14)
 
 
-@whole_model
-@given(seed=seeds, n=examples)
-def test_the_gradient_of_loss_and_grad_is_that_of_its_mean_loss(seed, n):
-    model, x, eps = small_vae(seed, n)
+@pytest.mark.parametrize("n", [1, 4])
+def test_the_gradient_of_loss_and_grad_is_that_of_its_mean_loss(n):
+    model, x, eps = small_vae(n=n)
 
     def forward(vector):
         model.params.vector = vector
