@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from npvae.cli.arguments import UsageError
-from npvae.coursework import sandbox
 from npvae.coursework.check import FEEDBACK
-from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load
+from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load, probes_seed
 from npvae.coursework.handout import write_handout
 from npvae.coursework.report import write_reports
+from npvae.coursework.sandbox.grader import missing_isolation
 from npvae.coursework.submissions import Submission, collect, read
 from npvae.coursework.variants import variant
 from npvae.coursework.workers import workers
@@ -92,6 +92,12 @@ def add_parsers(subparsers: Any) -> None:
     grade.add_argument(
         "--roster", type=Path, metavar="CSV", help='all students: a column "student", and others to match by'
     )
+    grade.add_argument(
+        "--seed",
+        type=known_seed,
+        metavar="N",
+        help="of the inputs that marks are given for (default: the one in DIR/seed.txt, drawn when first graded)",
+    )
     grade.add_argument("--only", metavar="STUDENT", help="grade this one again; the others stay as they are")
     grade.add_argument("--gradescope", action="store_true", help="also write a results.json for each student")
     grade.add_argument(
@@ -105,6 +111,13 @@ def known_variant(text: str) -> str:
         return variant(text).name
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def known_seed(text: str) -> int:
+    """Return a seed, or raise an error."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"seed is {text!r}, expected a whole number from 0")
+    return int(text)
 
 
 def write(options: Namespace) -> int:
@@ -139,8 +152,8 @@ def mark(options: Namespace) -> int:
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
         _refuse_a_mixture(submissions, assignment, options)
-    if sandbox.missing_isolation():
-        print(sandbox.missing_isolation(), flush=True)
+    if missing_isolation():
+        print(missing_isolation(), flush=True)
     print(assignment, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     try:
@@ -172,7 +185,7 @@ def _asked(submissions: Sequence[Submission], options: Namespace) -> Assignment:
         origins = [read(submission).origin for submission in submissions if submission.file]
         seed = seed or _agreed("variant", [origin.variant for origin in origins], "--variant")
         version = version or _agreed("version", [origin.version for origin in origins], "--short or --long")
-    return Assignment(seed, version == "short")
+    return Assignment(seed, version == "short", probes_seed(options.out, options.seed))
 
 
 def _agreed(what: str, said: Sequence[str | None], option: str) -> str:

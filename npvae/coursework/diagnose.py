@@ -8,7 +8,7 @@ import numpy as np
 
 from npvae.coursework.exercise import EXTREMES, SEVERAL, Slip
 from npvae.coursework.key import AnswerKey
-from npvae.coursework.trial.calls import Failure, Probe
+from npvae.coursework.sandbox.calls import Failure, Probe
 from npvae.internals.types import Array
 
 TOLERANCE = {2: 0.02, 4: 1e-3, 8: 1e-5}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from npvae.coursework.origin import Origin
-from npvae.coursework.statements import definitions
+from npvae.coursework.statements import Code, code_of
 from npvae.internals.files import DAMAGED, unpacked_limit, unzip
 
 LARGEST = 5_000_000
@@ -49,8 +49,7 @@ class Submission:
 class Contents:
     """What a submission holds."""
 
-    code: str
-    """Its definitions, as one Python source."""
+    code: Code = field(default_factory=Code)
     written: Mapping[str, str] = field(default_factory=dict)
     """Answers in words, by W1, W2, ..."""
     notes: tuple[str, ...] = ()
@@ -211,22 +210,22 @@ def safe_name(student: str, taken: Iterable[str] = ()) -> str:
 def read(submission: Submission) -> Contents:
     """Definitions and written answers of a submission."""
     if not submission.file:
-        return Contents("", notes=("nothing was handed in",))
+        return Contents(notes=("nothing was handed in",))
     if len(submission.data) > LARGEST:
-        return Contents("", notes=(f"the file has more than {LARGEST:,} bytes: hand in the assignment alone",))
+        return Contents(notes=(f"the file has more than {LARGEST:,} bytes: hand in the assignment alone",))
     try:
         text = submission.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return Contents("", notes=(f"the file is not UTF-8 text: {error.reason} at byte {error.start}",))
+        return Contents(notes=(f"the file is not UTF-8 text: {error.reason} at byte {error.start}",))
     if not text.strip():
-        return Contents("", notes=("the file is empty",))
+        return Contents(notes=("the file is empty",))
     try:
         notebook = submission.file.lower().endswith(".ipynb")
         cells = list(cells_of_notebook(text) if notebook else cells_of_script(text))
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        return Contents("", notes=(f"the file is no notebook: {' '.join(str(error).split())[:100]}",))
+        return Contents(notes=(f"the file is no notebook: {' '.join(str(error).split())[:100]}",))
     notes: list[str] = []
-    code, origin = definitions([source for kind, source in cells if kind == "code"], notes)
+    code, origin = code_of([source for kind, source in cells if kind == "code"], notes)
     written = written_answers([source for kind, source in cells if kind == "markdown"])
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more such notes were left out"]

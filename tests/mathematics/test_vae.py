@@ -58,6 +58,16 @@ def test_the_gradient_of_loss_and_grad_is_that_of_its_mean_loss(n):
     assert gradient_error(forward, lambda dloss, _: dloss * grad, [model.params.vector]) < BAR
 
 
+def test_the_two_heads_are_affine_in_the_last_hidden_layer():
+    model, x, _ = small_vae(hidden_dims=(H,), activation="tanh")
+    W, b = model.params.layer("encoder.0")
+    h = np.tanh(x @ W + b)
+    for head, name in zip(model.encode(x), ("mu", "logvar"), strict=True):
+        W, b = model.params.layer(name)
+        assert W.shape == (H, L)
+        np.testing.assert_allclose(head, h @ W + b, rtol=1e-12)
+
+
 def test_the_parameters_are_named_and_ordered_as_documented():
     model, *_ = small_vae(likelihood=npvae.Gaussian("learned"))
     layers = ["encoder.0", "encoder.1", "mu", "logvar", "decoder.0", "decoder.1", "output"]

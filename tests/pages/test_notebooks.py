@@ -279,32 +279,31 @@ each_with_answers = pytest.mark.parametrize("number", sorted(ANSWERS))
 
 
 def students_cells(number):
-    """The cell left to students, and the one under it that judges."""
-    path = next(path for path in LESSONS if path.name.startswith(number))
-    code = cells(path, "code")
-    (yours,) = [i for i, cell in enumerate(code) if "yours" in cell["metadata"].get("tags", [])]
-    return path, code[yours], code[yours + 1]
+    """The code cells of a lesson, and the place of the one left to students; the next one judges."""
+    code = cells(next(path for path in LESSONS if path.name.startswith(number)), "code")
+    (place,) = [i for i, cell in enumerate(code) if "yours" in cell["metadata"].get("tags", [])]
+    return code, place
 
 
 @each_with_answers
 def test_a_students_cell_is_stored_as_handed_out(number):
-    _, yours, judge = students_cells(number)
-    assert "..." in yours["source"]
-    said = "".join(map(text_of, judge["outputs"]))
-    assert all("still to be written" in line for line in said.splitlines())
+    code, place = students_cells(number)
+    assert "..." in code[place]["source"]
+    said = "".join(map(text_of, code[place + 1]["outputs"])).splitlines()
+    assert said
+    assert all("still to be written" in line for line in said)
 
 
 def what_is_said_of(answer, number, capsys):
-    path, yours, judge = students_cells(number)
+    code, place = students_cells(number)
+    sources = [cell["source"] for cell in code]
     names = {"np": np, "npvae": npvae, "compare": compare}
-    before = [cell["source"] for cell in cells(path, "code") if cell["execution_count"] < yours["execution_count"]]
     if number == "07":  # the suspects, without the examination
-        exec(before[1], names)
-        for source in before[-5:-1]:
+        exec(sources[1], names)
+        for source in sources[place - 5 : place - 1]:
             exec(source.partition("table = []")[0], names)
-    exec(yours["source"], names)
-    exec(answer, names)
-    exec(judge["source"], names)
+    for source in (sources[place], answer, sources[place + 1]):
+        exec(source, names)
     return capsys.readouterr().out
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.trial.calls import (
+from npvae.coursework.sandbox.calls import (
     UNSTEADY,
     Array,
     Failure,
@@ -21,8 +21,8 @@ from npvae.coursework.trial.calls import (
     several,
     unchanged,
 )
-from npvae.coursework.trial.cases import run_checker
-from npvae.coursework.trial.pieces import KEYS, PIECES
+from npvae.coursework.sandbox.cases import run_checker
+from npvae.coursework.sandbox.pieces import KEYS, PIECES
 
 GRADIENTS = ("dx", "dW", "db")
 
