@@ -101,7 +101,7 @@ def write_page(
     entries = []
     for name, model in models.items():
         seen = binary if model.likelihood.config["name"] == "bernoulli" else x
-        entries.append(_entry(name, model, seen, labels, weights))
+        entries.append(_entry(name, model, seen, labels, weights, len(models) > 1))
     drawn = [np.argwhere(image.reshape(height, width) > 0) for image in x[:500] if np.any(image > 0)]
     data = {
         "models": entries,
@@ -160,7 +160,9 @@ def _a_few_of_each(indices: Array, n: int) -> Array:
     return np.concatenate([np.flatnonzero(indices == y)[:each] for y in np.unique(indices)])[: 2 * SHOWN]
 
 
-def _entry(name: str, model: Model, x: Array, labels: Array | None, weights: str | None) -> dict[str, Any]:
+def _entry(
+    name: str, model: Model, x: Array, labels: Array | None, weights: str | None, is_one_of_several: bool
+) -> dict[str, Any]:
     """What the page has to know of one model."""
     config, is_plain = model.config, not isinstance(model, VAE)
     likelihood = config["likelihood"]["name"]
@@ -178,6 +180,7 @@ def _entry(name: str, model: Model, x: Array, labels: Array | None, weights: str
         "conditional": model.label_dim > 0,
         "importance": config["class"] == "ImportanceWeightedVAE",
         "weighed": model.beta != 1,
+        "several": is_one_of_several,
     }
     params = {
         name: {**_numbers(array, dtype), "columns": array.shape[1] if array.ndim == 2 else 0}
