@@ -1,6 +1,7 @@
 """The exercises: what is right passes, what is wrong is refused, and a known mistake is called by its name."""
 
 import itertools
+import random
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -233,6 +234,39 @@ def test_a_cache_that_the_next_forward_overwrites_is_seen():
         0,
     )
     assert {finding.result for finding in findings} == {"dmu", "drho"}
+
+
+# A gradient checker's luck, and what it answers.
+
+
+def test_a_checker_that_draws_without_a_seed_gets_the_same_noise_each_time_and_nobody_else_does():
+    drawn = []
+
+    def checker(forward, backward, args):
+        drawn.append((np.random.default_rng().random(), np.random.rand(), random.random()))  # noqa: NPY002
+        return True
+
+    state = random.getstate()
+    exercise, (probe,) = EXERCISES["gradient_is_right"], answer_key("gradient_is_right", TEXTBOOK, 0).probes
+    for _ in range(2):
+        exercise.run((checker,), probe)
+    assert drawn[: len(drawn) // 2] == drawn[len(drawn) // 2 :]
+    assert len(set(drawn)) == len(drawn) // 2
+    assert random.getstate() == state
+    assert np.random.default_rng().random() != np.random.default_rng().random()
+
+
+@pytest.mark.parametrize("answer", [1e-9, "yes", [True], np.array([True, True])])
+def test_a_truthy_answer_that_is_not_true_is_told(answer):
+    findings = findings_of(EXERCISES["gradient_is_right"], TEXTBOOK, (lambda *_: answer,), 0)
+    assert {finding.words for finding in findings} == {
+        f"gradient_is_right returns a {type(answer).__name__}, expected True or False"
+    }
+
+
+def test_what_extreme_values_cannot_harm_does_not_earn_them():
+    marked = earned("reparameterize", lambda *args: (0 * args[0], None), lambda dz, cache: (dz, 0 * dz))
+    assert marked == {**dict.fromkeys(full("reparameterize"), 0), "dmu": 2, "several examples": 1}
 
 
 # check itself.
