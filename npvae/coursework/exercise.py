@@ -63,7 +63,7 @@ class Exercise:
     properties: Mapping[str, str]
     """By result: what holds for a right one, as a sentence that ends a hint."""
     arguments: Callable[[Variant], tuple[str, ...]]
-    """Names of what a probe's arguments are; those of the functions that have gradients, where there are several."""
+    """Names of a probe's arguments, to show one entry with; none where an entry says nothing."""
     upstream: str = ""
     """Name of the upstream gradient."""
     describe: Callable[[Any, str, Sequence[Any]], Shape | None] = lambda key, name, cases: None

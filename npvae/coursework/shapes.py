@@ -249,9 +249,9 @@ def named(ratio: float) -> str:
 
 
 def one_entry(key: AnswerKey, name: str, cases: Sequence[Case]) -> str:
-    """The input, what came and what should have come, of the entry that is wrong by most; "" where there is none."""
+    """The input, what came and what should have come, of the entry that is wrong by most; "" where that says nothing."""
     wrong = in_numbers([case for case in cases if not agree(case.came, case.should)])
-    if not wrong or key.exercise.describe(key, name, wrong):
+    if not wrong or not key.exercise.arguments(key.variant):
         return ""
     case = min(wrong, key=lambda case: (case.probe.where == EXTREMES, case.should.size))
     with np.errstate(invalid="ignore"):
