@@ -249,7 +249,7 @@ def named(ratio: float) -> str:
 
 
 def one_entry(key: AnswerKey, name: str, cases: Sequence[Case]) -> str:
-    """The input, what came and what should have come, of the entry that is wrong by most; "" where that says nothing."""
+    """The input, what came and what should have come, of the entry most wrong; "" where that says nothing."""
     wrong = in_numbers([case for case in cases if not agree(case.came, case.should)])
     if not wrong or not key.exercise.arguments(key.variant):
         return ""
@@ -260,11 +260,7 @@ def one_entry(key: AnswerKey, name: str, cases: Sequence[Case]) -> str:
     known = dict(zip(key.exercise.arguments(key.variant), case.probe.args, strict=False))
     if name != "forward" and case.probe.dout is not None:
         known[key.exercise.upstream] = case.probe.dout
-    inputs = [
-        f"{label} = {value_at(value, entry)}"
-        for label, value in known.items()
-        if isinstance(value, np.ndarray | float) and value_at(value, entry)
-    ]
+    inputs = [f"{label} = {of_entry(value, entry)}" for label, value in known.items() if fits(value, case.should)]
     place = f"[{', '.join(map(str, entry))}]" if entry else ""
     where = f" for {', '.join(inputs)}" if inputs else ""
     return (
@@ -272,13 +268,15 @@ def one_entry(key: AnswerKey, name: str, cases: Sequence[Case]) -> str:
     )
 
 
-def value_at(value: Any, entry: tuple[Any, ...]) -> str:
-    """What of an argument belongs to an entry: a number, or a row of up to eight; "" where that is unclear."""
-    array = np.asarray(value)
-    try:
-        part = array[entry[: array.ndim]]
-    except IndexError:
-        return ""
-    if part.ndim == 0:
-        return f"{part:.5g}"
-    return np.array2string(part, precision=4, separator=", ") if part.ndim == 1 and part.size <= 8 else ""
+def fits(value: Any, should: Array) -> bool:
+    """Whether an argument has one number, or one row of up to eight, for each entry."""
+    if not isinstance(value, np.ndarray | float):
+        return False
+    shape, row = np.shape(value), np.shape(value)[should.ndim :]
+    return shape[: should.ndim] == should.shape[: len(shape)] and len(row) < 2 and all(size <= 8 for size in row)
+
+
+def of_entry(value: Any, entry: tuple[Any, ...]) -> str:
+    """What of such an argument belongs to an entry."""
+    part = np.asarray(value)[entry[: np.ndim(value)]]
+    return f"{part:.5g}" if part.ndim == 0 else np.array2string(part, precision=4, separator=", ")

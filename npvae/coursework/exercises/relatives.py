@@ -151,7 +151,7 @@ CONDITIONAL = Exercise(
     probes=input_probes,
     expected=lambda variant, probe: inputs(CODES[variant.labels.split()[0]], variant.labels.split()[1])(probe),
     mistakes=input_mistakes,
-    arguments=lambda variant: ("x", "z", "labels", "dinput"),
+    arguments=lambda variant: ("x", "z", "labels"),
     properties={
         "encoder_input": "q(z given x, y) depends on the label: each example's row holds its own, in D + C columns",
         "decoder_input": "p(x given z, y) depends on the label: each example's row holds its own, in L + C columns",
