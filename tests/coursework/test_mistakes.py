@@ -47,7 +47,7 @@ def test_the_mistake_is_rejected(mistake):
     likely = [check for check in AT_HAND if may_reject(check, mistake)]
     with in_place(mistake):
         check = next((check for check in likely if rejects(at_one_seed(check))), None)
-        check = check or next((check for check in AT_HAND if rejects(check)), None)
+        check = check or next((check for check in (*likely, *AT_HAND) if rejects(check)), None)
     assert check, mistake.what
     AT_HAND.remove(check)
     AT_HAND.insert(0, check)
