@@ -1,4 +1,39 @@
 "use strict";
+// A wide formula breaks into lines, at a wide space if that is enough, else before a relation.
+function break_formulas() {
+  for (const math of document.querySelectorAll(".formula > math")) {
+    const only = math.children.length === 1 && math.firstElementChild.localName === "mrow", groups = [[[]]];
+    for (const part of [...(only ? math.firstElementChild : math).children]) {
+      const pieces = groups.at(-1), piece = pieces.at(-1);
+      const is_lone = piece.length === 1 && piece[0].localName === "mo";
+      if (part.localName === "mspace" && parseFloat(part.getAttribute("width")) >= 1 && !is_lone) {
+        if (piece.length) groups.push([[]]);
+      } else if (part.localName === "mo" && "=≥≤⇒∼≈←".includes(part.textContent)) {
+        part.setAttribute("form", "infix");
+        if (piece.length) pieces.push([part]);
+        else piece.push(part);
+      } else piece.push(part);
+    }
+    math.replaceWith(...groups.map(pieces => {
+      const group = document.createElement("span");
+      group.append(...pieces.map(parts => {
+        const copy = math.cloneNode(), row = document.createElementNS(math.namespaceURI, "mrow");
+        row.append(...parts);
+        copy.append(row);
+        return copy;
+      }));
+      return group;
+    }));
+  }
+  for (const math of document.querySelectorAll("p > math, li > math"))
+    if (math.getBoundingClientRect().width > math.parentElement.clientWidth) {
+      const scrolling = document.createElement("span");
+      scrolling.className = "formula";
+      math.replaceWith(scrolling);
+      scrolling.append(math);
+    }
+}
+
 // The notes: a symbol marks itself wherever it stands, in formulas and in code, and says its shape and what it is.
 function name_symbols() {
   const symbols = new Map(), patterns = [];
@@ -40,7 +75,7 @@ function mark_symbols() {
     said.innerHTML = shape ? `<b>${name}</b> <span>${shape}</span> ${what}` : "Point at a symbol, or choose one.";
   };
   for (const name of symbols.keys()) {
-    if (!document.querySelector(`[data-s="${name}"]`)) continue;
+    if (![".text", ".beside"].every(side => document.querySelector(`${side} [data-s="${name}"]`))) continue;
     const button = document.createElement("button");
     button.textContent = button.dataset.s = name;
     bar.append(button);
@@ -72,7 +107,7 @@ function turn_slides() {
   };
   const fit = () => {
     for (const slide of slides)
-      for (let size = 1; size >= 0.4; size -= 0.04) {
+      for (let size = 1; size >= 0.3; size -= 0.05) {
         slide.style.setProperty("--fit", size);
         if (slide.scrollHeight <= slide.clientHeight && slide.scrollWidth <= slide.clientWidth) break;
       }
@@ -100,5 +135,6 @@ addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("details:not(.drawing)")) folded.open = true;
 });
 
+break_formulas();
 if (document.body.classList.contains("notes")) mark_symbols();
 if (document.body.classList.contains("deck")) turn_slides();
