@@ -95,7 +95,7 @@ def mistake(name: str) -> str:
 
 def in_the_package(site: Site, function: Any) -> str:
     """The address of the line at which a function begins."""
-    path = Path(inspect.getsourcefile(function)).relative_to(ROOT).as_posix()
+    path = Path(inspect.getsourcefile(function)).relative_to(Path(npvae.__file__).parents[1]).as_posix()
     return f"{site.address(path)}#L-{inspect.getsourcelines(function)[1]}"
 
 

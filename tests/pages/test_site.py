@@ -1,6 +1,7 @@
 """The folder of pages: the notes beside the code, the lessons, the lectures; what it holds, and how it behaves."""
 
 import configparser
+import functools
 import html
 import importlib.util
 import itertools
@@ -94,8 +95,9 @@ def places(panel):
 
 def check_gradient(panel, at):
     """The gradient check of a pair, which stands at these places, or of the model whose methods a panel shows."""
+    pairs = [*all_pairs().values()]
     for i in at:
-        error, _ = redraw(lambda rng, pair=[*all_pairs().values()][i]: pair_error(pair, rng))
+        error, _ = redraw(functools.partial(pair_error, pairs[i]))
         assert error < BAR
     if not at:
         kind = getattr(npvae, PANELS[panel].get("errors", "VAE"))
