@@ -5,8 +5,10 @@
     python notebooks/run.py --figures slides    only their main figures, as PNG and SVG
     python notebooks/run.py --site pages        notes, lessons, slides: a folder to open
 
-The first two need the extra "notebooks", the last one the extra "pages". A rerun on the
-same versions and the same machine writes the same bytes.
+The first two need the extra "notebooks", lesson 13 the extra "torch" too, and --site
+the extra "pages". A rerun on the same versions and the same machine writes the same
+bytes. Beside a lesson that has a lab they write the lab, `07_lab.ipynb`: the lesson,
+with some cells left to students.
 """
 
 import argparse
@@ -70,6 +72,7 @@ def main() -> int:
             export_figures(path, args.figures)
         else:
             write_outputs(path)
+            write_lab(path)
         print(f"{path.name}: {time.perf_counter() - start:.0f} s", flush=True)
     return 0
 
@@ -93,7 +96,7 @@ def find(names: list[str]) -> list[Path]:
     return [
         path
         for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
-        if path.name.startswith(tuple(names) or "")
+        if path.name.startswith(tuple(names) or "") and path != lab_path(path)
     ]
 
 
@@ -131,6 +134,37 @@ def write_outputs(path: Path) -> None:
     import nbformat
 
     write_text(path, nbformat.writes(execute(path)) + "\n")
+
+
+def lab_path(path: Path) -> Path:
+    """Where the lab of a lesson stands."""
+    return path.with_name(f"{path.name[:2]}_lab.ipynb")
+
+
+def lab(path: Path) -> str | None:
+    """The lab of a lesson, a notebook without outputs, or None where it has none.
+
+    The metadata of a lesson's cell may list, under "npvae" and "lab", the sources of
+    the cells that take its place in the lab, with null for its own source.
+    """
+    notebook = json.loads(path.read_text("utf-8"))
+    cells, has_lab = [], False
+    for cell in notebook["cells"]:
+        own = cell["metadata"].pop("npvae", {})
+        has_lab |= "lab" in own
+        if cell["cell_type"] == "code":
+            cell |= {"execution_count": None, "outputs": []}
+        for i, source in enumerate(own.get("lab", [None])):
+            other = {"id": f"{cell['id']}-{i}", "metadata": {}, "source": source}
+            cells.append(cell | other if source else cell)
+    text = json.dumps({**notebook, "cells": cells}, indent=1, ensure_ascii=False)
+    return text + "\n" if has_lab else None
+
+
+def write_lab(path: Path) -> None:
+    """Write the lab of a lesson beside it, where it has one."""
+    if text := lab(path):
+        write_text(lab_path(path), text)
 
 
 def run_plainly(path: Path, after_cell=lambda cell: None) -> None:

@@ -1,4 +1,4 @@
-"""Helpers for the lessons: showing the source of the package's functions, one style of figure, one thread."""
+"""Helpers for the lessons: showing sources, judging what a student wrote, one style of figure, one thread."""
 
 import ast
 import inspect
@@ -6,6 +6,11 @@ import itertools
 import re
 import textwrap
 from typing import Any
+
+import numpy as np
+
+from npvae.gradcheck import BAR, relative_error
+from npvae.internals.types import Array
 
 
 def show_source(*functions: Any) -> None:
@@ -43,6 +48,32 @@ def source(function: Any) -> str:
         rest = text[last:]
         text = text[:first] + (b"=" + rest[3:] if rest.startswith(b" = ") else rest)
     return re.sub(r"  # type: ignore.*", "", text.decode())
+
+
+def compare(name: str, yours: Any, expected: Array) -> bool:
+    """Print in one sentence whether a student's value is the expected one, and return whether it is.
+
+    Parameters
+    ----------
+    name : str
+        What the value is called in the sentence.
+    yours : ndarray or ``...``
+        The student's value; ``...`` stands for one that is still to be written.
+    expected : ndarray
+        What it should be, to within the accuracy of a finite difference.
+    """
+    if yours is ...:
+        print(f"{name}: still to be written")
+    elif np.shape(yours) != expected.shape:
+        print(f"{name}: your value has shape {np.shape(yours)}, the expected value {expected.shape}")
+    elif relative_error(yours, expected) < BAR:
+        print(f"{name}: right")
+        return True
+    else:
+        worst = np.unravel_index(np.argmax(np.abs(yours - expected)), expected.shape)
+        at = ", ".join(map(str, worst))
+        print(f"{name}: at [{at}] your value is {yours[worst]:.5g}, the expected value {expected[worst]:.5g}")
+    return False
 
 
 def start_lesson() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import npvae
 from npvae.cli.arguments import Parser, UsageError
 from npvae.internals.foreign import UnreadableError
+from npvae.internals.text import printable
 from npvae.internals.threads import limited_threads
 
 SUBJECTS = ("train", "trained", "published", "gradients", "coursework", "explore")
@@ -76,12 +77,7 @@ def _surroundings() -> Iterator[None]:
 
 
 def _fail(message: str, status: int, lines: Sequence[str] = ()) -> int:
-    print(f"npvae: error: {_printable(message)}", file=sys.stderr)
+    print(f"npvae: error: {printable(message)}", file=sys.stderr)
     for line in lines:
-        print(f"    {_printable(line)}", file=sys.stderr)
+        print(f"    {printable(line)}", file=sys.stderr)
     return status
-
-
-def _printable(text: str) -> str:
-    """Return the text on one line, without what a terminal would obey: names from files may contain anything."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))

@@ -6,16 +6,19 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from npvae.cli.arguments import UsageError
-from npvae.coursework import sandbox
 from npvae.coursework.check import FEEDBACK
-from npvae.coursework.grading import Assignment, Graded, grade, graded_as, load
+from npvae.coursework.collection import Collection, collect
+from npvae.coursework.grading import Assignment, Graded, differences, grade, graded_as, load, probes_seed
 from npvae.coursework.handout import write_handout
-from npvae.coursework.report import write_reports
-from npvae.coursework.submissions import Submission, collect, read
+from npvae.coursework.listing import on_screen
+from npvae.coursework.report import Results, write_reports
+from npvae.coursework.sandbox.grader import missing_isolation
+from npvae.coursework.submissions import Submission
 from npvae.coursework.variants import variant
 from npvae.coursework.workers import workers
 from npvae.internals.progress import progress
@@ -31,10 +34,12 @@ examples:
 
 GRADE_EXAMPLES = """\
 examples:
+  npvae grade moodle.zip --list                       whose files there are and which are graded; runs nothing
   npvae grade submissions/ --out graded               the assignment that the files say
   npvae grade moodle.zip --out graded --variant 2026 --long
   npvae grade moodle.zip --out graded --roster class.csv --gradescope
   npvae grade moodle.zip --out graded --only "Ada Lovelace_1815"
+  npvae grade moodle.zip --out graded --roster class.csv --anonymous
 """
 
 
@@ -71,9 +76,12 @@ def add_parsers(subparsers: Any) -> None:
     )
     grade.set_defaults(run=mark)
     grade.add_argument(
-        "submissions", type=Path, metavar="SUBMISSIONS", help="a folder, or the zip file from Moodle or Canvas"
+        "submissions", type=Path, metavar="SUBMISSIONS", help="a folder or an archive, as a platform or you made it"
     )
-    grade.add_argument("--out", type=Path, required=True, metavar="DIR", help="where grades and feedback go")
+    grade.add_argument("--out", type=Path, metavar="DIR", help="where grades and feedback go")
+    grade.add_argument(
+        "--list", action="store_true", help="show who handed in what and which file is graded, and run nothing"
+    )
     grade.add_argument(
         "--variant",
         type=known_variant,
@@ -90,9 +98,18 @@ def add_parsers(subparsers: Any) -> None:
             help=f"the {points}-point version (default: what the files ask, where they agree)",
         )
     grade.add_argument(
-        "--roster", type=Path, metavar="CSV", help='all students: a column "student", and others to match by'
+        "--roster", type=Path, metavar="CSV", help="all students, as a spreadsheet or a platform writes them"
+    )
+    grade.add_argument(
+        "--seed",
+        type=known_seed,
+        metavar="N",
+        help="of the inputs that marks are given for (default: the one in DIR/seed.txt, drawn when first graded)",
     )
     grade.add_argument("--only", metavar="STUDENT", help="grade this one again; the others stay as they are")
+    grade.add_argument(
+        "--anonymous", action="store_true", help="identifiers in the place of names in all that is written"
+    )
     grade.add_argument("--gradescope", action="store_true", help="also write a results.json for each student")
     grade.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="number of processes (default: cores)"
@@ -105,6 +122,13 @@ def known_variant(text: str) -> str:
         return variant(text).name
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def known_seed(text: str) -> int:
+    """Return a seed, or raise an error."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"seed is {text!r}, expected a whole number from 0")
+    return int(text)
 
 
 def write(options: Namespace) -> int:
@@ -129,50 +153,86 @@ def write(options: Namespace) -> int:
 
 
 def mark(options: Namespace) -> int:
-    """Grade submissions and print where everything is."""
-    submissions = collect(options.submissions, options.roster)
-    assignment = _asked(submissions, options)
-    chosen = submissions
+    """Grade submissions and print where everything is, or only who handed in what."""
+    if options.out is None and not options.list:
+        raise UsageError("give --out DIR to grade, or --list to see whose files there are")
+    collection = collect(options.submissions, options.roster, options.anonymous)
+    if options.list:
+        return _show(collection, options)
+    assignment = replace(_asked(collection, options), probes_seed=probes_seed(options.out, options.seed))
+    submissions = chosen = collection.submissions
     if options.only is not None:
         chosen = [submission for submission in submissions if submission.student == options.only]
         if not chosen:
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
         _refuse_a_mixture(submissions, assignment, options)
-    if sandbox.missing_isolation():
-        print(sandbox.missing_isolation(), flush=True)
+    if missing_isolation():
+        print(missing_isolation(), flush=True)
     print(assignment, flush=True)
-    options.out.mkdir(parents=True, exist_ok=True)
+    results = options.out / "results"
+    results.mkdir(parents=True, exist_ok=True)
     try:
-        graded = _in_parallel(chosen, assignment, options)
+        graded = _in_parallel(chosen, assignment, results, options, again=options.only is not None)
+        own = _under_their_own(collection, assignment, options)
     except KeyboardInterrupt:
-        kept = sum(load(options.out / "results", submission, assignment) is not None for submission in submissions)
+        kept = sum(load(results, submission, assignment) is not None for submission in submissions)
         print(
-            f"{kept} of {len(submissions)} students are graded and kept in {options.out / 'results'}; "
+            f"{kept} of {len(submissions)} students are graded and kept in {results}; "
             "the same command goes on from there",
             file=sys.stderr,
         )
         raise
     for submission in submissions:
-        known_before = None if submission.student in graded else load(options.out / "results", submission, assignment)
+        known_before = None if submission.student in graded else load(results, submission, assignment)
         if known_before:
             graded[submission.student] = known_before
-    graded = dict(sorted(graded.items()))
-    write_reports(options.out, graded, assignment, options.gradescope)
-    looked_at = sum(bool(one.flags or one.failures) for one in graded.values())
-    print(f"{len(graded)} students graded; {looked_at} to look at, in {options.out / 'summary.md'}")
+    in_order = {each.student: graded[each.student] for each in submissions if each.student in graded}
+    report = Results(collection, assignment, in_order, own)
+    write_reports(options.out, report, options.gradescope)
+    print(f"{len(graded)} students graded; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
     print(options.out / "grades.csv")
     return 0
 
 
-def _asked(submissions: Sequence[Submission], options: Namespace) -> Assignment:
+def _show(collection: Collection, options: Namespace) -> int:
+    """Print who handed in what; where it does not follow which assignment is asked, that too."""
+    try:
+        assignment, unclear = _asked(collection, options), ""
+    except UsageError as error:
+        assignment, unclear = None, str(error)
+    for line in on_screen(collection, assignment):
+        print(line)
+    print(assignment or unclear)
+    return 0
+
+
+def _asked(collection: Collection, options: Namespace) -> Assignment:
     """The assignment to grade: what the options say, or else what the files do."""
-    seed, version = options.variant, options.version
-    if seed is None or version is None:
-        origins = [read(submission).origin for submission in submissions if submission.file]
-        seed = seed or _agreed("variant", [origin.variant for origin in origins], "--variant")
-        version = version or _agreed("version", [origin.version for origin in origins], "--short or --long")
+    origins = [one.choice.look.origin for one in collection.hand_ins if one.choice.file]
+    seed = options.variant or _agreed("variant", [origin.variant for origin in origins], "--variant")
+    version = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
     return Assignment(seed, version == "short")
+
+
+def _under_their_own(
+    collection: Collection, assignment: Assignment, options: Namespace
+) -> dict[str, tuple[Assignment, Graded]]:
+    """What the files are worth that say that they are of another assignment, each under that."""
+    others: dict[Assignment, list[Submission]] = {}
+    results = options.out / "results" / "own"
+    for one in collection.hand_ins:
+        origin, submission = one.choice.look.origin, one.submission
+        if one.choice.file and any(differences(origin, assignment)):
+            short = (origin.version or assignment.version) == "short"
+            own = replace(assignment, seed=origin.variant or assignment.seed, short=short)
+            if options.only in (None, submission.student) or load(results, submission, own):
+                others.setdefault(own, []).append(submission)
+    graded: dict[str, tuple[Assignment, Graded]] = {}
+    for own, submissions in others.items():
+        found = _in_parallel(submissions, own, results, options, again=False)
+        graded |= {student: (own, result) for student, result in found.items()}
+    return graded
 
 
 def _agreed(what: str, said: Sequence[str | None], option: str) -> str:
@@ -198,11 +258,11 @@ def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment,
             )
 
 
-def _in_parallel(submissions: list[Submission], assignment: Assignment, options: Namespace) -> dict[str, Graded]:
+def _in_parallel(
+    submissions: list[Submission], assignment: Assignment, results: Path, options: Namespace, again: bool
+) -> dict[str, Graded]:
     """Grade in several processes; a submission that brought a process down is tried once more in a separate one."""
-    results = options.out / "results"
     hide = [options.submissions.resolve(), options.out.resolve()]
-    again = options.only is not None
 
     def steps(futures: Any, total: int) -> Any:
         return progress(futures, "grading", True, total)

@@ -4,8 +4,6 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from npvae.cli import runs
 from npvae.cli.arguments import place
 from npvae.data.sources import load_dataset
@@ -51,16 +49,14 @@ def explore(options: Namespace) -> int:
     high = min(model.likelihood.support[1] for model in models.values())
     with runs.moving(options.folders[0]):
         dataset = load_dataset(config["data"], (low, high), config["image_shape"])
-    labels = dataset.y_test
-    if any(model.label_dim for model in models.values()):
-        labels = dataset.numbered(config["classes"]).y_test
-    elif labels is not None:
-        labels = np.take(dataset.classes, labels)
+    classes = next((run["classes"] for model, run in opened.values() if model.label_dim), dataset.classes)
+    dataset = dataset.numbered(classes)
     dtypes = write_page(
         path,
         models,
         dataset.x_test,
-        labels,
+        dataset.y_test,
+        classes=classes,
         image_shape=config["image_shape"],
         binarize="threshold" if config["training"]["binarize"] == "threshold" else "stochastic",
         weights=options.weights,

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.mistakes import MISTAKES, Mistake
-from npvae.coursework.trial.calls import Functions, Probe, Results
-from npvae.coursework.trial.runs import RUN
+from npvae.coursework.sandbox.calls import Functions, Probe, Results
+from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

@@ -2,20 +2,24 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from npvae.coursework import sandbox
+from npvae.coursework.cost import cost_job, suspicions
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import GRADING_SEED, SHORT, marks
 from npvae.coursework.origin import Origin
+from npvae.coursework.sandbox.calls import Failure, Results
+from npvae.coursework.sandbox.grader import run
+from npvae.coursework.sandbox.process import Job
+from npvae.coursework.sandbox.reading import Limits
 from npvae.coursework.submissions import Submission, read
-from npvae.coursework.trial.calls import Failure, Results
 from npvae.coursework.variants import variant
 from npvae.internals.files import write_text
 
@@ -79,11 +83,30 @@ class Assignment:
         return f"assignment {self.seed}, {self.version} version"
 
 
+def probes_seed(folder: Path, asked: int | None = None) -> int:
+    """The seed of a class's probes, kept in its folder: the one that is asked for, or there already, or drawn now.
+
+    Raises
+    ------
+    ValueError
+        Where the folder's file holds no seed.
+    """
+    path = folder / "seed.txt"
+    try:
+        kept = int(path.read_text("utf-8")) if path.exists() else secrets.randbits(63)
+    except ValueError as error:
+        raise ValueError(f"{path} holds no seed ({error}): give it with --seed, or remove the file") from error
+    seed = kept if asked is None else asked
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, f"{seed}\n")
+    return seed
+
+
 def grade_one(
     submission: Submission,
     assignment: Assignment,
     hide: Sequence[Path] = (),
-    limits: sandbox.Limits | None = None,
+    limits: Limits | None = None,
 ) -> Graded:
     """Run one submission in its sandbox and compare here.
 
@@ -98,13 +121,13 @@ def grade_one(
     """
     contents = read(submission)
     keys = {name: answer_key(name, variant(assignment.seed), assignment.probes_seed) for name in assignment.exercises}
-    outcomes = sandbox.run(
-        contents.code,
-        {name: key.probes for name, key in keys.items()},
-        {name: EXERCISES[name].functions for name in keys},
-        limits or sandbox.Limits(),
-        hide,
-    )
+    statements = {
+        name: [(each.where, each.source) for each in contents.code.needed(EXERCISES[name].functions)] for name in keys
+    }
+    jobs = {name: Job(name, EXERCISES[name].functions, statements[name], key.probes) for name, key in keys.items()}
+    costs = {name: job for name, key in keys.items() if (job := cost_job(key, statements[name]))}
+    outcomes = run({**jobs, **{job.exercise: job for job in costs.values()}}, limits or Limits(), hide)
+    missed = [what for name in keys for what in contents.code.missed(EXERCISES[name].functions)]
     points: dict[str, Mapping[str, int]] = {}
     findings: dict[str, Sequence[Finding]] = {}
     failures: dict[str, str] = {}
@@ -115,11 +138,15 @@ def grade_one(
         points[name] = marks(key, results)
         findings[name] = judge(key, results)
         flags += outcome.flags
+        if name in costs:
+            flags += suspicions(key, outcomes[costs[name].exercise], not findings[name])
+        missed += outcome.raised
         if outcome.failure:
             failures[name] = outcome.failure
     others = tuple(f"{other} was handed in as well and was not graded" for other in submission.others)
-    notes = (*contents.notes, *others)
-    unique = tuple(dict.fromkeys(flags))
+    missed = list(dict.fromkeys(missed))
+    notes = (*contents.notes, *missed, *others)
+    unique = tuple(dict.fromkeys([*flags, *missed]))
     return Graded(submission.student, submission.file, points, findings, failures, notes, unique, contents.written)
 
 

@@ -3,7 +3,16 @@
 import ast
 import re
 
-MAGIC = re.compile(r"([ \t\f]*)([%!?][^\n\\]*(?:\\.?[^\n\\]*)*)", re.DOTALL)
+MAGIC = re.compile(
+    r"""
+    ([ \t\f]*)
+    (
+        (?: [\w.,\[\] \t]+ =[ \t]* )? [%!] [^\n\\]* (?: \\.? [^\n\\]* )*  # %time, !ls, x = !ls
+        | \?[^\n]* | [^\n?#'"]* \?\??[ \t]* (?=\n|\Z)                     # ?np.exp, np.exp??
+    )
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 """A statement of IPython, where a statement begins; a backslash continues it on the next line."""
 TOKEN = re.compile(
     r"""

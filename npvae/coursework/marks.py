@@ -7,7 +7,7 @@ from npvae.coursework.diagnose import agree
 from npvae.coursework.exercise import EXTREMES, SEVERAL
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.trial.calls import Results
+from npvae.coursework.sandbox.calls import Results
 from npvae.coursework.variants import variant
 
 GRADING_SEED = 20_000

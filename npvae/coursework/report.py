@@ -1,104 +1,138 @@
 """What a lecturer and the students get from grading: tables, feedback, a summary of the class."""
 
-import csv
-import hashlib
-import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.diagnose import PLAIN
 from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import WRITTEN, Assignment, Graded, mistakes_of
-from npvae.coursework.submissions import safe_name
+from npvae.coursework.listing import HEADER, rows
+from npvae.coursework.submissions import pseudonym, safe_name
+from npvae.coursework.tables import in_line, markdown_table, table
 from npvae.coursework.variants import variant
+from npvae.coursework.written import POINTS, Marks, manual_marks, write_written
 from npvae.internals.files import write_text
 
 SHOWN = 20
 """Mistakes in the figure."""
 
 
-def write_reports(
-    folder: Path, graded: Mapping[str, Graded], assignment: Assignment, gradescope: bool = False
-) -> None:
+@dataclass(frozen=True)
+class Results:
+    """What came of grading a class."""
+
+    collection: Collection
+    assignment: Assignment
+    graded: Mapping[str, Graded]
+    """By student."""
+    own: Mapping[str, tuple[Assignment, Graded]] = field(default_factory=dict)
+    """Of those whose file says that it is of another assignment: that, and what the file is worth under it."""
+
+    def flags(self, student: str) -> list[str]:
+        """What a human should look at."""
+        one = self.graded[student]
+        said = [*self._found[student].flags, *one.flags, *(f"{name}: {why}" for name, why in one.failures.items())]
+        if student in self.own:
+            assignment, other = self.own[student]
+            said.append(f"as {assignment} it has {other.total} of {possible(assignment)} points")
+        return list(dict.fromkeys(said))
+
+    @cached_property
+    def _found(self) -> Mapping[str, HandIn]:
+        return {one.submission.student: one for one in self.collection.hand_ins}
+
+    @cached_property
+    def to_look_at(self) -> list[str]:
+        """A line for each person with something to look at, and each file that is nobody's."""
+        said = {student: self.flags(student) for student in self.graded}
+        return [
+            *(f"{student}: {'; '.join(flags)}" for student, flags in said.items() if flags),
+            *self.collection.strays,
+        ]
+
+
+def possible(assignment: Assignment) -> int:
+    """Points without the bonus."""
+    exercises = (EXERCISES[name] for name in assignment.exercises)
+    return sum(sum(each.points(variant(assignment.seed)).values()) for each in exercises if not each.bonus)
+
+
+def write_reports(folder: Path, results: Results, gradescope: bool = False) -> None:
     """Write everything but the marks by hand, which are only read.
 
     Parameters
     ----------
     folder : path
         Where it all stands; the class of an earlier run is replaced.
-    graded : mapping of str to Graded
-        By student.
-    assignment : Assignment
+    results : Results
     gradescope : bool
-        Also a results.json a student, as Gradescope reads it.
+        Also a results.json for each student, as Gradescope reads it.
 
     Raises
     ------
     ValueError
         For marks by hand that cannot be understood.
     """
-    by_hand = manual_marks(folder / "manual.csv", graded)
-    for name in ("feedback", "written", *(["gradescope"] if gradescope else [])):
+    graded, assignment = results.graded, results.assignment
+    by_hand = manual_marks(folder / "manual.csv", (one.student for one in results.collection.submissions))
+    for name in ("feedback", *(["gradescope"] if gradescope else [])):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    write_text(folder / "grades.csv", grades_csv(graded, assignment, by_hand))
+    write_text(folder / "grades.csv", grades_csv(results, by_hand))
+    write_gradebooks(folder, results, by_hand)
     taken: list[str] = []
     for student, one in graded.items():
         name = safe_name(student, taken)
         taken.append(name)
-        write_text(folder / "feedback" / f"{name}.md", feedback(one, assignment, by_hand.get(code_of(student), {})))
+        write_text(folder / "feedback" / f"{name}.md", feedback(one, assignment, by_hand.get(pseudonym(student), {})))
         if gradescope:
             (folder / "gradescope" / name).mkdir(exist_ok=True)
             write_text(folder / "gradescope" / name / "results.json", gradescope_json(one, assignment))
-    for question in WRITTEN:
-        write_text(folder / "written" / f"{question}.md", written_page(question, graded))
-    if not (folder / "manual.csv").exists():
-        write_text(folder / "manual.csv", empty_manual(graded))
-    write_text(folder / "written" / "codes.csv", codes_csv(graded))
-    write_text(folder / "summary.md", summary(graded, assignment))
+    write_written(folder, graded)
+    write_text(folder / "summary.md", summary(results))
     write_text(folder / "mistakes.csv", mistakes_csv(graded))
     draw_mistakes(graded, folder / "mistakes.png")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """CSV. A cell that a spreadsheet would take for a formula is kept from being one."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([[inert(cell) for cell in row] for row in rows])
-    return text.getvalue()
+def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
+    """Write all points of each person, the bonus and the answers in words among them, for Moodle and for Canvas."""
+    people = [one for one in results.collection.hand_ins if one.submission.student in results.graded]
+    words = {student: sum(by_hand.get(pseudonym(student), {}).values()) for student in results.graded}
+    marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
+    all_points = possible(results.assignment) + POINTS * len(WRITTEN)
+    write_text(folder / "moodle.csv", moodle_csv(people, marks))
+    write_text(folder / "canvas.csv", canvas_csv(people, marks, all_points, f"Coursework {results.assignment.seed}"))
 
 
-def inert(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
-
-
-def grades_csv(
-    graded: Mapping[str, Graded], assignment: Assignment, by_hand: Mapping[str, Mapping[str, float]]
-) -> str:
-    """A row a student, a column an exercise."""
-    header = ["student", "total", "bonus", *WRITTEN, *assignment.exercises, "flags", "file"]
-    rows = []
-    for student, one in graded.items():
-        hand = by_hand.get(code_of(student), {})
+def grades_csv(results: Results, by_hand: Marks) -> str:
+    """One row per student, one column per exercise."""
+    exercises = results.assignment.exercises
+    header = ["student", "total", "bonus", *WRITTEN, *exercises, "flags", "handed out as", "total as that", "file"]
+    lines = []
+    for student, one in results.graded.items():
+        hand = by_hand.get(pseudonym(student), {})
         words = [hand.get(question, "") for question in WRITTEN]
-        points = [one.points(name) for name in assignment.exercises]
-        rows.append([student, one.total, one.bonus, *words, *points, len(one.flags), one.file])
-    return table(header, rows)
+        points = [one.points(name) for name in exercises]
+        other = results.own.get(student)
+        own = [str(other[0]), other[1].total] if other else ["", ""]
+        lines.append([student, one.total, one.bonus, *words, *points, len(results.flags(student)), *own, one.file])
+    return table(header, lines)
 
 
 def feedback(one: Graded, assignment: Assignment, by_hand: Mapping[str, float]) -> str:
     """What one student reads."""
     points = {name: EXERCISES[name].points(variant(assignment.seed)) for name in assignment.exercises}
-    possible = sum(sum(parts.values()) for name, parts in points.items() if not EXERCISES[name].bonus)
     lines = [
-        f"# {one.student}",
+        f"# {in_line(one.student)}",
         "",
-        f"**{one.total} of {possible} points**" + (f", and {one.bonus} bonus" if one.bonus else ""),
+        f"**{one.total} of {possible(assignment)} points**" + (f", and {one.bonus} bonus" if one.bonus else ""),
     ]
-    lines += ["", *(f"- {note}" for note in one.notes)] if one.notes else []
+    lines += ["", *(f"- {in_line(note)}" for note in one.notes)] if one.notes else []
     for question, value in by_hand.items():
         lines += ["", f"{question}: {value:g} points"]
     for number, name in enumerate(assignment.exercises, 1):
@@ -106,11 +140,11 @@ def feedback(one: Graded, assignment: Assignment, by_hand: Mapping[str, float]) 
         lines += ["", f"## {number}. {EXERCISES[name].title}: {one.points(name)} of {sum(parts.values())}", ""]
         lines += [", ".join(f"{part} {earned[part]}/{value}" for part, value in parts.items()), ""]
         if name in one.failures:
-            lines.append(f"- It gave no results: {one.failures[name]}.")
+            lines.append(f"- It gave no results: {in_line(one.failures[name])}.")
             continue
         for finding in one.findings.get(name, ()):
             where = "" if finding.name in PLAIN else f" (wrong here: {', '.join(finding.where)})"
-            lines.append(f"- {finding.sentence}{where}")
+            lines.append(f"- {in_line(finding.sentence)}{where}")
     return "\n".join(lines) + "\n"
 
 
@@ -132,82 +166,32 @@ def gradescope_json(one: Graded, assignment: Assignment) -> str:
     return json.dumps({"score": one.total + one.bonus, "tests": tests}, indent=1, ensure_ascii=False) + "\n"
 
 
-# Answers in words.
-
-
-def code_of(student: str) -> str:
-    """What stands for a student where no name should."""
-    return hashlib.sha256(student.encode()).hexdigest()[:8]
-
-
-def written_page(question: str, graded: Mapping[str, Graded]) -> str:
-    """All answers to one question, without names, in an order that has nothing to do with them."""
-    answers = sorted((code_of(student), one.written.get(question, "")) for student, one in graded.items())
-    parts = [f"## {code}\n\n{answer or '(no answer)'}\n" for code, answer in answers]
-    return "\n".join([f"# {question}\n\nMark by hand in manual.csv, by the code above each answer.\n", *parts])
-
-
-def codes_csv(graded: Mapping[str, Graded]) -> str:
-    """Who is behind a code."""
-    return table(["code", "student"], sorted((code_of(student), student) for student in graded))
-
-
-def empty_manual(graded: Mapping[str, Graded]) -> str:
-    """A table for marks by hand, to be filled in."""
-    return table(["code", *WRITTEN], [[code, *[""] * len(WRITTEN)] for code in sorted(map(code_of, graded))])
-
-
-def manual_marks(path: Path, graded: Mapping[str, Graded]) -> dict[str, dict[str, float]]:
-    """Marks by hand, by code and question; the file is never written to once it is there."""
-    if not path.exists():
-        return {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"code", *WRITTEN} <= set(reader.fieldnames or ()):
-                raise ValueError(f"its columns are {reader.fieldnames}, expected code,{','.join(WRITTEN)}")
-            rows = list(reader)
-    except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path} is no table of marks, expected CSV in UTF-8: {error}") from error
-    marks: dict[str, dict[str, float]] = {}
-    for line, row in enumerate(rows, 2):
-        try:
-            marks[row["code"]] = {
-                question: float(row[question]) for question in WRITTEN if (row[question] or "").strip()
-            }
-        except ValueError as error:
-            raise ValueError(f"{path}, line {line}: {error}; expected numbers or nothing") from error
-    return marks
-
-
 # The class.
 
 
-def summary(graded: Mapping[str, Graded], assignment: Assignment) -> str:
+def summary(results: Results) -> str:
     """What a lecturer reads on Monday."""
+    graded, assignment = results.graded, results.assignment
     handed_in = [one for one in graded.values() if one.file]
     totals = sorted(one.total for one in handed_in)
     lines = [f"# The class: {len(graded)} students, {len(handed_in)} submissions", ""]
     lines += [f"{str(assignment).capitalize()}.", ""]
+    lines += [*markdown_table(HEADER, rows(results.collection)), ""]
     if totals:
         median = totals[len(totals) // 2]
         lines += [f"Points: median {median}, lowest {totals[0]}, highest {totals[-1]}.", ""]
     lines += ["| exercise | mean points | of | full marks |", "| --- | ---: | ---: | ---: |"]
     for name in assignment.exercises:
-        possible = sum(EXERCISES[name].points(variant(assignment.seed)).values())
+        full = sum(EXERCISES[name].points(variant(assignment.seed)).values())
         points = [one.points(name) for one in handed_in]
         mean = sum(points) / max(1, len(points))
-        lines.append(f"| {EXERCISES[name].title} | {mean:.1f} | {possible} | {sum(p == possible for p in points)} |")
+        lines.append(f"| {EXERCISES[name].title} | {mean:.1f} | {full} | {sum(p == full for p in points)} |")
     lines += ["", "## Mistakes, most frequent first", "", "![How often each mistake was made](mistakes.png)", ""]
     lines += ["| how often | exercise | what it looks like |", "| ---: | --- | --- |"]
     for (exercise, _), count, what in frequencies(graded):
-        lines.append(f"| {count} | {EXERCISES[exercise].title} | {what.replace('|', '/')} |")
-    flagged = [one for one in graded.values() if one.flags or one.failures]
-    if flagged:
-        lines += ["", "## To look at", ""]
-        for one in flagged:
-            said = [*one.flags, *(f"{name}: {why}" for name, why in one.failures.items())]
-            lines += [f"- {one.student}: {'; '.join(said)}"]
+        lines.append(f"| {count} | {EXERCISES[exercise].title} | {in_line(what)} |")
+    if results.to_look_at:
+        lines += ["", "## To look at", "", *(f"- {in_line(line)}" for line in results.to_look_at)]
     return "\n".join(lines) + "\n"
 
 
@@ -226,8 +210,8 @@ def frequencies(graded: Mapping[str, Graded]) -> list[tuple[tuple[str, str], int
 
 def mistakes_csv(graded: Mapping[str, Graded]) -> str:
     """The same as a table for other programs."""
-    rows = [[count, exercise, name, what] for (exercise, name), count, what in frequencies(graded)]
-    return table(["count", "exercise", "mistake", "what"], rows)
+    counts = [[count, exercise, name, what] for (exercise, name), count, what in frequencies(graded)]
+    return table(["count", "exercise", "mistake", "what"], counts)
 
 
 def draw_mistakes(graded: Mapping[str, Graded], path: Path) -> None:

@@ -1,31 +1,17 @@
-"""What was handed in: found in a folder or a zip, matched to students, and read without running any of it."""
+"""What one student handed in, read without running any of it."""
 
-import ast
-import csv
+import codecs
 import hashlib
 import json
 import re
-import unicodedata
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
-from npvae.coursework.magics import parse
-from npvae.coursework.origin import Origin, origin_of
-from npvae.internals.files import DAMAGED, unpacked_limit, unzip
+from npvae.coursework.origin import Origin
+from npvae.coursework.statements import Code, code_of
 
 LARGEST = 5_000_000
 """Bytes a submission may have. An assignment with its figures has less than one million."""
-LARGEST_CODE = 500_000
-"""Characters of code that are read: parsing takes some 500 bytes for each. An assignment has less than 100,000."""
-LONGEST_NAME = 255
-"""Characters a file's name may have. A zip can claim longer ones; no disk has them."""
-MOST = 20_000
-"""Files that are looked at."""
-SUFFIXES = (".ipynb", ".py")
-UNREADABLE = (*DAMAGED, zipfile.BadZipFile)
 MOST_NOTES = 50
 """For the student of one file."""
 PLACEHOLDER = "*Write here"
@@ -41,20 +27,21 @@ class Submission:
     """Where it was, for people to find it."""
     data: bytes
     others: tuple[str, ...] = ()
-    """Further attempts, which are not graded."""
+    """Further files of the assignment, which are not graded."""
+    trouble: str = ""
+    """Why it cannot be read: "is encrypted", "is a PDF"."""
 
     @property
     def digest(self) -> str:
         """Changes when the file does."""
-        return hashlib.sha256(self.data).hexdigest()
+        return hashlib.sha256(self.data + self.trouble.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Contents:
     """What a submission holds."""
 
-    code: str
-    """Its definitions, as one Python source."""
+    code: Code = field(default_factory=Code)
     written: Mapping[str, str] = field(default_factory=dict)
     """Answers in words, by W1, W2, ..."""
     notes: tuple[str, ...] = ()
@@ -63,149 +50,9 @@ class Contents:
     """What it says of the assignment."""
 
 
-class Definition(NamedTuple):
-    """A statement of a submission that is kept."""
-
-    function: str
-    """The function it defines, if any."""
-    blank: bool
-    """Whether that only says that it is still to be written."""
-    source: str
-
-
-# Finding.
-
-
-def collect(path: Path, roster: Path | None = None) -> list[Submission]:
-    """The latest attempt of each student, in the order of their names.
-
-    Parameters
-    ----------
-    path : path
-        A folder of notebooks or scripts, of folders with one each, or a zip of either, as Moodle and Canvas write it.
-    roster : path, optional
-        CSV with a column "student", and "name" where the files are called so. A student without a file gets an
-        empty submission.
-
-    Raises
-    ------
-    FileNotFoundError
-        Where there is nothing at that path.
-    ValueError
-        For a file that is no zip, a roster without its column, or a place with nothing to grade in it.
-    """
-    found = list(in_zip(path) if path.is_file() else in_folder(path))
-    if not found:
-        raise ValueError(f"{path} holds no .ipynb and no .py file, expected submissions: give the folder or the zip")
-    students = read_roster(roster) if roster else {}
-    attempts: dict[str, list[tuple[tuple[float, ...], str, bytes]]] = {name: [] for name in students}
-    for name, changed, data in found:
-        attempts.setdefault(student_of(name, students), []).append(((attempt_of(name), changed), name, data))
-    return [latest(student, files) for student, files in sorted(attempts.items())]
-
-
-def latest(student: str, files: list[tuple[tuple[float, ...], str, bytes]]) -> Submission:
-    """The last of a student's attempts, or an empty one."""
-    if not files:
-        return Submission(student, "", b"")
-    *earlier, (_, name, data) = sorted(files, key=lambda attempt: (attempt[0], attempt[1]))
-    return Submission(student, name, data, tuple(name for _, name, _ in earlier))
-
-
-def in_folder(path: Path) -> Iterator[tuple[str, float, bytes]]:
-    """Name, time and bytes of each notebook and script below a folder. Links are not followed."""
-    if not path.is_dir():
-        raise FileNotFoundError(f"no folder and no zip at {path}")
-    files = (
-        file for file in sorted(path.rglob("*")) if wanted(file.name) and file.is_file() and not file.is_symlink()
-    )
-    for _, file in zip(range(MOST), files, strict=False):
-        with file.open("rb") as opened:
-            yield writable(file.relative_to(path).as_posix()), file.stat().st_mtime, opened.read(LARGEST + 1)
-
-
-def in_zip(path: Path) -> Iterator[tuple[str, float, bytes]]:
-    """The same for a zip. Nothing is unpacked: whatever its names and sizes say, only so many bytes are read."""
-    unpacked = 0
-    with path.open("rb") as file:
-        try:
-            archive = zipfile.ZipFile(file)
-        except UNREADABLE as error:
-            raise ValueError(f"{path} is no zip, expected a folder or a zip of submissions: {error}") from error
-        for member in archive.infolist()[:MOST]:
-            if wanted(PurePosixPath(member.filename).name) and not member.is_dir():
-                try:
-                    data = bytes(unzip(archive, member, LARGEST + 1))
-                except UNREADABLE as error:
-                    data = f"# {error}".encode()  # damaged, encrypted: an empty answer, with its reason
-                unpacked += len(data)
-                if unpacked > unpacked_limit(path.stat().st_size):
-                    raise ValueError(
-                        f"{path} unpacks to more than {unpacked:,} bytes: give the folder you unpack it to"
-                    )
-                year, month, day, hour, minute, second = member.date_time
-                order = ((((year * 12 + month) * 31 + day) * 24 + hour) * 60 + minute) * 60 + second
-                yield member.filename, float(order), data
-
-
-def wanted(name: str) -> bool:
-    """Whether a file is a notebook or a script, and not what an editor or a system left behind."""
-    return name.lower().endswith(SUFFIXES) and not name.startswith(("._", ".", "~")) and len(name) <= LONGEST_NAME
-
-
 def writable(text: str) -> str:
     """The text without what UTF-8 cannot write: half of a surrogate pair, a byte of another encoding in a name."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def read_roster(path: Path) -> dict[str, tuple[str, ...]]:
-    """By student: all that may stand for them in a file's name."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if "student" not in (reader.fieldnames or ()):
-                raise ValueError(f'its columns are {reader.fieldnames}, expected one called "student"')
-            rows = [row for row in reader if row["student"]]
-    except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path} is no roster, expected CSV in UTF-8: {error}") from error
-    return {row["student"]: tuple(plain(value) for key, value in row.items() if key and value) for row in rows}
-
-
-def plain(text: str) -> str:
-    """Letters and digits alone, in lower case, without accents: how names are compared."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(letter for letter in decomposed if letter.isalnum()).lower()
-
-
-def student_of(name: str, students: Mapping[str, Iterable[str]]) -> str:
-    """Whose file it is: by the roster; else by folder or file name, without what Moodle and Canvas add."""
-    place = plain(name)
-    matches = {
-        student: max((len(known) for known in all_known if known and known in place), default=0)
-        for student, all_known in students.items()
-    }
-    best = max(matches.values(), default=0)
-    if best and sum(length == best for length in matches.values()) == 1:
-        return next(student for student, length in matches.items() if length == best)
-    path = PurePosixPath(name)
-    folders = [part for part in path.parts[:-1] if part not in ("/", "..", ".")]
-    for folder in folders:
-        moodle = re.match(r"(.+?_\d+)_assignsubmission", folder)
-        if moodle:
-            return moodle[1]
-    canvas = re.match(r"([^_]+)(?:_LATE)?_\d+_\d+_", path.name)
-    if canvas:
-        return canvas[1]
-    generic = re.fullmatch(r"assignment[-_ ]?\d*", re.sub(r"[-_ ]?\(\d+\)$", "", path.stem)) is not None
-    stem = folders[-1] if folders and generic else path.stem
-    return re.sub(r"([-_ ]?(attempt|v)[-_ ]?\d+|[-_ ]?\(\d+\))$", "", stem, flags=re.IGNORECASE) or stem
-
-
-def attempt_of(name: str) -> float:
-    """Number of an attempt, where the name says one."""
-    stem = PurePosixPath(name).stem
-    found = re.search(r"(?:attempt|v)[-_ ]?(\d+)$|\((\d+)\)$|_\d+_\d+_.*-(\d+)$", stem, flags=re.IGNORECASE)
-    return float(next(group for group in found.groups() if group)) if found else 0.0
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def safe_name(student: str, taken: Iterable[str] = ()) -> str:
@@ -219,32 +66,81 @@ def safe_name(student: str, taken: Iterable[str] = ()) -> str:
     return name
 
 
-# Reading.
+def pseudonym(student: str) -> str:
+    """What stands for a student where no name should, and is not what a spreadsheet takes for a number."""
+    code = hashlib.sha256(student.encode()).hexdigest()[:8]
+    return f"c{code}" if re.fullmatch(r"\d+(e\d+)?", code) else code
 
 
 def read(submission: Submission) -> Contents:
     """Definitions and written answers of a submission."""
     if not submission.file:
-        return Contents("", notes=("nothing was handed in",))
-    if len(submission.data) > LARGEST:
-        return Contents("", notes=(f"the file has more than {LARGEST:,} bytes: hand in the assignment alone",))
-    try:
-        text = submission.data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return Contents("", notes=(f"the file is not UTF-8 text: {error.reason} at byte {error.start}",))
-    if not text.strip():
-        return Contents("", notes=("the file is empty",))
-    try:
-        notebook = submission.file.lower().endswith(".ipynb")
-        cells = list(cells_of_notebook(text) if notebook else cells_of_script(text))
-    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        return Contents("", notes=(f"the file is no notebook: {' '.join(str(error).split())[:100]}",))
+        return Contents(notes=("nothing was handed in",))
+    if submission.trouble:
+        return Contents(notes=(f"the file {submission.trouble}",))
     notes: list[str] = []
-    code, origin = definitions([source for kind, source in cells if kind == "code"], notes)
+    try:
+        cells = cells_of(submission.file, submission.data, notes)
+    except ValueError as error:
+        return Contents(notes=(f"the file {error}",))
+    code, origin = code_of([source for kind, source in cells if kind == "code"], notes)
     written = written_answers([source for kind, source in cells if kind == "markdown"])
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more such notes were left out"]
     return Contents(code, written, tuple(notes), origin)
+
+
+def cells_of(file: str, data: bytes, notes: list[str]) -> list[tuple[str, str]]:
+    """Kind and source of each cell of a notebook or a script; notes get what was unusual about reading it.
+
+    Raises
+    ------
+    ValueError
+        For a file that is neither, with what it is instead: "is empty", "ends in the middle".
+    """
+    if len(data) > LARGEST:
+        raise ValueError(f"has more than {LARGEST:,} bytes: hand in the assignment alone")
+    text = text_of(data, notes)
+    if not text.strip():
+        raise ValueError("is empty")
+    if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
+        raise ValueError("is a web page: hand in the notebook itself")
+    if ("<<<<<<< " in text or ">>>>>>> " in text) and re.search(r"(?m)^(<{7}|>{7}) ", text):
+        raise ValueError("holds the marks of a merge (<<<<<<<), which has to be finished first")
+    if not is_notebook(file, text):
+        return list(cells_of_script(text))
+    try:
+        return list(cells_of_notebook(text))
+    except json.JSONDecodeError as error:
+        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
+            raise ValueError("ends in the middle: it was cut off") from error
+        raise ValueError(f"is not a notebook: {error}") from error
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        raise ValueError(f"is not a notebook: {' '.join(str(error).split())[:100]}") from error
+
+
+def text_of(data: bytes, notes: list[str]) -> str:
+    """The text of a file, in the encoding that it says or seems to have."""
+    encodings = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    encoding = next((name for mark, name in encodings.items() if data.startswith(mark)), "utf-8-sig")
+    cookie = re.match(rb"(?:.*\n)?[ \t\f]*#.*?coding[:=][ \t]*(latin-?1|iso-8859-1|cp1252|windows-1252)", data)
+    if cookie:
+        encoding = cookie[1].decode()
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if b"\0" in data:
+            raise ValueError(f"is not text: {error.reason} at byte {error.start}") from error
+        notes.append(f"the file is not UTF-8 text ({error.reason} at byte {error.start}): it was read as cp1252")
+        return data.decode("cp1252", "replace")
+    if encoding == "utf-16":
+        notes.append("the file is UTF-16 text, which Jupyter does not open: save it as UTF-8")
+    return text
+
+
+def is_notebook(file: str, text: str) -> bool:
+    """Whether a file is a notebook, as its name says or, under another name, its content."""
+    return file.lower().endswith(".ipynb") or (text.lstrip().startswith("{") and '"cells"' in text)
 
 
 def cells_of_notebook(text: str) -> Iterator[tuple[str, str]]:
@@ -264,68 +160,6 @@ def cells_of_script(text: str) -> Iterator[tuple[str, str]]:
             yield "markdown", re.sub(r"(?m)^# ?", "", body)
         else:
             yield "code", part
-
-
-def definitions(cells: list[str], notes: list[str]) -> tuple[str, Origin]:
-    """Imports, functions, classes and plain assignments of all cells; what draws, trains or prints is left out.
-
-    A cell that does not parse is noted and left out. A blank that stands beside an answer of the same name counts for
-    nothing. Beside them, what the cells say of the assignment.
-    """
-    kept: list[Definition] = []
-    trees: list[ast.Module] = []
-    left = LARGEST_CODE
-    for i, cell in enumerate(cells, 1):
-        if len(cell) > left:
-            notes.append(f"code cell {i} was left out: there are more than {LARGEST_CODE:,} characters of code")
-            continue
-        left -= len(cell)
-        try:
-            tree, taken = parse(cell)
-            kept += [definition(node) for node in tree.body if defines(node)]
-            trees.append(tree)
-            notes += [
-                f"line {line} of code cell {i}, `{text}`, is not Python and was left out" for line, text in taken
-            ]
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-            notes.append(f"code cell {i}{line} is no Python and was left out: {str(error)[:100]}")
-    answered = {each.function for each in kept if not each.blank}
-    code = "\n\n".join(each.source for each in kept if not (each.blank and each.function in answered))
-    return code, origin_of(trees)
-
-
-def definition(node: ast.stmt) -> Definition:
-    """What is kept of a statement."""
-    if not isinstance(node, ast.FunctionDef):
-        return Definition("", False, ast.unparse(node))
-    return Definition(node.name, is_blank(node), ast.unparse(node))
-
-
-def defines(node: ast.stmt) -> bool:
-    """Whether a statement defines something and does no work: it calls nothing but NumPy, math and containers."""
-    if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
-        return True
-    if not isinstance(node, ast.Assign | ast.AnnAssign):
-        return False
-    calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
-    return all(
-        root(call) in {"np", "numpy", "math", "float", "int", "tuple", "list", "dict", "range", "len"}
-        for call in calls
-    )
-
-
-def root(node: ast.expr) -> str:
-    """The name that a dotted expression begins with."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def is_blank(node: ast.FunctionDef) -> bool:
-    """Whether a function only says that it is still to be written."""
-    last = node.body[-1]
-    return isinstance(last, ast.Raise) and "NotImplementedError" in ast.dump(last)
 
 
 def written_answers(texts: list[str]) -> dict[str, str]:

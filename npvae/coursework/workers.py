@@ -3,8 +3,10 @@
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 
@@ -28,6 +30,15 @@ def workers(count: int) -> Iterator[Executor]:
 
 
 def begin(scratch: str) -> None:
-    """Leave Ctrl-C to the grader, and what is to be removed where the grader removes it."""
+    """Leave Ctrl-C to the grader, and what is to be removed where the grader removes it; end when the grader does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tempfile.tempdir = scratch
+    threading.Thread(target=end_with_the_grader, args=(scratch,), daemon=True).start()
+
+
+def end_with_the_grader(scratch: str) -> None:
+    """Wait until the grader's process has ended, however it ended, and leave nothing behind."""
+    if grader := multiprocessing.parent_process():
+        grader.join()
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(1)  # the launcher of a submission ends when nobody is there to read what it writes

@@ -13,7 +13,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def write_page(
     x: Array,
     labels: Array | None = None,
     *,
+    classes: Sequence[str] | None = None,
     image_shape: tuple[int, ...] | None = None,
     binarize: str = "stochastic",
     weights: str | None = None,
@@ -64,6 +65,8 @@ def write_page(
         Test images: uint8 grey levels, or floats. For Bernoulli pixels they are made 0 or 1.
     labels : (N,) ndarray, optional
         One label per image. A `ConditionalVAE` needs whole numbers from 0.
+    classes : sequence of str, optional
+        What the labels 0, 1, ... are called. Without it labels are shown as they are.
     image_shape : (int, int), optional
         Height and width; a square where nothing is said.
     binarize : "stochastic" or "threshold"
@@ -88,15 +91,17 @@ def write_page(
     if binarize not in ("stochastic", "threshold"):
         raise ValueError(f'binarize is {binarize!r}, expected "stochastic" or "threshold"')
     _check(models, x, labels, height, width)
-    names, classes = np.unique([] if labels is None else np.asarray(labels), return_inverse=True)
+    names, indices = np.unique([] if labels is None else np.asarray(labels), return_inverse=True)
     if label_dim := max(model.label_dim for model in models.values()):
-        names, classes = np.arange(label_dim), np.asarray(labels)
-    chosen = _a_few_of_each(classes, len(x))
+        names, indices = np.arange(label_dim), np.asarray(labels)
+    if classes and labels is not None:
+        names, indices = np.asarray(classes), np.asarray(labels)
+    chosen = _a_few_of_each(indices, len(x))
     binary = binarize_threshold(x) if binarize == "threshold" else draw_pixels(x, rng=0)
     entries = []
     for name, model in models.items():
         seen = binary if model.likelihood.config["name"] == "bernoulli" else x
-        entries.append(_entry(name, model, seen, labels, weights))
+        entries.append(_entry(name, model, seen, labels, weights, len(models) > 1))
     drawn = [np.argwhere(image.reshape(height, width) > 0) for image in x[:500] if np.any(image > 0)]
     data = {
         "models": entries,
@@ -108,8 +113,8 @@ def write_page(
         "binarize": binarize,
         "images": [_numbers(image, "float16") for image in x[chosen]],
         "labels": [str(name) for name in names],
-        "image_classes": classes[chosen].tolist() if len(names) else [],
-        "classes": classes.tolist(),
+        "image_classes": indices[chosen].tolist() if len(names) else [],
+        "classes": indices.tolist(),
     }
     parts = {
         "STYLE": (HERE / "page.css").read_text("utf-8"),
@@ -147,15 +152,17 @@ def _check(models: Mapping[str, Model], x: Array, labels: Array | None, height: 
             model.check_labels(labels, len(x))
 
 
-def _a_few_of_each(classes: Array, n: int) -> Array:
+def _a_few_of_each(indices: Array, n: int) -> Array:
     """Which images can be picked: as many of each class as there is room for, class by class."""
-    if len(classes) == 0:
+    if len(indices) == 0:
         return np.arange(min(n, SHOWN))
-    each = max(1, SHOWN // (int(classes.max()) + 1))
-    return np.concatenate([np.flatnonzero(classes == y)[:each] for y in np.unique(classes)])[: 2 * SHOWN]
+    each = max(1, SHOWN // (int(indices.max()) + 1))
+    return np.concatenate([np.flatnonzero(indices == y)[:each] for y in np.unique(indices)])[: 2 * SHOWN]
 
 
-def _entry(name: str, model: Model, x: Array, labels: Array | None, weights: str | None) -> dict[str, Any]:
+def _entry(
+    name: str, model: Model, x: Array, labels: Array | None, weights: str | None, is_one_of_several: bool
+) -> dict[str, Any]:
     """What the page has to know of one model."""
     config, is_plain = model.config, not isinstance(model, VAE)
     likelihood = config["likelihood"]["name"]
@@ -173,6 +180,7 @@ def _entry(name: str, model: Model, x: Array, labels: Array | None, weights: str
         "conditional": model.label_dim > 0,
         "importance": config["class"] == "ImportanceWeightedVAE",
         "weighed": model.beta != 1,
+        "several": is_one_of_several,
     }
     params = {
         name: {**_numbers(array, dtype), "columns": array.shape[1] if array.ndim == 2 else 0}

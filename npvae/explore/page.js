@@ -36,16 +36,12 @@ function reparameterize(mu, logvar, eps) {
   const sigma = logvar.map(v => Math.exp(0.5 * v));
   return [mu.map((m, j) => m + sigma[j] * eps[j]), [sigma, eps]];
 }
-function reparameterize_backward(dz, [sigma, eps]) {
-  return [dz, dz.map((d, j) => 0.5 * d * sigma[j] * eps[j])];
-}
+function reparameterize_backward(dz, [sigma, eps]) { return [dz, dz.map((d, j) => 0.5 * d * sigma[j] * eps[j])]; }
 function kl_divergence(mu, logvar) {
   const variance = logvar.map(Math.exp);
   return [-0.5 * sum(mu.map((m, j) => 1 + logvar[j] - m ** 2 - variance[j])), [mu, variance]];
 }
-function kl_divergence_backward(dkl, [mu, variance]) {
-  return [mu.map(m => dkl * m), variance.map(v => dkl * -0.5 * (1 - v))];
-}
+function kl_divergence_backward(dkl, [mu, v]) { return [mu.map(m => dkl * m), v.map(v => dkl * -0.5 * (1 - v))]; }
 const log_prior = z => -0.5 * sum(z.map(v => v * v + LOG_2PI)), LOG_2PI = Math.log(2 * Math.PI);
 
 // --- likelihoods
@@ -71,7 +67,6 @@ const gaussian = logvar => ({
   sample: (output, rng) => output.map(m => m + Math.exp(0.5 * logvar) * normal(rng)),
   precision: Math.exp(-logvar), square: 0.5 * Math.exp(-logvar),
 });
-
 function generator(seed) {  // Park and Miller's: good enough for pictures
   let n = 1 + Math.abs(Math.floor(7919 * seed)) % 2147483646;
   return () => (n = n * 16807 % 2147483647) / 2147483647;
@@ -154,10 +149,7 @@ const CELLS = 41, CUT = 150, LEVELS = 9, STILL = 0.0005, SLICE = 60;
 const REACH = Math.max(3.5, 1.1 * Math.max(...data.models.filter(m => m.latent_dim === 2).map(m => m.reach)));
 const CORNERS = [[-0.25, -0.25], [-0.25, 0.25], [0.25, -0.25], [0.25, 0.25]];
 const pause = () => new Promise(resume => setTimeout(resume)), log_mass = cell => cell.logp + 2 * Math.log(cell.size);
-function log_sum_exp(values) {
-  const top = values.reduce((a, b) => Math.max(a, b));
-  return top + Math.log(sum(values.map(v => Math.exp(v - top))));
-}
+const log_sum_exp = (values, top = Math.max(...values)) => top + Math.log(sum(values.map(v => Math.exp(v - top))));
 // A grid over the plane, decoded once per model and label, a row at a time: the page stays awake.
 async function decode_grid(model, label) {
   const size = 2 * REACH / CELLS, blank = new Float64Array(model.input_dim), cells = [];
@@ -236,7 +228,7 @@ function compute(asked, nodes = state.isDrawing ? state.model.rough : state.mode
     state.x = Float64Array.from(state.image, v => isGrey ? v : +(isCut ? v > 0.5 : rng() < v));
     state.q = model.encode(state.x, label);
     const cells = Array.isArray(model.grids[label]) ? on_grid(model.pixels, model.grids[label], state.x) : null;
-    Object.assign(state, {steps: 0, start: null, logPx: NaN, k: 0, cells, job: {}});
+    Object.assign(state, {steps: 0, start: null, logPx: NaN, k: 0, cells, job: {}, walking: null});
     if (!state.isDrawing) refine(state.job);
   }
   if (level <= 1) {
@@ -257,7 +249,8 @@ async function refine(job) {
 
 // --- pictures
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
-const fmt = (v, digits = 2) => Number.isNaN(v) ? "\u2026" : v.toFixed(digits).replace("-", "\u2212");
+const signed = text => text.replace("-", "\u2212"), rounded = (v, d) => v < 1e6 ? v.toFixed(d) : v.toExponential(0);
+const fmt = (v, digits = 2) => Number.isNaN(v) ? "\u2026" : signed(rounded(v, digits));
 const vec = (v, digits) => `(${v.slice(0, 4).map(a => fmt(a, digits)).join(", ")}${v.length > 4 ? ", \u2026" : ""})`;
 const times = (v, s) => v.map((a, i) => a * (s[i] ?? s));
 const new_canvas = (width, height) => Object.assign(document.createElement("canvas"), {width, height});
@@ -309,13 +302,18 @@ function shade({g, px, unit, width}, least) {
   }
   g.globalAlpha = 1;
 }
-function cloud(model) {  // mu of every test image, a colour per label
+function cloud(model) {  // mu of every test image, a colour per label, and the label's name in the middle of its own
   const canvas = new_canvas(900, 900), g = canvas.getContext("2d"), side = 4 + 200 / (20 + model.codes.length ** 0.5);
+  const middles = data.labels.map(() => [0, 0, 0]);
   for (let i = 0; i < model.codes.length / 2; i++) {
     const [x, y] = [model.codes[2 * i], -model.codes[2 * i + 1]].map(a => 450 * (1 + a / REACH));
     g.fillStyle = data.labels.length ? `hsl(${360 * data.classes[i] / data.labels.length} 65% 45% / 0.6)` : "gray";
     g.fillRect(x - side / 2, y - side / 2, side, side);
+    middles[data.classes[i]]?.forEach((a, k, middle) => { middle[k] = a + [x, y, 1][k]; });
   }
+  Object.assign(g, {font: "bold 40px serif", strokeStyle: colour("paper"), fillStyle: colour("ink"), lineWidth: 9});
+  const write = draw => middles.forEach(([x, y, n], k) => n && g[draw](data.labels[k].slice(0, 9), x / n, y / n));
+  ["strokeText", "fillText"].forEach(write);
   return canvas;
 }
 // What the decoder makes of 14 x 14 places of the plane; with more dimensions, of a slice through today's z.
@@ -360,9 +358,7 @@ function draw_lens() {
   for (const r of [1, 2, 3]) small.ellipse("soft", [0, 0], [r, r]);
   small.line("z", [[0, 0], e]); small.disc("z", e, 6);
 }
-function styled(element, values) {
-  for (const [name, value] of Object.entries(values)) element.style.setProperty(`--v-${name}`, value || 0);
-}
+const styled = ({style}, values) => Object.keys(values).forEach(k => style.setProperty(`--v-${k}`, values[k] || 0));
 function draw_rows() {
   const {q, terms, model} = state, s = sigma(), z = place();
   for (const j of model.order) {
@@ -372,12 +368,13 @@ function draw_rows() {
   }
 }
 function draw_numbers() {
-  const {q, terms, logPx, start, steps, k, free} = state, gap = t => t.nll + t.kl + logPx, {nll, loss} = terms;
+  const {q, terms, logPx, start, steps, k, free, model, x, output} = state, {nll, loss, kl} = terms;
+  const gap = t => t.nll + t.kl + logPx, one = model.pixels.nll(x, output)[0];
   const inside = (state.cells ?? []).filter(({z}) => z.every((a, j) => Math.abs(a - q.mu[j]) < lens_half()));
   const values = {
     nll, loss, kl: loss - nll, logpx: -logPx, gap: gap(terms), first: gap(start), before: start.loss, steps, k,
     low: Math.min(0, nll, loss), high: 1.02 * Math.max(1, nll, loss), far: Math.max(5, gap(terms), gap(start)) || 5,
-    wide: 2 * lens_half(), reach: REACH, pull: Math.hypot(...on_axes(terms.dmu_z)),
+    wide: 2 * lens_half(), reach: REACH, pull: Math.hypot(...on_axes(terms.dmu_z)), one, seeming: gap({nll: one, kl}),
     share: 100 * sum(inside.map(c => Math.exp(log_mass(c) - logPx))),
   };
   styled(document.body, values);
@@ -410,14 +407,14 @@ function draw(level) {
 
 // --- hands
 // Down the gradient, with this one image's q. In units of q's own width: a plain step of that size would explode.
-function walk(n, job = state.job) {
-  if (n === 0 || job !== state.job) return;
-  const {model, x, q, label} = state, kind = $("kind").value, [a, b] = kind === "plain" ? [0.001, 0.001] : [0.1, 0.2];
+function walk(n, job = state.walking = {}) {
+  if (n === 0 || job !== state.walking) return;
+  const {model, x, q, label} = state, kind = $("kind").value, [a, b] = kind === "plain" ? [0.001, 0.001] : [0.2, 0.2];
   const noise = {eps: kind === "one" ? [eps()] : draw_eps(16, model.latent_dim, Math.random)};
   const {dmu, dlogvar} = kind === "one" || model.latent_dim > 2 ? model.terms(x, q, label, noise) : state.terms;
   const mu = q.mu.map((m, j) => m - a * dmu[j] * (kind === "plain" ? 1 : Math.exp(q.logvar[j])));
   state.q = {mu, logvar: q.logvar.map((v, j) => v - b * dlogvar[j])}; state.steps++;
-  compute(1, n > 1 ? model.rough : model.nodes);
+  compute(1, n > 20 ? model.rough : model.nodes);  // roughly there, then exactly
   requestAnimationFrame(() => walk(n - 1, job));
 }
 function choose(model) {
@@ -425,7 +422,8 @@ function choose(model) {
   for (const name of ["about", "counted"]) $(name).textContent = model[name];
   $("rows").replaceChildren(...model.order.map(j => {
     const row = $("row").content.firstChild.cloneNode(true), [axis, input] = row.querySelectorAll("button, input");
-    Object.assign(axis, {textContent: `z_${j + 1}`, onclick: () => put({axes: [state.axes[1], j]}, 1)});
+    const show = () => state.axes.includes(j) || put({axes: [state.axes[1], j].sort((a, b) => a - b)}, 1);
+    Object.assign(axis, {textContent: `z_${j + 1}`, title: "show this dimension in the plane", onclick: show});
     Object.assign(input, {min: -REACH, max: REACH, ariaLabel: `z_${j + 1}`});
     input.oninput = () => put({free: place().map((v, k) => k === j ? +input.value : v)}, 2);
     return Object.assign(row, {id: `row${j}`});
@@ -433,7 +431,8 @@ function choose(model) {
   put({model, free: null, path: null, axes: model.order.slice(0, 2).sort((a, b) => a - b)}, 0);
 }
 function pick(i) {
-  put({pick: i, label: data.image_classes[i] ?? 0, redraws: 0, image: images[i], strokes: [], isGiven: false}, 0);
+  put({pick: i, picked: i, label: data.image_classes[i] ?? 0, redraws: 0, image: images[i], strokes: [],
+    isGiven: false}, 0);
   $("label").value = state.label;
   draw_pad();
 }
@@ -486,10 +485,10 @@ $("model").append(...models.map((model, i) => new Option(model.name, i)));
 $("label").append(...data.labels.map((label, i) => new Option(label, i)));
 images.forEach((image, i) => {
   const button = $("picks").appendChild(document.createElement("button")), label = data.labels[data.image_classes[i]];
-  Object.assign(button, {ariaLabel: ["test image", i + 1, label].join(" "), onclick: () => pick(i)});
-  strip(button, [image]);
+  strip(Object.assign(button, {ariaLabel: ["test image", i + 1, label].join(" "), onclick: () => pick(i)}), [image]);
 });
-matchMedia("(prefers-color-scheme: dark)").onchange = onresize = () => { draw_pad(); put({}, 3); };
+const again = () => { draw_pad(); models.forEach(model => { model.cloud = null; }); put({}, 3); };
+matchMedia("(prefers-color-scheme: dark)").onchange = onresize = again;
 choose(models[0]); pick(0);
 const terms = (x, mu, logvar) => state.model.terms(x, {mu, logvar}, state.label);
 window.npvae = {

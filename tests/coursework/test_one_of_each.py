@@ -10,6 +10,7 @@ import pytest
 
 from npvae.cli import main
 from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.grading import probes_seed
 from npvae.coursework.handout import write_handout
 
 HOSTILE = """
@@ -37,7 +38,9 @@ def graded(tmp_path_factory):
     options = ["--variant", "textbook", "--short", "--workers", "2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("npvae.coursework.report.draw_mistakes", lambda graded, path: path.write_bytes(b""))
-        patch.setattr("npvae.coursework.sandbox.Limits.__init__.__defaults__", (2.0, 2, 2**30, 2**24, 64, 2**16))
+        patch.setattr(
+            "npvae.coursework.sandbox.reading.Limits.__init__.__defaults__", (2.0, 2, 2**30, 2**24, 64, 2**16)
+        )
         assert main(["grade", str(handed_in), "--out", str(out), *options]) == 0
     with (out / "grades.csv").open(newline="") as file:
         return out, {row["student"]: row for row in csv.DictReader(file)}
@@ -61,6 +64,15 @@ def test_the_summary_names_the_hostile_file_to_look_at_and_no_other(graded):
     assert "- eve: kl_divergence: took longer than 2 s" in to_look_at
     assert "ada" not in to_look_at
     assert "bob" not in to_look_at
+
+
+def test_the_seed_of_the_inputs_is_drawn_once_and_kept(graded):
+    out, _ = graded
+    seed = int((out / "seed.txt").read_text())
+    used = {json.loads(path.read_text())["assignment"]["probes_seed"] for path in (out / "results").glob("*.json")}
+    assert used == {seed}
+    assert probes_seed(out) == seed
+    assert seed != probes_seed(out.parent / "another")
 
 
 def test_results_are_kept_one_file_per_student(graded):

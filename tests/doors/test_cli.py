@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import npvae
-from npvae.cli import main, runs
+from npvae.cli import gradients, main, runs
 from npvae.cli.gradients import gradient_table
 from npvae.training import COLUMNS
 
@@ -142,10 +142,12 @@ def test_files_of_ones_own_are_trained_on_and_evaluated(tmp_path, capsys):
     assert "on 8 test images" in capsys.readouterr().out
 
 
-def test_gradcheck_prints_a_row_for_every_gradient_and_succeeds(capsys):
+def test_gradcheck_prints_a_row_for_every_gradient_and_succeeds(capsys, monkeypatch):
+    rows = list(gradient_table(3))
+    monkeypatch.setattr(gradients, "gradient_table", {3: rows}.get)
     assert main(["gradcheck", "--seed", "3"]) == 0
     out = capsys.readouterr().out
-    assert out.count("  pass\n") == len(list(gradient_table(3)))
+    assert out.count("  pass\n") == len(rows)
     assert "FAIL" not in out
     assert "points redrawn because a relu switched" in out
 
@@ -298,8 +300,8 @@ def test_ctrl_c_while_training_leaves_a_whole_run_and_ends_with_status_130(tmp_p
 
 
 @pytest.mark.usefixtures("figures")
-@pytest.mark.parametrize("model", ["vae", "autoencoder", "cvae", "iwae"])
-def test_every_model_is_trained_saved_evaluated_and_named_in_its_folder(tmp_path, capsys, model):
+@pytest.mark.parametrize("model", ["autoencoder", "cvae", "iwae"])
+def test_every_other_model_is_trained_saved_evaluated_and_named_in_its_folder(tmp_path, capsys, model):
     assert main([*QUICK, "--model", model]) == 0
     trained = capsys.readouterr().out
     (folder,) = (tmp_path / "runs").iterdir()

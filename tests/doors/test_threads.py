@@ -94,9 +94,13 @@ def test_training_goes_on_with_the_threads_of_its_checkpoint(tmp_path, capsys):
     assert "resuming after epoch 1, on 2 threads" in capsys.readouterr().out
 
 
-def test_the_command_line_says_on_how_many_threads_it_runs_and_keeps_to_it_when_resuming(tmp_path, capsys):
+def test_the_command_line_says_on_how_many_threads_it_runs_and_keeps_to_it_when_resuming(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("npvae.cli.runs._write_figures", lambda *args: {})
     folder = str(tmp_path / "run")
-    assert main(["train", "--data", "digits", "--epochs", "1", "--threads", "2", "--out", folder]) == 0
+    options = ["--data", "digits", "--hidden-dims", "8", "--epochs", "1", "--threads", "2"]
+    assert main(["train", *options, "--out", folder]) == 0
     assert "run    seed 0, on 2 threads" in capsys.readouterr().out
     assert main(["train", "--resume", folder, "--epochs", "2"]) == 0
     assert "resuming after epoch 1, on 2 threads" in capsys.readouterr().out

@@ -22,7 +22,9 @@ import numpy as np
 
 import npvae
 from npvae.cli.runs import open_run
-from npvae.coursework.submissions import Submission, collect, read, read_roster, safe_name
+from npvae.coursework.collection import collect
+from npvae.coursework.collection.roster import read_roster
+from npvae.coursework.submissions import Submission, read, safe_name
 from npvae.data.sources import load_dataset
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -91,7 +93,8 @@ def notebook(data):
 
 
 def submissions(data):
-    for submission in try_to(collect, file_of(data, "x.zip")) or ():
+    collection = try_to(collect, file_of(data, "x.zip"))
+    for submission in collection.submissions if collection else ():
         assert not {"/", "\\", "\0"} & set(safe_name(submission.student))
         submission.student.encode("utf-8")
 

@@ -32,7 +32,7 @@ class Trained(NamedTuple):
 
 @pytest.fixture(scope="module", params=[0, 1, 2], ids="problem {}".format)
 def trained(request):
-    N, D, L, steps = 300, 6, 2, 3000
+    N, D, L, steps = 300, 6, 2, 1500
     rng = np.random.default_rng(request.param)
     W, m = rng.standard_normal((L, D)), rng.standard_normal(D)
     x = rng.standard_normal((N, L)) @ W + m + 0.5 * rng.standard_normal((N, D))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from support import BAR, D, L, N, activations, examples, seeds, small_vae, whole_model
 
 import npvae
@@ -18,9 +19,8 @@ def small_cvae(rng=0, n=N, **settings):
     return *small_vae(rng, n, npvae.ConditionalVAE, label_dim=C, **settings), rng.integers(0, C, n)
 
 
-@pytest.mark.parametrize("hidden_dims", [(), (8, 6)])
 @whole_model
-@given(activation=activations, seed=seeds, n=examples)
+@given(activation=activations, hidden_dims=st.sampled_from([(), (8, 6)]), seed=seeds, n=examples)
 def test_the_gradient_of_every_parameter_meets_finite_differences(activation, hidden_dims, seed, n):
     def check(rng):
         model, x, eps, labels = small_cvae(rng, n, activation=activation, hidden_dims=hidden_dims)
@@ -134,6 +134,11 @@ def test_draws_of_an_output_take_one_label_for_each_row_of_z():
     model, _, eps, labels = small_cvae(likelihood=npvae.Gaussian(1e-6))
     np.testing.assert_allclose(model.draw_output(eps, 0, labels), model.decode(eps, labels), atol=1e-4)
     np.testing.assert_allclose(model.draw_output(eps, 0, 2), model.decode(eps, np.full(N, 2)), atol=1e-4)
+
+
+def test_the_code_of_an_image_is_its_mean_given_its_label():
+    model, x, _, labels = small_cvae()
+    np.testing.assert_array_equal(model.codes(x, labels), model.encode(x, labels)[0])
 
 
 def test_reconstruct_hands_the_labels_to_the_encoder_and_to_the_decoder():

@@ -111,7 +111,7 @@ def test_the_chunks_do_not_change_what_is_estimated(monkeypatch, rows):
 
 def test_the_memory_of_an_estimate_grows_with_neither_samples_nor_images():
     model = npvae.VAE(784, 5, (20,))
-    x = np.zeros((40, 784), np.uint8)
+    x = np.zeros((10, 784), np.uint8)
     tracemalloc.start()
     npvae.log_likelihood(model, x, n_samples=5000, verbose=False)
     peak = tracemalloc.get_traced_memory()[1]

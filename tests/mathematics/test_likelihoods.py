@@ -218,3 +218,12 @@ def test_at_one_z_the_pixels_are_uncorrelated_and_over_many_z_they_are_not(likel
     over_many = np.corrcoef(model.draw_output(z, rng=3).T)[pairs]
     assert np.max(np.abs(at_one)) < 5 / math.sqrt(draws)  # the largest of 21
     assert np.max(np.abs(over_many)) > 20 / math.sqrt(draws)
+
+
+def test_the_gradient_of_the_gaussian_loss_is_checked_with_a_log_variance_of_each_shape():
+    drawn = npvae.LIKELIHOODS["gaussian"].draw(np.random.default_rng(0), np.zeros((4, 7)))
+    assert {name: np.shape(logvar) for name, (_, logvar) in drawn.items()} == {
+        "logvar (N, D)": (4, 7),
+        "logvar (D,)": (7,),
+        "logvar ()": (),
+    }

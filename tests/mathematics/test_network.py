@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from support import BAR, D, H, examples, seeds, whole_model
+from support import BAR, D, H, activations, examples, seeds, whole_model
 
 from npvae.gradcheck import gradient_error, redraw
 from npvae.network import MLP
@@ -39,9 +39,8 @@ def test_forward_is_layer_after_layer():
     np.testing.assert_allclose(network.forward(x, params)[0], expected, rtol=1e-14)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
 @whole_model
-@given(seed=seeds, n=examples)
+@given(activation=activations, seed=seeds, n=examples)
 def test_the_gradients_of_the_input_and_of_every_layer_meet_finite_differences(activation, seed, n):
     network = MLP("net", (D, H, 5, 2), activation)
 

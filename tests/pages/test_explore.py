@@ -133,6 +133,7 @@ QUICK = ["train", "--data", "digits", "--epochs", "1", "--hidden-dims", "8"]
 @pytest.fixture
 def in_tmp(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("npvae.cli.runs._write_figures", lambda *args: {})
 
 
 @pytest.mark.usefixtures("in_tmp")
@@ -144,6 +145,18 @@ def test_training_with_two_latent_dimensions_ends_by_naming_the_command_and_the_
     assert data_of("run/explore.html")["models"][0]["name"] == "run"
     assert main([*QUICK, "--latent-dim", "3", "--out", "other"]) == 0
     assert "explore" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("in_tmp")
+def test_the_labels_of_a_conditional_model_are_called_as_its_data_calls_them_beside_a_plain_model_too():
+    images = np.random.default_rng(0).integers(0, 256, (30, 3, 3), np.uint8)
+    np.savez("animals.npz", x_train=images, y_train=np.array(["ant", "bee", "cat"])[np.arange(30) % 3])
+    train = ["train", "--data", "animals.npz", "--epochs", "1", "--hidden-dims", "8", "--latent-dim", "2"]
+    assert main([*train, "--out", "plain"]) == 0
+    assert main([*train, "--model", "cvae", "--out", "told"]) == 0
+    for runs in (["told"], ["plain"], ["plain", "told"]):
+        assert main(["explore", *runs, "--out", "page.html"]) == 0
+        assert data_of("page.html")["labels"] == ["ant", "bee", "cat"]
 
 
 @pytest.mark.usefixtures("in_tmp")

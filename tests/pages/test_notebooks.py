@@ -13,7 +13,7 @@ from npvae.gradcheck import all_pairs
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+LESSONS = [path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")) if not path.stem.endswith("_lab")]
 PAGES = [
     ROOT / "README.md",
     NOTEBOOKS / "README.md",

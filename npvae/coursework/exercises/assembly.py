@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Slip, differences, spread
-from npvae.coursework.trial.calls import Probe, Results
-from npvae.coursework.trial.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
+from npvae.coursework.sandbox.calls import Probe, Results
+from npvae.coursework.sandbox.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

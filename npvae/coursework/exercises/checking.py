@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.exercise import Exercise, Slip
-from npvae.coursework.trial.calls import Probe
-from npvae.coursework.trial.cases import run_checker
+from npvae.coursework.sandbox.calls import Probe
+from npvae.coursework.sandbox.cases import run_checker
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

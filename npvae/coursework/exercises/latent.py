@@ -18,7 +18,7 @@ from npvae.coursework.exercise import (
     table_slips,
     truth_of,
 )
-from npvae.coursework.trial.calls import Probe, Results, run_pair
+from npvae.coursework.sandbox.calls import Probe, Results, run_pair
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

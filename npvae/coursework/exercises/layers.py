@@ -18,8 +18,8 @@ from npvae.coursework.exercise import (
     table_slips,
     truth_of,
 )
-from npvae.coursework.trial.calls import Probe, Results, run_pair
-from npvae.coursework.trial.runs import GRADIENTS, run_dense
+from npvae.coursework.sandbox.calls import Probe, Results, run_pair
+from npvae.coursework.sandbox.runs import GRADIENTS, run_dense
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

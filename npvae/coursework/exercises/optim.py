@@ -30,8 +30,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, spread
-from npvae.coursework.trial.calls import Probe, Results
-from npvae.coursework.trial.runs import FIRST, LATER
+from npvae.coursework.sandbox.calls import Probe, Results
+from npvae.coursework.sandbox.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

@@ -17,7 +17,7 @@ import numpy as np
 
 import npvae
 from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, differences, spread, table_slips, truth_of
-from npvae.coursework.trial.calls import Probe, Results, run_pair
+from npvae.coursework.sandbox.calls import Probe, Results, run_pair
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 

@@ -1,4 +1,5 @@
 import os
+import threading
 import time
 
 
@@ -13,3 +14,17 @@ def attack():
     except OSError:
         pass
     return {"processes": children}
+
+
+def later():
+    """As threads; when it is called again, there is no more room for others."""
+    threads = threading.active_count() - 1
+    if threads:
+        return {"threads": threads}
+    try:
+        while threads < 500:
+            threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
+            threads += 1
+    except RuntimeError:
+        pass
+    return {"threads": threads}

@@ -22,6 +22,5 @@ def attack():
 
 
 def is_answer(path):
-    """Not what runs here, nor what only says where a clone is."""
-    ours = "npvae" in path and "/coursework/trial/" not in path and "__editable__" not in path
-    return path.endswith(".ipynb") or ours
+    """Not what only says where a clone is."""
+    return path.endswith(".ipynb") or ("npvae" in path and "__editable__" not in path)

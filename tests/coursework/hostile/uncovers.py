@@ -9,7 +9,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def attack():
-    covered = [f"{FOLDER}/marks", f"{REPO}/npvae", f"{REPO}/notebooks"]
+    covered = [f"{FOLDER}/marks", f"{REPO}/npvae"]
     managed = [name for name, action in ACTIONS.items() if action() == 0]
     managed += [f"umount {path}" for path in [*covered, "/", "/scratch"] if libc.umount2(path.encode(), 2) == 0]
     managed += [
@@ -18,7 +18,7 @@ def attack():
     managed += [name for name in ("setuid", "seteuid", "setgid") if tried(getattr(os, name), 0)]
     managed += ["another user" for user in (0, 1, 1000) if tried(os.setresuid, user, user, user)]
     managed += ["chroot"] * tried(os.chroot, "/scratch")
-    files = (f"{FOLDER}/marks/marks.csv", f"{REPO}/npvae/latent.py", f"{REPO}/notebooks/notes.md")
+    files = (f"{FOLDER}/marks/marks.csv", f"{REPO}/npvae/latent.py")
     return {
         "managed": managed,
         "read": [path for path in files if tried(open, path)],

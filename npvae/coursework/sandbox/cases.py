@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.trial.calls import Array, Functions, Probe, Results, attempt
+from npvae.coursework.sandbox.calls import Array, Functions, Probe, Results, attempt
 
 Pair = tuple[Callable[..., Any], Callable[..., Any], tuple[Array, ...]]
 """forward, backward and args of a case; made of functions that no exercise asks for."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.trial.calls import Array
+from npvae.coursework.sandbox.calls import Array
 
 KEYS = ("decoder", "mu", "rho", "trunk")
 

@@ -1,0 +1,169 @@
+"""A class: everybody once, with the file that is graded and what a human should look at."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from npvae.coursework.collection.choosing import Choice, choose
+from npvae.coursework.collection.finding import OTHER, UNREADABLE, Found, brief, close_archives, find
+from npvae.coursework.collection.looking import Look, look
+from npvae.coursework.collection.persons import Person, enrol, persons
+from npvae.coursework.collection.roster import Roster, read_roster
+from npvae.coursework.submissions import LARGEST, Submission, pseudonym
+
+MOST = 20_000
+"""Notebooks and scripts that are looked into."""
+SHOWN = 5
+"""Files that are named in one line."""
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """One person of the class."""
+
+    person: Person
+    submission: Submission
+    choice: Choice
+    flags: tuple[str, ...]
+    """What a human should look at."""
+    identifier: str
+    """The roster's or the platform's, or a code where neither has one."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Everybody, in the order of their names."""
+
+    hand_ins: tuple[HandIn, ...]
+    strays: tuple[str, ...] = ()
+    """Files that are nobody's, and what each is."""
+    notes: tuple[str, ...] = ()
+    """What to know of how names were matched."""
+
+    @property
+    def submissions(self) -> list[Submission]:
+        """What is graded, one per person."""
+        return [one.submission for one in self.hand_ins]
+
+
+def collect(path: Path, roster: Path | None = None, anonymous: bool = False) -> Collection:
+    """Everybody's file.
+
+    Parameters
+    ----------
+    path : path
+        A folder or an archive, as platforms, courses and students arrange them.
+    roster : path, optional
+        A CSV file of the class. Who handed in nothing gets an empty submission.
+    anonymous : bool
+        Identifiers in the place of all names, also those of files.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is nothing at that path.
+    ValueError
+        For a file that is not an archive, a roster that cannot be read, or a place with nothing in it.
+    """
+    known = read_roster(roster) if roster else Roster()
+    try:
+        files = find(path)
+        looks = looked_into(files)
+        if not looks and not any(file.kind != OTHER for file in files):
+            raise ValueError(
+                f"{path} holds no .ipynb and no .py file, expected submissions: give their folder or zip"
+            )
+        graded = [file for file, seen in looks.items() if seen.is_of_the_assignment] or list(looks)
+        people, strays = persons(files, graded, known)
+        everybody = enrol(people, known)
+        everybody.sort(key=lambda person: person.student is None)  # the roster's names stay as they are
+        names = apart(person.student.student if person.student else person.name for person in everybody)
+        identifiers = apart(identifier_of(person, known) for person in everybody)
+        hand_ins = [
+            handed_in(person, name, identifier, choose(person, looks), anonymous)
+            for person, name, identifier in zip(everybody, names, identifiers, strict=True)
+        ]
+    finally:
+        close_archives()
+    notes = [f"columns of the roster that stand for nobody: {', '.join(known.ignored)}"] if known.ignored else []
+    in_order = sorted(hand_ins, key=lambda one: one.submission.student.casefold())
+    return Collection(tuple(in_order), tuple(lines(strays, anonymous)), tuple(notes))
+
+
+def looked_into(files: Sequence[Found]) -> dict[Found, Look]:
+    """What is in each file that may be the assignment."""
+    candidates = [file for file in files if file.may_be_the_assignment]
+    looks = {file: look(file) for file in candidates[:MOST]}
+    return looks | {file: Look(trouble=f"was not looked into: there are over {MOST:,}") for file in candidates[MOST:]}
+
+
+def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonymous: bool) -> HandIn:
+    """What is graded of a person."""
+    flags = [*person.flags, *choice.flags]
+    if anonymous:
+        paths = {each.file.path: f"{identifier}/{i}{suffix(each.file)}" for i, each in enumerate(person.attempts, 1)}
+        choice = without_names(choice, paths)
+        flags = [*(flag.partition(":")[0] for flag in person.flags), *choice.flags]
+        person, name = Person("", person.number, person.platform), identifier
+    file, data, trouble = choice.file.path if choice.file else "", b"", choice.look.trouble
+    if choice.file and not trouble:
+        try:
+            data = choice.file.load(LARGEST + 1)
+        except UNREADABLE as error:  # it was there a moment ago
+            trouble = f"cannot be read: {brief(error)}"
+            flags.append(f"{file} {trouble}")
+    elif not choice.file and choice.aside:
+        file, what = choice.aside[0]
+        trouble = f"is {what}: hand in the notebook or the script itself"
+    return HandIn(person, Submission(name, file, data, choice.others, trouble), choice, tuple(flags), identifier)
+
+
+def identifier_of(person: Person, roster: Roster) -> str:
+    """What stands for a person in the roster or on the platform; a code where only a name does."""
+    known = roster.identifiers(person.student.row) if person.student else []
+    number = "" if "@" in person.number else person.number
+    return [*known, *filter(None, [number]), pseudonym(person.name)][0]
+
+
+def apart(names: Iterable[str]) -> Iterator[str]:
+    """The names, those that are taken with a number."""
+    taken: Counter[str] = Counter()
+    for name in names:
+        taken[name] += 1
+        yield name if taken[name] == 1 else f"{name} ({taken[name]})"
+
+
+def without_names(choice: Choice, names: dict[str, str]) -> Choice:
+    """A choice that calls the files by other names."""
+    longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    whole = rf"(?<![\w/])({longest_first})(?![\w/])"
+
+    def renamed(text: str) -> str:
+        return re.sub(whole, lambda match: names[match[0]], text)
+
+    return replace(
+        choice,
+        file=choice.file and replace(choice.file, path=names[choice.file.path]),
+        aside=tuple((names[path], why) for path, why in choice.aside),
+        flags=tuple(map(renamed, choice.flags)),
+        others=tuple(names[path] for path in choice.others),
+    )
+
+
+def suffix(file: Found) -> str:
+    """What kind of file it is, by its name."""
+    return PurePosixPath(file.name).suffix[:10]
+
+
+def lines(strays: Sequence[Found], anonymous: bool) -> Iterator[str]:
+    """What is nobody's, a line each; what hardly is an answer in one line."""
+    if anonymous:
+        yield from [f"{len(strays)} files belong to nobody"] if strays else []
+        return
+    plain = [file for file in strays if file.kind == OTHER and not file.may_be_the_assignment]
+    yield from (f"{file.path} belongs to nobody: {file.kind}" for file in strays if file not in plain)
+    if plain:
+        more = f" and {len(plain) - SHOWN} more" if len(plain) > SHOWN else ""
+        yield f"{', '.join(file.path for file in plain[:SHOWN])}{more}: nobody's, and no answers"

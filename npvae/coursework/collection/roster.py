@@ -1,0 +1,212 @@
+"""The class as a spreadsheet or a platform wrote it, and who in it is meant by a name."""
+
+import csv
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from pathlib import Path
+
+from npvae.coursework.collection.platforms import NOBODY
+from npvae.coursework.tables import read_table
+from npvae.internals.text import printable
+
+STUDENT = ("student", "studierende", "studierender", "etudiant", "estudiante")
+IDENTIFIERS = (
+    *("studentid", "idnumber", "idnummer", "sid", "studentnumber", "matriculationnumber", "matrikelnummer"),
+    *(
+        "id",
+        "identifier",
+        "identifikator",
+        "userid",
+        "useridentifier",
+        "number",
+        "nummer",
+        "matriculation",
+        "matrikel",
+    ),
+    *("matrnr", "matrnummer", "matriculenumber", "numerodetudiant", "orgdefinedid", "sisid", "sisuserid"),
+    *("sisloginid", "username", "user", "login", "loginid", "benutzername", "anmeldename", "kennung", "account"),
+    *("netid", "uid", "email", "emailaddress", "mail", "emailadresse", "adressedecourriel", "github"),
+    *("githubusername", "githubid", "githublogin"),
+)
+NAMES = ("name", "fullname", "vollstandigername", "nomcomplet", "nombrecompleto", "displayname", "studentname")
+FIRST = ("firstname", "givenname", "given", "forename", "first", "vorname", "prenom", "nombre")
+LAST = ("lastname", "surname", "familyname", "last", "nachname", "familienname", "nom", "apellido", "apellidos")
+"""Titles of columns, in letters and digits alone: what else a roster holds, a group or a mark, stands for nobody."""
+SPELLED_OUT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ł": "l"}
+)
+LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th"})
+MOST_WORDS = 8
+"""Of a name that are looked at together."""
+SHORTEST_NUMBER = 4
+"""Digits of a number that is looked for among other words: a group or a version has fewer."""
+YEARS = ("19", "20")
+NOT_A_PERSON = {"Points Possible", "Student, Test", "Test Student"}
+"""What Canvas puts between the rows of people."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """A row of a roster."""
+
+    student: str
+    """What the person is called in every table."""
+    row: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """By the titles of the columns."""
+
+
+class Roster:
+    """Students, and who of them is meant by a name.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        One per student, by the titles of the columns.
+    titles : sequence of str
+        Of the columns.
+    """
+
+    def __init__(self, rows: Sequence[Mapping[str, str]] = (), titles: Sequence[str] = ()) -> None:
+        self.roles = {title: plain(title) for title in titles}
+        self.ignored = tuple(title for title, role in self.roles.items() if title and role not in KNOWN)
+        """Titles of columns that stand for nobody."""
+        self.students = [Student(shown, row) for shown, row in zip(self._shown(rows), rows, strict=True)]
+        self._numbered: dict[tuple[str, str], set[Student]] = {}
+        self._identified: dict[str, set[Student]] = {}
+        self._named: dict[str, set[Student]] = {}
+        self._shortened: dict[str, set[Student]] = {}
+        self._single: dict[str, set[Student]] = {}
+        for student in self.students:
+            name = self.names(student.row)
+            for number in numbers(self.values(student.row, *IDENTIFIERS), self.values(student.row, "id")):
+                self._numbered.setdefault(number, set()).add(student)
+            for single in (found[0] for each in name if len(found := words(each)) == 1):
+                self._single.setdefault(single, set()).add(student)
+            for index, keys in (
+                (self._identified, identifiers(self.values(student.row, *STUDENT, *IDENTIFIERS))),
+                (self._named, {key for each in name for key in orders(each)}),
+                (self._shortened, {key for each in name for key in orders(each, shortened=True)}),
+            ):
+                for key in keys:
+                    index.setdefault(key, set()).add(student)
+
+    def values(self, row: Mapping[str, str], *roles: str) -> list[str]:
+        """What a row has in the columns of these roles, in the order of the roles."""
+        return [row[title] for role in roles for title, its in self.roles.items() if its == role and row[title]]
+
+    def names(self, row: Mapping[str, str]) -> list[str]:
+        """The names of a person."""
+        parts = [*self.values(row, *FIRST)[:1], *self.values(row, *LAST)[:1]]
+        return [*self.values(row, *NAMES, *STUDENT), *([" ".join(parts)] if parts else [])]
+
+    def identifiers(self, row: Mapping[str, str]) -> list[str]:
+        """What stands for a person without a name; of an address only what is a name, so it is none."""
+        student = self.values(row, *STUDENT) if self.values(row, *NAMES, *FIRST, *LAST) else []
+        return [*self.values(row, *(role for role in IDENTIFIERS if "mail" not in role)), *student]
+
+    def _shown(self, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+        """What each is called: "student", a name or an identifier; two alike, with an identifier."""
+        roles = [[*self.values(row, *STUDENT), *self.names(row), *self.values(row, *IDENTIFIERS)] for row in rows]
+        first = Counter(called[0] for called in roles)
+        taken: Counter[str] = Counter()
+        for row, (name, *_) in zip(rows, roles, strict=True):
+            others = [value for value in self.values(row, *IDENTIFIERS) if value != name]
+            shown = f"{name}_{others[0]}" if others and first[name] > 1 else name
+            taken[shown] += 1
+            yield shown if taken[shown] == 1 else f"{shown}-{taken[shown]}"
+
+    def numbered(self, platform: str, number: str) -> set[Student]:
+        """Who has this number on this platform."""
+        return self._numbered.get((platform, number), set())
+
+    def meant_by(self, text: str) -> set[Student]:
+        """Who is meant by the words of a text: an identifier counts before a name, of several the longest."""
+        found = words(text)
+        if " ".join(found) in self._identified:
+            return self._identified[" ".join(found)]
+        for known in (self._identified, self._named, self._shortened):
+            for size in range(min(MOST_WORDS, len(found)), 0, -1):
+                windows = [found[i : i + size] for i in range(len(found) - size + 1)]
+                meant = [known[" ".join(each)] for each in windows if " ".join(each) in known and not is_common(each)]
+                if meant:
+                    return set().union(*meant)
+        told = [word for word in found if not word.isdigit() and not NOBODY.fullmatch(word)]
+        return self._single.get(told[0], set()) if len(told) == 1 else set()
+
+
+KNOWN = {*STUDENT, *IDENTIFIERS, *NAMES, *FIRST, *LAST}
+
+
+def is_common(window: Sequence[str]) -> bool:
+    """Whether words may stand in any file's name: a short number, a year."""
+    return window[0].isdigit() and len(window) == 1 and (len(window[0]) < SHORTEST_NUMBER or window[0][:2] in YEARS)
+
+
+def normal(text: str) -> str:
+    """In one form of Unicode, without case."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def plain(text: str) -> str:
+    """Letters and digits alone, without case and accents."""
+    decomposed = unicodedata.normalize("NFKD", normal(text).translate(LETTERS))
+    return "".join(letter for letter in decomposed if letter.isalnum())
+
+
+def words(text: str) -> list[str]:
+    """The words of a text; numbers without the zeros in front that spreadsheets drop."""
+    found = (plain(word) for word in re.findall(r"[^\W_]+", normal(text)))
+    return [word.lstrip("0") if word.isdigit() else word for word in found if word]
+
+
+def identifiers(values: Sequence[str]) -> set[str]:
+    """How identifiers may be written: an address also without its domain, a number as a spreadsheet's 12345.0."""
+    whole = [re.sub(r"^(\d+)[.,]0$", r"\1", value) for value in values]
+    local = [value.partition("@")[0] for value in whole]
+    return {" ".join(words(part)) for part in (*whole, *(each for each in local if len(each) > 2))} - {""}
+
+
+def numbers(values: Sequence[str], canvas: Sequence[str]) -> set[tuple[str, str]]:
+    """Platforms' numbers in names of files: Moodle's worksheet says "Participant 101", Canvas's gradebook "ID"."""
+    participants = (re.fullmatch(r"(?:parti?cip|partec|teilnehm|deelnem)\D*(\d+)", normal(value)) for value in values)
+    moodle = {("Moodle", match[1]) for match in participants if match}
+    return moodle | {("Canvas", value) for value in canvas if value.isdigit()}
+
+
+def orders(name: str, shortened: bool = False) -> set[str]:
+    """How a name may be written: its words in any order, or all in one; umlauts as one letter or two."""
+    found = set()
+    for spelled in (name, normal(name).translate(SPELLED_OUT)):
+        parts = words(spelled)
+        if shortened:
+            parts = [parts[0], parts[-1]] if len(parts) > 2 else []
+        if len(parts) > 1:
+            rotations = [tuple(parts[i:] + parts[:i]) for i in range(len(parts))]
+            every = list(permutations(parts)) if len(parts) <= 4 else [*rotations, tuple(parts[::-1])]
+            found |= {separator.join(order) for order in every for separator in ("", " ")}
+    return found
+
+
+def read_roster(path: Path) -> Roster:
+    """Read the class from a CSV file, as spreadsheets and platforms write it.
+
+    Raises
+    ------
+    ValueError
+        For a file that is not a table, or that has no column for a person.
+    """
+    try:
+        titles, lines = read_table(path)
+        known = [title for title in titles if plain(title) in KNOWN]
+        if not known:
+            raise ValueError(f'its columns are {titles}, expected one called "student", "name", "email" or "id"')
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is not a roster, expected a CSV file: {error}") from error
+    rows = [{title: printable(cell) for title, cell in row.items()} for _, row in lines]
+    rows = [dict(row) for row in dict.fromkeys(tuple(row.items()) for row in rows)]
+    people = [row for row in rows if any(map(row.get, known)) and not NOT_A_PERSON & {row[title] for title in known}]
+    return Roster(people, titles)

@@ -1,0 +1,59 @@
+"""Marks as Moodle and Canvas read them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from npvae.coursework.collection import HandIn
+from npvae.coursework.collection.roster import plain
+from npvae.coursework.tables import table
+
+MOODLE = ("Identifier", "Full name", "ID number", "Email address", "Grade")
+MOODLE_GRADES = ("grade", "bewertung", "note", "calificacion", "valutazione", "punteggio", "cijfer")
+"""Titles of the column for marks in Moodle's worksheet, in letters alone."""
+CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+Marks = Mapping[str, float]
+"""By student."""
+
+
+def moodle_csv(hand_ins: Sequence[HandIn], marks: Marks) -> str:
+    """Moodle's grading worksheet with the marks in it: the one given as roster, or else the columns it must have."""
+    titles = [title for one in hand_ins for title in row_of(one)]
+    header = list(dict.fromkeys(titles)) if any(plain(title) in MOODLE_GRADES for title in titles) else [*MOODLE]
+
+    def value(one: HandIn, title: str) -> object:
+        if plain(title) in MOODLE_GRADES:
+            return marks[one.submission.student]
+        if title == "Identifier" and one.person.platform == "Moodle":
+            return f"Participant {one.person.number}"
+        return by_title(one, title) or (one.submission.student if title == "Full name" else "")
+
+    return table(header, rows(hand_ins, header, value))
+
+
+def canvas_csv(hand_ins: Sequence[HandIn], marks: Marks, possible: float, name: str) -> str:
+    """Canvas's gradebook with one column of marks."""
+
+    def value(one: HandIn, title: str) -> object:
+        if title == name:
+            return marks[one.submission.student]
+        if title == "ID" and one.person.platform == "Canvas":
+            return one.person.number
+        return by_title(one, title) or (one.submission.student if title == "Student" else "")
+
+    header = [*CANVAS, name]
+    return table(header, [["    Points Possible", "", "", "", "", possible], *rows(hand_ins, header, value)])
+
+
+def rows(
+    hand_ins: Sequence[HandIn], header: Sequence[str], value: Callable[[HandIn, str], object]
+) -> list[list[object]]:
+    return [[value(one, title) for title in header] for one in hand_ins]
+
+
+def row_of(one: HandIn) -> Mapping[str, str]:
+    """A person's row of the roster."""
+    return one.person.student.row if one.person.student else {}
+
+
+def by_title(one: HandIn, title: str) -> str:
+    """What the roster has under a title, however it is spelled."""
+    return next((text for its, text in row_of(one).items() if plain(its) == plain(title)), "")

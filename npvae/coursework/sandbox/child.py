@@ -1,0 +1,193 @@
+"""The process of one exercise: it takes the probes, gives up all privileges, and executes the submission.
+
+It writes lines of JSON, then the bytes of its arrays: nothing that would have to be unpickled.
+"""
+
+import __future__
+
+import contextlib
+import json
+import os
+import pickle
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from npvae.coursework.sandbox.calls import Failure, Probe, Results
+from npvae.coursework.sandbox.channel import (
+    NO_ISOLATION,
+    OUT_OF_MEMORY,
+    RESULT,
+    STDERR,
+    STDIN,
+    STDOUT,
+    read_frame,
+    write_all,
+)
+from npvae.coursework.sandbox.isolation import gain_no_privileges, give_up_privileges, leave_keyring, set_limits
+from npvae.coursework.sandbox.runs import RUN
+from npvae.coursework.sandbox.stand_ins import put_in_place
+from npvae.coursework.sandbox.watching import be_watched
+
+Config = Mapping[str, Any]
+FUTURE = __future__.annotations.compiler_flag
+"""The one `from __future__ import` that still changes anything."""
+
+
+def child(config: Config, result: int, output: int, launcher: socket.socket | None = None) -> NoReturn:
+    """Take the probes, give up privileges, and run the submission; never comes back."""
+    code = NO_ISOLATION
+    try:
+        job = pickle.loads(read_frame(STDIN))
+        enter(config, result, output, launcher)
+        code = 0
+        perform(config, *job)
+    except MemoryError:
+        code = OUT_OF_MEMORY
+    except BaseException as error:
+        code = code or 1
+        write_all(STDERR, f"{error!r}\n".encode())
+    finally:
+        os._exit(code)
+
+
+def enter(config: Config, result: int, output: int, launcher: socket.socket | None) -> None:
+    """All that has to stand before a line of the submission runs."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), STDIN)
+    os.dup2(output, STDOUT)
+    os.dup2(output, STDERR)
+    if result != RESULT:
+        os.dup2(result, RESULT)
+    to_launcher = launcher.fileno() if launcher else RESULT + 1
+    os.closerange(RESULT + 1, to_launcher)
+    os.closerange(to_launcher + 1, 256)
+    if not config["fork"]:
+        return os.chdir(config["scratch"])
+    os.setsid()
+    leave_keyring()
+    if config["isolated"]:
+        give_up_privileges(4 * config["file"], config["root"])
+    else:
+        os.chdir(tempfile.mkdtemp(dir=config["scratch"]))
+    set_limits(config)
+    if launcher:
+        gain_no_privileges()
+        listener = be_watched()
+        socket.send_fds(launcher, [b"!"], [listener])
+        os.close(listener)
+        launcher.close()
+
+
+def tell(**line: Any) -> None:
+    """Write a line of JSON for the grader."""
+    write_all(RESULT, json.dumps(line).encode() + b"\n")
+
+
+def perform(
+    config: Config,
+    exercise: str,
+    names: Sequence[str],
+    statements: Sequence[tuple[str, str]],
+    probes: Sequence[Probe],
+) -> None:
+    """Execute the submission, call its functions on each probe, and write what comes."""
+    asked = [tuple(RUN[exercise]([still_to_be_written] * len(names), probe)) for probe in probes]
+    put_in_place()
+    defined = define(statements)
+    functions = [contained(name, defined.get(name, still_to_be_written)) for name in names]
+    came: list[Results] = []
+    for probe, results in zip(probes, asked, strict=True):
+        try:
+            came.append(RUN[exercise](functions, probe))
+        except BaseException as error:  # from objects that do not let themselves be copied or compared
+            came.append(dict.fromkeys(results, Failure("raises", f"raises {described(error)}")))
+    write_results(came, config["file"] // 2)
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+
+
+def still_to_be_written(*args: Any) -> NoReturn:
+    """Stand in for a function that the submission does not define."""
+    raise NotImplementedError
+
+
+def contained(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, but sys.exit in it is an error like any other, and it is told when it has begun and ended."""
+
+    def call_it(*args: Any) -> Any:
+        tell(at=name)
+        try:
+            return function(*args)
+        except Exception:
+            raise
+        except BaseException as error:
+            raise RuntimeError(described(error)) from None
+        finally:
+            tell(at="")
+
+    return call_it
+
+
+def described(error: BaseException) -> str:
+    """Kind and message in a line, whatever the error's own methods do."""
+    try:
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    except BaseException:
+        return type(error).__name__
+
+
+def define(statements: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Execute the submission statement by statement: one that raises is told, and costs no other."""
+    module = sys.modules["submission"] = ModuleType("submission")
+    future = 0
+    for where, source in statements:
+        tell(at=where)
+        try:
+            code = compile(source, where, "exec", future, True)
+            future |= code.co_flags & FUTURE
+            exec(code, vars(module))
+        except BaseException as error:
+            tell(raised=f"{where} raises {described(error)}")
+    tell(at="")
+    return vars(module)
+
+
+def write_results(came: Sequence[Results], room: int) -> None:
+    """Kinds and shapes as a line of JSON, then the bytes of the arrays, one after the other."""
+    listed: list[dict[str, Any]] = []
+    arrays = []
+    for results in came:
+        listed.append({})
+        for name, value in results.items():
+            plain = as_plain(value, room)
+            if isinstance(plain, tuple):
+                dtype, shape, data = plain
+                room -= len(data)
+                arrays.append(data)
+                listed[-1][name] = [dtype, shape]
+            else:
+                listed[-1][name] = [plain.name, plain.what]
+    tell(results=listed)
+    for data in arrays:
+        write_all(RESULT, data)
+
+
+def as_plain(value: Any, room: int) -> tuple[str, tuple[int, ...], bytes] | Failure:
+    """Kind, shape and bytes of a value that is an array of real numbers or makes one."""
+    if isinstance(value, Failure):
+        return value
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            if array.nbytes > room:
+                return Failure("large", f"has {array.size} entries, far too many")
+            array = array.astype(array.dtype.newbyteorder("="), copy=False)
+            return array.dtype.str, array.shape, array.tobytes()
+    except BaseException:  # whatever the methods of the value do
+        pass
+    return Failure("type", f"is a {type(value).__name__}, expected an array of numbers")

@@ -1,0 +1,51 @@
+"""What a human should look at in the source of a submission. It is read by the grader, and nothing of it is run."""
+
+import ast
+import contextlib
+from collections.abc import Iterator, Sequence
+
+HANDED_OUT = ("Checker", "passes", "earned")
+"""What the handout imports from npvae.coursework."""
+KNOWN = {"npvae", "npvae.coursework", *(f"npvae.coursework.{name}" for name in HANDED_OUT)}
+ODD_MODULES = ("builtins", "ctypes", "gc", "importlib", "inspect", "multiprocessing", "socket", "subprocess")
+ODD_CALLS = ("eval", "exec", "__import__")
+FRAMES = ("f_back", "f_locals", "_getframe", "currentframe", "tb_frame", "gi_frame", "__closure__", "__code__")
+"""Attributes through which a function sees who calls it, and with what."""
+
+
+def odd(sources: Sequence[str]) -> tuple[str, ...]:
+    """What statements hold that an answer does not need, each once."""
+    trees = []
+    for source in sources:
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # it will not run either
+            trees.append(ast.parse(source))
+    return tuple(dict.fromkeys(found([node for tree in trees for node in ast.walk(tree)])))
+
+
+def found(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """What these nodes say."""
+    modules = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+            imported = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imported = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in imported:
+            if name.partition(".")[0] == "npvae" and name not in KNOWN:
+                yield f"looks for {name}"
+            elif name.partition(".")[0] in ODD_MODULES:
+                yield f"imports {name}"
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr in FRAMES:
+            yield f"looks at what calls it: {node.attr}"
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            if isinstance(node.value, ast.Name) and node.value.id in modules:
+                yield f"replaces {node.value.id}.{node.attr}"
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "npvae":
+            if f"npvae.{node.attr}" not in KNOWN:
+                yield f"looks for npvae.{node.attr}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ODD_CALLS:
+            yield f"calls {node.func.id}"

@@ -1,0 +1,77 @@
+"""Answers in words: read without names, marked by hand."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from npvae.coursework.grading import WRITTEN, Graded
+from npvae.coursework.submissions import pseudonym
+from npvae.coursework.tables import quoted, read_table, table
+from npvae.internals.files import write_text
+
+POINTS = 5
+"""For each question."""
+Marks = Mapping[str, Mapping[str, float]]
+"""By code and question."""
+
+
+def write_written(folder: Path, graded: Mapping[str, Graded]) -> None:
+    """Write the answers to each question, who is behind a code, and a table for marks where there is none yet."""
+    (folder / "written").mkdir(parents=True, exist_ok=True)
+    for question in WRITTEN:
+        write_text(folder / "written" / f"{question}.md", page(question, graded))
+    codes = sorted((pseudonym(student), student) for student in graded)
+    write_text(folder / "written" / "codes.csv", table(["code", "student"], codes))
+    if not (folder / "manual.csv").exists():
+        write_text(
+            folder / "manual.csv", table(["code", *WRITTEN], [[code, *[""] * len(WRITTEN)] for code, _ in codes])
+        )
+
+
+def page(question: str, graded: Mapping[str, Graded]) -> str:
+    """All answers to one question, without names, in an order that has nothing to do with them."""
+    answers = sorted((pseudonym(student), one.written.get(question, "")) for student, one in graded.items())
+    parts = [f"## {code}\n\n{quoted(answer) if answer else '(no answer)'}\n" for code, answer in answers]
+    return "\n".join([f"# {question}\n\nMark by hand in manual.csv, by the code above each answer.\n", *parts])
+
+
+def manual_marks(path: Path, students: Iterable[str]) -> Marks:
+    """Marks by hand; the file is never written to once it is there.
+
+    Raises
+    ------
+    ValueError
+        For a file that is not a table of marks; by line, for an unknown code, one that stands there twice, and what
+        is not a number of points.
+    """
+    if not path.exists():
+        return {}
+    try:
+        titles, lines = read_table(path)
+        if not {"code", *WRITTEN} <= set(titles):
+            raise ValueError(f"its columns are {titles}, expected code,{','.join(WRITTEN)}")
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is not a table of marks, expected a CSV file: {error}") from error
+    known = {pseudonym(student) for student in students}
+    marks: dict[str, dict[str, float]] = {}
+    for line, row in lines:
+        given = {question: row[question] for question in WRITTEN if row[question]}
+        if not given:
+            continue
+        where, code = f"{path}, line {line}", row["code"]
+        if code not in known or code in marks:
+            what = "stands there twice" if code in marks else "is nobody's"
+            raise ValueError(f"{where}: the code {code!r} {what}, expected each of written/codes.csv once")
+        marks[code] = {question: points(value, where) for question, value in given.items()}
+    return marks
+
+
+def points(text: str, where: str) -> float:
+    """The points that a cell gives, also with a comma for the point."""
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= POINTS:
+        raise ValueError(f"{where}: {text!r}, expected a number from 0 to {POINTS}, or nothing")
+    return value

@@ -1,0 +1,12 @@
+"""Text from elsewhere, made fit to be shown."""
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, without what a terminal would obey or UTF-8 cannot write."""
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Return the text in its lines, without what a terminal would obey or UTF-8 cannot write."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(c if c == "\n" or c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,12 @@
+# ruff: noqa: RUF059
+import numpy as np
+
+
+def reparameterize(mu, rho, eps):
+    z = mu + np.exp(0.5 * rho) * eps
+    return z, (mu, rho, eps, z)
+
+
+def reparameterize_backward(dz, cache):
+    mu, rho, eps, z = cache
+    return dz, 0.5 * dz * (z - mu)

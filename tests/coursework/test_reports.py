@@ -1,0 +1,249 @@
+"""What is written about a class: who handed in what, marks for other programs, and nothing forged in any of it."""
+
+import csv
+import io
+import re
+
+import pytest
+from classes import UNTOUCHED, answered, collected, results, write
+
+from npvae.cli import main
+from npvae.coursework.collection import collect
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.gradebooks import canvas_csv, moodle_csv
+from npvae.coursework.grading import Assignment, Graded
+from npvae.coursework.marks import full
+from npvae.coursework.report import feedback, grades_csv, summary
+from npvae.coursework.submissions import pseudonym
+from npvae.coursework.tables import in_line, quoted, table
+from npvae.coursework.written import manual_marks, page
+
+NOTHING = {name: dict.fromkeys(full(name), 0) for name in EXERCISES}
+HOSTILE = "Eve\x1b]0;x\x07 <script>x</script> | ](http://x) `\n\n# To look at\n"
+FORMULAS = ("=1+1", "+1", "-1", "@x", " =1", "\t=1", "\n=1", "\uff1d1", "a;=1", 'a"\n=1', "a\t=1")
+
+
+def graded(student, **more):
+    return Graded(student, f"{student}.py", NOTHING, {}, **more)
+
+
+# The table before anything runs.
+
+
+def listed(folder, capsys, *options):
+    assert main(["grade", str(folder), "--list", *options]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_list_shows_everybody_and_runs_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("npvae.cli.coursework.workers", None)
+    monkeypatch.setattr("npvae.cli.coursework.grade", None)
+    write(
+        tmp_path / "in",
+        {"ada/a.ipynb": answered(), "ada/b.py": "x = 1", "bob/a.pdf": "%PDF", "bob/~$x.docx": "x", "list.csv": "x"},
+    )
+    (tmp_path / "class.csv").write_text("student,group\nada,1\nbob,2\ncyd,1\n")
+    out = listed(tmp_path / "in", capsys, "--roster", str(tmp_path / "class.csv"), "--long")
+    assert [" ".join(line.split()) for line in out.splitlines()] == [
+        "person assignment form attempt exercises file why set aside",
+        "ada 2026, long notebook 1 of 1 3 ada/a.ipynb the only one with answers ada/b.py (nothing of the assignment)",
+        "bob not said not readable 0 none bob/a.pdf (a PDF)",
+        "cyd nothing",
+        "",
+        "- bob: handed in no notebook and no script; bob/a.pdf is a PDF",
+        "- cyd: handed in nothing",
+        "- list.csv: nobody's, and no answers",
+        "columns of the roster that stand for nobody: group",
+        "3 people, 1 with a file to grade, 2 without; 3 to look at",
+        "assignment 2026, long version",
+    ]
+
+
+def test_the_list_says_who_has_another_assignment_and_where_none_follows(tmp_path, capsys):
+    write(tmp_path, {"ada.ipynb": answered(), "bob.ipynb": answered(seed="7")})
+    out = listed(tmp_path, capsys)
+    assert "which variant to grade does not follow from the files (2026: 1, 7: 1, not said: 0)" in out
+    assert "0 to look at" in out
+    out = listed(tmp_path, capsys, "--variant", "2026", "--long")
+    assert "- bob: handed out as 7, graded as 2026\n" in out
+    assert "1 to look at" in out
+
+
+def test_grading_needs_a_place_for_what_it_writes(tmp_path, capsys):
+    assert main(["grade", str(tmp_path)]) == 2
+    assert "give --out DIR to grade, or --list to see whose files there are" in capsys.readouterr().err
+
+
+def test_the_list_is_safe_to_show(tmp_path, capsys):
+    write(tmp_path, {"a\x1b[2Jda\u202e.ipynb": answered()})
+    out = listed(tmp_path, capsys)
+    assert "a\\x1b[2Jda\\u202e" in out
+    assert all(character.isprintable() for line in out.splitlines() for character in line)
+
+
+# Marks.
+
+
+def test_the_summary_opens_with_who_handed_in_what(tmp_path):
+    people = collected(tmp_path, {"ada.ipynb": answered(), "bob.ipynb": UNTOUCHED})
+    seen = results({name: graded(name) for name in people}, Assignment("2026"))
+    seen = type(seen)(collect(tmp_path / "in"), seen.assignment, seen.graded)
+    lines = summary(seen).splitlines()
+    assert lines[:2] == ["# The class: 2 students, 2 submissions", ""]
+    assert lines[4].startswith("| person | assignment | form | attempt |")
+    assert lines[6].startswith("| ada | 2026, long | notebook | 1 of 1 | 3 | ada.ipynb | the only one |")
+    assert "To look at" not in summary(seen)
+
+
+def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_beside_it():
+    own = {**NOTHING, "activation": full("activation", "7")}
+    other = Graded("ada", "ada.py", own, {})
+    seen = results({"ada": graded("ada")}, Assignment("2026"), {"ada": (Assignment("7"), other)})
+    (row,) = csv.DictReader(io.StringIO(grades_csv(seen, {})))
+    assert (row["total"], row["handed out as"], row["total as that"]) == ("0", "assignment 7, long version", "6")
+    assert seen.to_look_at == ["ada: as assignment 7, long version it has 6 of 100 points"]
+
+
+def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, monkeypatch):
+    asked = []
+
+    def grade(submissions, assignment, folder, *rest, **more):
+        asked.append((assignment.seed, [one.student for one in submissions], folder.name))
+        parts = {name: dict.fromkeys(full(name, assignment.seed), 0) for name in assignment.exercises}
+        return {one.student: Graded(one.student, one.file, parts, {}) for one in submissions}
+
+    monkeypatch.setattr("npvae.cli.coursework.grade", grade)
+    monkeypatch.setattr("npvae.cli.coursework.load", lambda *rest: True)
+    monkeypatch.setattr("npvae.coursework.report.draw_mistakes", lambda graded, path: None)
+    write(tmp_path / "in", {"ada.ipynb": answered(), "bob.ipynb": answered(seed="7")})
+    options = ["--out", str(tmp_path / "out"), "--variant", "2026", "--long", "--workers", "1"]
+    assert main(["grade", str(tmp_path / "in"), *options]) == 0
+    assert asked == [("2026", ["ada", "bob"], "results"), ("7", ["bob"], "own")]
+    assert "2 students graded; 1 to look at" in capsys.readouterr().out
+    assert "- bob: as assignment 7, long version it has 0 of 100 points" in (tmp_path / "out/summary.md").read_text()
+
+
+def test_moodle_gets_its_own_worksheet_back_with_the_grades(tmp_path):
+    roster = (
+        'Identifier,"Full name","Email address",Status,Grade,"Maximum grade"\nParticipant 7,Ada L,a@x.org,late,,130\n'
+    )
+    people = collected(tmp_path, {"Ada L_7_assignsubmission_file_a.ipynb": answered()}, roster)
+    assert moodle_csv(list(people.values()), {"Ada L": 42.5}) == (
+        "Identifier,Full name,Email address,Status,Grade,Maximum grade\nParticipant 7,Ada L,a@x.org,late,42.5,130\n"
+    )
+
+
+def test_moodle_gets_the_columns_it_needs_without_a_worksheet(tmp_path):
+    people = collected(tmp_path, {"Ada L_7_assignsubmission_file_a.ipynb": answered()})
+    (row,) = csv.DictReader(io.StringIO(moodle_csv(list(people.values()), {"Ada L_7": 42})))
+    assert (row["Identifier"], row["Grade"]) == ("Participant 7", "42")
+
+
+def test_canvas_gets_its_columns_with_and_without_its_gradebook(tmp_path):
+    files = {"lada_4711_81234_a.ipynb": answered()}
+    for roster, expected in (
+        (None, ["lada_4711", "4711", "", "", ""]),
+        (
+            'Student,ID,SIS User ID,SIS Login ID,Section\n"L, Ada",4711,s1,adal,A\n',
+            ["L, Ada", "4711", "s1", "adal", "A"],
+        ),
+    ):
+        people = collected(tmp_path, files, roster)
+        text = canvas_csv(list(people.values()), dict.fromkeys(people, 42), 130, "Coursework 7")
+        assert list(csv.reader(io.StringIO(text))) == [
+            ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Coursework 7"],
+            ["Points Possible", "", "", "", "", "130"],
+            [*expected, "42"],
+        ]
+
+
+# Marks by hand.
+
+
+def manual(folder, text):
+    path = folder / "manual.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return manual_marks(path, ["ada", "bob"])
+
+
+ADA = pseudonym("ada")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"code,W1,W2,W3,W4\n{ADA},4,,,2.5\n",
+        f"code;W1;W2;W3;W4\n{ADA};4;;;2,5\n",
+        f"sep=;\r\ncode;W1;W2;W3;W4\r\n{ADA};4;;;2,5\r\n",
+        f"code\tW1\tW2\tW3\tW4\n{ADA}\t4\t\t\t2.5\n".encode("utf-16"),
+        f"code,W1,W2,W3,W4,remark\n{ADA},4,,,2.5,sehr schön\nold0code,,,,,\n".encode("cp1252"),
+    ],
+)
+def test_marks_by_hand_are_read_as_spreadsheets_write_them(text, tmp_path):
+    assert manual(tmp_path, text.encode("utf-8") if isinstance(text, str) else text) == {ADA: {"W1": 4.0, "W4": 2.5}}
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("00000000,1,,,", "line 3: the code '00000000' is nobody's"),
+        (f"{ADA},1,,,", f"line 3: the code '{ADA}' stands there twice"),
+        (f"{pseudonym('bob')},6,,,", "line 3: '6', expected a number from 0 to 5"),
+        (f"{pseudonym('bob')},-1,,,", "line 3: '-1', expected a number from 0 to 5"),
+        (f"{pseudonym('bob')},nan,,,", "line 3: 'nan', expected a number from 0 to 5"),
+        (f"{pseudonym('bob')},good,,,", "line 3: 'good', expected a number from 0 to 5"),
+    ],
+)
+def test_a_mark_by_hand_that_is_nobodys_or_out_of_range_is_refused_by_its_line(row, words, tmp_path):
+    with pytest.raises(ValueError, match=r"manual\.csv, line 3") as error:
+        manual(tmp_path, f"code,W1,W2,W3,W4\n{ADA},4,,,\n{row}\n")
+    assert words in str(error.value)
+
+
+# Nothing forged.
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_no_cell_is_a_formula_for_any_program(name):
+    text = table(["student"], [[name]])
+    for separator in ",;\t":
+        for row in csv.reader(io.StringIO(text), delimiter=separator):
+            assert not [cell for cell in row if cell.lstrip()[:1] in ("=", "+", "-", "@", "\uff1d")], separator
+
+
+def test_no_name_forges_a_section_a_link_or_html_in_any_page(tmp_path):
+    bad = Graded(HOSTILE, HOSTILE, NOTHING, {}, {"activation": HOSTILE}, (HOSTILE,), (HOSTILE,), {"W1": HOSTILE})
+    seen = results({HOSTILE: bad}, Assignment())
+    for text in (summary(seen), feedback(bad, Assignment(), {})):
+        assert "<script>" not in text
+        assert not re.search(r"(?<!\\)\]\(", text.replace("![How often each mistake was made](", ""))
+        assert "\x1b" not in text
+        assert sum(line.startswith("# ") for line in text.splitlines()) == 1
+    assert summary(seen).count("\n## To look at\n") == 1
+    for line in summary(seen).splitlines():
+        assert not line.startswith("| Eve") or line.replace("\\|", "").count("|") == 9
+
+
+@pytest.mark.parametrize(
+    "answer", ["# A\n## b1c2d3e4\n<img src=x>", "```\n## x\n````\n## y", "~~~\n## x", "\x1b[31mred"]
+)
+def test_an_answer_stands_as_it_is_and_forges_no_other(answer):
+    text = page("W1", {"ada": graded("ada", written={"W1": answer})})
+    outside, fence = [], None
+    for line in text.splitlines():
+        mark = line if set(line) == {"`"} and len(line) >= 3 else None
+        if fence is None:
+            outside.append(line)
+            fence = mark
+        elif mark and len(mark) >= len(fence):
+            fence = None
+    assert fence is None
+    assert [line for line in outside if line.startswith("#")] == ["# W1", f"## {ADA}"]
+    assert "\x1b" not in text
+
+
+def test_text_that_is_shown_keeps_what_it_says():
+    assert (
+        in_line("a_b * c: 1 < 2 & `x` [y] | z \\alpha") == "a_b * c: 1 &lt; 2 &amp; \\`x\\` \\[y\\] \\| z \\\\alpha"
+    )
+    assert quoted("$\\sigma$\n  two") == "```\n$\\sigma$\n  two\n```"
