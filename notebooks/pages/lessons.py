@@ -15,8 +15,9 @@ FIGURES = {"image/png": "png", "image/svg+xml": "svg"}
 
 
 def lessons(start: str = "[0-9][0-9]") -> list[str]:
-    """The lessons whose names begin so, by their paths in the repository."""
-    return [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "notebooks").glob(f"{start}_*.ipynb"))]
+    """The lessons whose names begin so, by their paths in the repository; a lab shows nothing yet."""
+    found = sorted((ROOT / "notebooks").glob(f"{start}_*.ipynb"))
+    return [path.relative_to(ROOT).as_posix() for path in found if not path.stem.endswith("_lab")]
 
 
 def cells(path: str) -> list[dict]:

@@ -110,8 +110,7 @@ def test(site: Site, sentence: str) -> str:
 @cache
 def errors() -> dict[str, float]:
     """The largest error in the rows of the gradient table, by the word they begin with."""
-    rows = sorted(gradient_table(), key=attrgetter("error"))
-    return {re.match(r"\w+", row.name)[0]: row.error for row in rows}
+    return {re.match(r"\w+", row.name)[0]: row.error for row in sorted(gradient_table(), key=attrgetter("error"))}
 
 
 def printed(example: str) -> str:

@@ -30,7 +30,7 @@ class Site:
         path = Path(os.path.normpath(path)).as_posix()
         if path.startswith(KEPT_BACK) or not path.endswith(KINDS) or not (ROOT / path).is_file():
             return None
-        page = re.sub(r"\.(md|ipynb)$", ".html", path.removeprefix("notebooks/"))
+        page = re.sub(r"(?<!_lab)\.(md|ipynb)$", ".html", path.removeprefix("notebooks/"))
         return self.wanted.setdefault(path, NAMES.get(path, page.replace(".py", ".py.html")))
 
     def localized(self, page: str, source: str, at: str) -> str:
@@ -55,8 +55,8 @@ class Site:
     def write(self, at: str, template: str, **parts: object) -> None:
         """Write the page that a template makes of its parts."""
         (self.folder / at).parent.mkdir(parents=True, exist_ok=True)
-        parts |= {"at": at, "up": "../" * at.count("/")}
-        write_text(self.folder / at, TEMPLATES.get_template(template).render(parts))
+        page = TEMPLATES.get_template(template).render(parts, at=at, up="../" * at.count("/"))
+        write_text(self.folder / at, page)
 
     def write_file(self, path: str) -> None:
         """Write the page of a text or a program of the repository, or copy a picture."""
