@@ -42,7 +42,7 @@ def shown(site: Site, path: str, at: str, slide: bool = False) -> list[tuple[int
         number, code = cell["execution_count"], block(cell["source"])
         results = [result(site, path, number, output) for output in cell["outputs"]]
         drawn = any(each.startswith("<img") for each in results)
-        parts = {"number": number, "code": code, "results": results, "drawn": drawn}
+        parts = {"number": number, "code": code, "results": results, "drawn": drawn, "slide": slide}
         parts["folded"] = "hide-input" in cell["metadata"].get("tags", []) or (slide and drawn)
         pages.append((number, TEMPLATES.get_template("cell.html").render(parts)))
     return pages

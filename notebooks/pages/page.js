@@ -114,7 +114,7 @@ function turn_slides() {
   };
   const steps = {ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1, Home: -Infinity, End: Infinity};
   document.addEventListener("keydown", event => {
-    if (event.key in steps && !event.target.closest("summary, button, a")) { show(now + steps[event.key]); event.preventDefault(); }
+    if (event.key in steps && !(event.key === " " && event.target.closest("summary, button, a"))) { show(now + steps[event.key]); event.preventDefault(); }
   });
   for (const button of document.querySelectorAll("[data-turn]")) button.onclick = () => show(now + Number(button.dataset.turn));
   let start = null;

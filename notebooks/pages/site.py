@@ -66,7 +66,7 @@ class Site:
             title = re.search(r"<h1[^>]*>(.*?)</h1>", page)[1]
             self.write(at, "page.html", title=title, body=self.localized(page, path, at))
         elif path.endswith(".py"):
-            self.write(at, "page.html", title=path, kind="source", body=block(file.read_text("utf-8"), lines="L"))
+            self.write(at, "page.html", title=path, kind="source", body=block(file.read_text("utf-8")))
         else:
             shutil.copyfile(file, self.folder / at)
 

@@ -31,7 +31,7 @@ def to_html(*texts: str, kind: str = MARKDOWN) -> list[str]:
     return page.split(f"<p>{SEAM}</p>")
 
 
-def block(code: str, language: str = "python", lines: str = "") -> str:
-    """Return code in colours, in a box; `lines` begins the anchors of its lines."""
-    colours = HtmlFormatter(nowrap=True, linespans=lines)
-    return f'<pre class="code">{highlight(code, get_lexer_by_name(language, stripnl=False), colours).rstrip()}</pre>'
+def block(code: str, language: str = "python") -> str:
+    """Return code in colours, in a box."""
+    lexer = get_lexer_by_name(language, stripnl=False)
+    return f'<pre class="code">{highlight(code, lexer, HtmlFormatter(nowrap=True)).rstrip()}</pre>'
