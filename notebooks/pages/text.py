@@ -19,8 +19,8 @@ def to_html(*texts: str, kind: str = MARKDOWN) -> list[str]:
     if wrong := re.search(r'<span\s+class="math[^>]*>(.*?)</span>', page, re.DOTALL):
         raise ValueError(f"{wrong[1]} is a formula that pandoc cannot convert: write it in other words")
     page = re.sub(r"<annotation.*?</annotation>|</?semantics>", "", page, flags=re.DOTALL)
-    function = r"(<mo>&#8289;</mo></mrow>)(?!(?:<mrow>)?<mo[^>]*>[(\[])"  # and no bracket after it
-    page = re.sub(function, r'\1<mspace width="0.17em"></mspace>', page)
+    name = r"(?<!sup>)(?<!sub>)(?<!under>)(<mrow><mi[^>]*>\w+</mi><mo>&#8289;</mo></mrow>)"  # of a function
+    page = re.sub(rf"{name}(?!(?:<mrow>)?<mo[^>]*>[(\[])", r'\1<mspace width="0.17em"></mspace>', page)
     word = r'(?:<mi mathvariant="normal">\w</mi>){2,}'  # letter by letter
     page = re.sub(word, lambda found: f"<mi>{re.sub('<[^>]+>', '', found[0])}</mi>", page)
     page = re.sub(r'<math display="block".*?</math>', r'<span class="formula">\g<0></span>', page, flags=re.DOTALL)
