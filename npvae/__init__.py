@@ -59,7 +59,7 @@ from npvae.models.importance import log_mean_exp, log_mean_exp_backward, log_pri
 from npvae.optim import SGD, Adagrad, Adam, cosine_decay, linear_warmup
 from npvae.training import DivergenceError, fit, train_epoch
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ACTIVATIONS",

@@ -8,26 +8,29 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from npvae.cli.arguments import UsageError
+from npvae.coursework.assignments import apart, variant
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.collection import Collection, collect
+from npvae.coursework.exercises import total
 from npvae.coursework.grading import Assignment, Graded, differences, grade, graded_as, load, probes_seed
-from npvae.coursework.handout import write_handout
+from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.listing import on_screen
 from npvae.coursework.report import Results, write_reports
 from npvae.coursework.sandbox.grader import missing_isolation
 from npvae.coursework.submissions import Submission
-from npvae.coursework.variants import variant
+from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
 from npvae.internals.progress import progress
 
+T = TypeVar("T")
 HANDOUT_EXAMPLES = """\
 examples:
   npvae handout coursework-2026 --variant 2026        what students get
   npvae handout lecturer --variant 2026 --solutions   the same with solutions and tests, for you, nbgrader or Otter
-  npvae handout lab --variant 7 --short               50 points instead of 100
+  npvae handout lab --variant 7 --short               the short form: fewer exercises
   npvae handout exam --variant 3 --feedback none      check gives no feedback
 """
 
@@ -61,7 +64,7 @@ def add_parsers(subparsers: Any) -> None:
         help='a whole number, each for different questions; "textbook": answered in the package (default: 0)',
     )
     handout.add_argument("--feedback", choices=FEEDBACK, default="hint", help="what check says (default: hint)")
-    handout.add_argument("--short", action="store_true", help="the 50-point version")
+    handout.add_argument("--short", action="store_true", help=f"the short form, {points_of('short')} points")
     handout.add_argument(
         "--solutions", action="store_true", help="keep solutions, graded tests and the marking guide"
     )
@@ -89,13 +92,13 @@ def add_parsers(subparsers: Any) -> None:
         help="the number given to npvae handout (default: what the files say, where they agree)",
     )
     version = grade.add_mutually_exclusive_group()
-    for name, points in (("short", 50), ("long", 100)):
+    for name in FORMS:
         version.add_argument(
             f"--{name}",
             dest="version",
             action="store_const",
             const=name,
-            help=f"the {points}-point version (default: what the files ask, where they agree)",
+            help=f"the {name} form, {points_of(name)} points (default: what the files ask, where they agree)",
         )
     grade.add_argument(
         "--roster", type=Path, metavar="CSV", help="all students, as a spreadsheet or a platform writes them"
@@ -116,10 +119,15 @@ def add_parsers(subparsers: Any) -> None:
     )
 
 
+def points_of(form: str) -> int:
+    """Points of an assignment in one of the forms: the same for all choices."""
+    return total(Variant(form=form))
+
+
 def known_variant(text: str) -> str:
-    """Return the name of an assignment that exists, or raise an error."""
+    """Return the number or the line of an assignment that exists, or raise an error."""
     try:
-        return variant(text).name
+        return text if "," in text else variant(text).name
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -141,12 +149,7 @@ def write(options: Namespace) -> int:
         short=options.short,
         solutions=options.solutions,
     )
-    chosen = variant(options.variant)
-    print(
-        f"assignment {chosen.name}: weights {chosen.weights}, {chosen.activation}, {chosen.head} head, "
-        f"prior N({chosen.prior_mean:g}, {chosen.prior_sigma:g}^2 I), {chosen.likelihood}, {chosen.optimizer}, "
-        f"labels {chosen.labels}"
-    )
+    print(assigned(options.variant, options.short))
     for path in paths:
         print(path)
     return 0
@@ -210,9 +213,15 @@ def _show(collection: Collection, options: Namespace) -> int:
 def _asked(collection: Collection, options: Namespace) -> Assignment:
     """The assignment to grade: what the options say, or else what the files do."""
     origins = [one.choice.look.origin for one in collection.hand_ins if one.choice.file]
-    seed = options.variant or _agreed("variant", [origin.variant for origin in origins], "--variant")
+    said = [variant(origin.variant) if origin.variant else None for origin in origins]
+    chosen = variant(options.variant) if options.variant else None
+    if chosen is None:
+        chosen = _agreed("variant", said, "--variant")
+    elif not chosen.package:  # a number: the files carry the choices that it was handed out with
+        same = [each for each in said if each and each.name == chosen.name]
+        chosen = _agreed("variant", same, "--variant, as the line of the handout") if same else chosen
     version = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
-    return Assignment(seed, version == "short")
+    return Assignment(replace(chosen, form=version).said, version == "short")
 
 
 def _under_their_own(
@@ -235,12 +244,13 @@ def _under_their_own(
     return graded
 
 
-def _agreed(what: str, said: Sequence[str | None], option: str) -> str:
+def _agreed(what: str, said: Sequence[T | None], option: str) -> T:
     """What all files say that say anything."""
     counts = Counter(value for value in said if value)
     if len(counts) == 1:
         return next(iter(counts))
-    told = [f"{value}: {count}" for value, count in counts.most_common(5)]
+    values = [value for value, _ in counts.most_common(5)]
+    told = [f"{words}: {counts[value]}" for words, value in zip(apart(values), values, strict=True)]
     told.append(f"not said: {len(said) - counts.total()}")
     raise UsageError(
         f"which {what} to grade does not follow from the files ({', '.join(told)}): give it with {option}"

@@ -4,8 +4,8 @@ What should come out is never computed by the formula that is asked for. A forwa
 quadrature or by enumeration; a gradient comes from differences of that forward.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -50,6 +50,8 @@ class Exercise:
     properties: Mapping[str, str]
     """By result: what holds for a right one, as a sentence that ends a hint."""
     bonus: bool = False
+    choices: Mapping[str, Iterable[Any]] = field(default_factory=dict)
+    """By slot of a variant that it asks by: all options, the textbook's first. New ones go to the end."""
 
     @property
     def run(self) -> Callable[[Functions, Probe], Results]:

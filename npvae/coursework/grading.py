@@ -1,4 +1,4 @@
-"""Grading: each submission in a sandbox, its results compared here, one file of results a student."""
+"""Grading: each submission in a sandbox, its results compared here, one file of results per student."""
 
 import hashlib
 import json
@@ -9,23 +9,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from npvae.coursework.assignments import apart, variant
 from npvae.coursework.cost import cost_job, suspicions
 from npvae.coursework.diagnose import DESCRIBED, Finding, judge
-from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.exercises import EXERCISES, SHORT
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.marks import GRADING_SEED, SHORT, marks
+from npvae.coursework.marks import GRADING_SEED, marks
 from npvae.coursework.origin import Origin
 from npvae.coursework.sandbox.calls import Failure, Results
 from npvae.coursework.sandbox.grader import run
 from npvae.coursework.sandbox.process import Job
 from npvae.coursework.sandbox.reading import Limits
 from npvae.coursework.submissions import Submission, read
-from npvae.coursework.variants import variant
 from npvae.internals.files import write_text
 
 FORMAT = 2
-WRITTEN = ("W1", "W2", "W3", "W4")
-"""Questions in words, marked by hand."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,7 @@ class Assignment:
     """What was asked."""
 
     seed: str = "textbook"
+    """The line of a handout, its number, or "textbook"."""
     short: bool = False
     probes_seed: int = GRADING_SEED
 
@@ -80,7 +79,7 @@ class Assignment:
         return "short" if self.short else "long"
 
     def __str__(self) -> str:
-        return f"assignment {self.seed}, {self.version} version"
+        return f"assignment {variant(self.seed).name}, {self.version} version"
 
 
 def probes_seed(folder: Path, asked: int | None = None) -> int:
@@ -152,8 +151,10 @@ def grade_one(
 
 def differences(origin: Origin, assignment: Assignment) -> Iterator[str]:
     """Where a submission was handed out as something else than it is graded as."""
-    if origin.variant not in (None, variant(assignment.seed).name):
-        yield f"handed out as {origin.variant}, graded as {assignment.seed}"
+    graded = variant(assignment.seed)
+    said = variant(origin.variant) if origin.variant else graded
+    if said != graded:
+        yield "handed out as {}, graded as {}".format(*apart([said, graded]))
     if origin.version not in (None, assignment.version):
         yield f"handed out as the {origin.version} version, graded as the {assignment.version} version"
 
@@ -181,7 +182,7 @@ def grade(
     folder : path
         Where results stand. What stands there already for the same file and assignment is not graded again.
     executor : concurrent.futures.Executor
-        Where they run.
+        Where they run: processes of this machine (`npvae.coursework.workers`), or Dask's `client.get_executor()`.
     hide : sequence of path
         Folders that no submission must see.
     again : bool
@@ -224,7 +225,7 @@ def ungraded(submission: Submission, assignment: Assignment, error: Exception) -
     return Graded(submission.student, submission.file, empty, {}, flags=(why,))
 
 
-# One file a student.
+# One file per student.
 
 
 def place(folder: Path, submission: Submission) -> Path:

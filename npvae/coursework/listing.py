@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from npvae.coursework.assignments import variant
 from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.grading import Assignment, differences
 from npvae.internals.text import printable
@@ -24,7 +25,8 @@ def columns(one: HandIn) -> Iterator[str]:
     if not one.submission.file:
         yield from ("", "", "", "", "nothing", "", "")
         return
-    yield ", ".join(filter(None, (look.origin.variant, look.origin.version))) or "not said"
+    name = look.origin.variant and variant(look.origin.variant).name
+    yield ", ".join(filter(None, (name, look.origin.version))) or "not said"
     yield look.form or "not readable"
     yield choice.attempt
     yield str(len(look.exercises))

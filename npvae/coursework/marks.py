@@ -3,17 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from npvae.coursework.assignments import variant
 from npvae.coursework.diagnose import agree
 from npvae.coursework.exercise import EXTREMES, SEVERAL
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.sandbox.calls import Results
-from npvae.coursework.variants import variant
 
 GRADING_SEED = 20_000
 """Of the probes that marks are given for. They are not those of `check`."""
-SHORT = ("reparameterize", "bernoulli_nll", "kl_divergence", "latent_backward", "loss_and_grad")
-"""The exercises of the short version: 50 points."""
 
 
 def marks(key: AnswerKey, results: Sequence[Results]) -> dict[str, int]:

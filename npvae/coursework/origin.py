@@ -4,14 +4,15 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.marks import SHORT
-from npvae.coursework.variants import variant
+from npvae.coursework.assignments import apart, variant
+from npvae.coursework.exercises import EXERCISES, SHORT
+from npvae.coursework.variants import Variant
 
-LONGEST = 20
-"""Characters that the name of an assignment may have here: what is longer is not of a handout."""
 ASKS = {name: exercise.name for exercise in EXERCISES.values() for name in (exercise.name, *exercise.functions)}
 """By what a student checks or defines: the exercise that asks for it."""
+
+
+NO_ASSIGNMENT = "something that names no assignment"
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Origin:
     """What a submission says of itself."""
 
     variant: str | None = None
-    """The name of its assignment; None where it does not say it plainly."""
+    """The line or the number of its assignment; None where it does not say it plainly."""
     version: str | None = None
     """ "short" or "long"; None where it does not show."""
     flags: tuple[str, ...] = ()
@@ -29,14 +30,17 @@ class Origin:
 def origin_of(cells: Sequence[ast.Module]) -> Origin:
     """What the cells of a submission say."""
     said = list(dict.fromkeys(variants(cells)))
-    if said and (None in said or len(said) > 1):
-        values = " and ".join(name or "something that names no assignment" for name in said[:3])
-        return Origin(None, version(cells), (f"does not say plainly which assignment it is: VARIANT is {values}",))
-    return Origin(said[0] if said else None, version(cells))
+    match said:
+        case []:
+            return Origin(None, version(cells))
+        case [Variant() as one]:
+            return Origin(one.said, one.form if one.package else version(cells))
+    values = " and ".join(apart(said[:3]))
+    return Origin(None, version(cells), (f"does not say plainly which assignment it is: VARIANT is {values}",))
 
 
-def variants(cells: Sequence[ast.Module]) -> Iterator[str | None]:
-    """The assignment that each statement makes VARIANT name; None where it is not a literal that names one."""
+def variants(cells: Sequence[ast.Module]) -> Iterator[Variant | str]:
+    """What each statement makes VARIANT name: an assignment, or why it is none."""
     for statement in (statement for cell in cells for statement in cell.body):
         if any(
             isinstance(node, ast.Name) and node.id == "VARIANT" and isinstance(node.ctx, ast.Store)
@@ -46,15 +50,15 @@ def variants(cells: Sequence[ast.Module]) -> Iterator[str | None]:
                 case ast.Assign(targets=[ast.Name()], value=ast.Constant(value=str() | int() as value)):
                     yield named(value)
                 case _:
-                    yield None
+                    yield NO_ASSIGNMENT
 
 
-def named(value: str | int) -> str | None:
-    """The name of an assignment, or None where there is none of that number."""
+def named(value: str | int) -> Variant | str:
+    """The assignment that a value names, or why there is none."""
     try:
-        return variant(value).name if len(str(value)) <= LONGEST else None
-    except ValueError:
-        return None
+        return variant(value)
+    except ValueError as error:
+        return f"{NO_ASSIGNMENT} ({error})"
 
 
 def version(cells: Sequence[ast.Module]) -> str | None:

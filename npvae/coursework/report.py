@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from npvae.coursework.assignments import variant
 from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.diagnose import PLAIN
-from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.exercises import EXERCISES, WRITTEN, number
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
-from npvae.coursework.grading import WRITTEN, Assignment, Graded, mistakes_of
+from npvae.coursework.grading import Assignment, Graded, mistakes_of
 from npvae.coursework.listing import HEADER, rows
 from npvae.coursework.submissions import pseudonym, safe_name
 from npvae.coursework.tables import in_line, markdown_table, table
-from npvae.coursework.variants import variant
-from npvae.coursework.written import POINTS, Marks, manual_marks, write_written
+from npvae.coursework.written import Marks, manual_marks, write_written
 from npvae.internals.files import write_text
 
 SHOWN = 20
@@ -104,7 +104,7 @@ def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
     people = [one for one in results.collection.hand_ins if one.submission.student in results.graded]
     words = {student: sum(by_hand.get(pseudonym(student), {}).values()) for student in results.graded}
     marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
-    all_points = possible(results.assignment) + POINTS * len(WRITTEN)
+    all_points = possible(results.assignment) + sum(WRITTEN.values())
     write_text(folder / "moodle.csv", moodle_csv(people, marks))
     write_text(folder / "canvas.csv", canvas_csv(people, marks, all_points, f"Coursework {results.assignment.seed}"))
 
@@ -135,9 +135,9 @@ def feedback(one: Graded, assignment: Assignment, by_hand: Mapping[str, float]) 
     lines += ["", *(f"- {in_line(note)}" for note in one.notes)] if one.notes else []
     for question, value in by_hand.items():
         lines += ["", f"{question}: {value:g} points"]
-    for number, name in enumerate(assignment.exercises, 1):
+    for name in assignment.exercises:
         earned, parts = one.marks[name], points[name]
-        lines += ["", f"## {number}. {EXERCISES[name].title}: {one.points(name)} of {sum(parts.values())}", ""]
+        lines += ["", f"## {number(name)}. {EXERCISES[name].title}: {one.points(name)} of {sum(parts.values())}", ""]
         lines += [", ".join(f"{part} {earned[part]}/{value}" for part, value in parts.items()), ""]
         if name in one.failures:
             lines.append(f"- It gave no results: {in_line(one.failures[name])}.")

@@ -13,6 +13,8 @@ from npvae.coursework.origin import Origin, origin_of
 
 LARGEST_CODE = 500_000
 """Characters of code that are read: parsing takes some 500 bytes for each. An assignment has less than 100,000."""
+MOST = 5_000
+"""Statements that are read. An assignment has less than a thousand."""
 ANY = "*"
 """Stands for the names that `from module import *` binds."""
 
@@ -78,11 +80,14 @@ def code_of(cells: list[str], notes: list[str]) -> tuple[Code, Origin]:
         left -= len(cell)
         try:
             tree, taken = parse(cell)
+            if len(statements) + len(tree.body) > MOST:
+                raise ValueError(f"there are more than {MOST:,} statements")
             statements += [statement(node, f"line {node.lineno} of code cell {i}", imported) for node in tree.body]
             trees.append(tree)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             at = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-            notes.append(f"code cell {i}{at} is not Python and was left out: {str(error)[:100]}")
+            wrong = " is not Python and" if isinstance(error, SyntaxError) else ""
+            notes.append(f"code cell {i}{at}{wrong} was left out: {str(error)[:100]}")
             left_out.append((f"code cell {i}", cell))
             continue
         for line, text in taken:

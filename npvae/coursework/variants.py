@@ -1,18 +1,20 @@
-"""Which question an assignment asks: the textbook's, which this package answers, or one that it does not."""
+"""What an assignment asks: the textbook's questions, which this package answers, or others, which it does not."""
 
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass, field, fields
 
 TEXTBOOK = "textbook"
+FORMS = ("long", "short")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One choice for each exercise that has any. The defaults are the textbook's, which the package answers."""
+    """One choice for each exercise that has any. The defaults are the textbook's, which the package answers.
 
-    name: str = TEXTBOOK
+    Two are equal where every exercise asks the same in both. As a string it is the line that a handout carries.
+    """
+
+    name: str = field(default=TEXTBOOK, compare=False)
+    """Its number, or "textbook"."""
     weights: str = "input first"
     """Layout of a dense layer's W."""
     activation: str = "tanh"
@@ -25,32 +27,21 @@ class Variant:
     optimizer: str = "Adam"
     labels: str = "one-hot last"
     """How a label enters encoder and decoder."""
+    form: str = field(default=FORMS[0], compare=False)
+    """ "long" for all exercises, "short" for some."""
+    package: str = field(default="", compare=False)
+    """Version of npvae that it was handed out with; empty where a number was all that it carried."""
+
+    @property
+    def said(self) -> str:
+        """What names it in a file: its line, or the number that was all."""
+        return str(self) if self.package else self.name
+
+    def __str__(self) -> str:
+        said = {"variant": self.name, "form": self.form, "npvae": self.package or "0.1"}
+        said |= {slot: getattr(self, slot) for slot in SLOTS}
+        return ", ".join(f"{key} {value}" for key, value in said.items())
 
 
-CHOICES: dict[str, tuple[Any, ...]] = {
-    "weights": ("output first",),
-    "activation": ("SiLU", "ELU", "softsign"),
-    "head": ("log-sigma", "softplus", "log-precision"),
-    "prior_mean": (-1.0, -0.5, 0.5, 1.0),
-    "prior_sigma": (0.5, 0.75, 1.5, 2.0),
-    "likelihood": ("Laplace", "Poisson", "logistic"),
-    "optimizer": ("AdaMax", "AMSGrad", "Nadam"),
-    "labels": ("one-hot first", "plus-minus last", "plus-minus first"),
-}
-
-
-def variant(seed: int | str) -> Variant:
-    """The assignment that belongs to a seed; the seed "textbook" gives the textbook's.
-
-    Raises
-    ------
-    ValueError
-        For a seed that is neither.
-    """
-    if str(seed) == TEXTBOOK:
-        return Variant()
-    if not str(seed).isdecimal():
-        raise ValueError(f'variant is {seed!r}, expected a whole number from 0, or "{TEXTBOOK}"')
-    rng = np.random.default_rng(int(seed))
-    chosen: dict[str, Any] = {slot: options[rng.integers(len(options))] for slot, options in CHOICES.items()}
-    return Variant(str(int(seed)), **chosen)
+SLOTS = tuple(slot.name for slot in fields(Variant) if slot.compare)
+"""What can be chosen."""

@@ -4,13 +4,12 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from npvae.coursework.grading import WRITTEN, Graded
+from npvae.coursework.exercises import WRITTEN
+from npvae.coursework.grading import Graded
 from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import quoted, read_table, table
 from npvae.internals.files import write_text
 
-POINTS = 5
-"""For each question."""
 Marks = Mapping[str, Mapping[str, float]]
 """By code and question."""
 
@@ -62,16 +61,16 @@ def manual_marks(path: Path, students: Iterable[str]) -> Marks:
         if code not in known or code in marks:
             what = "stands there twice" if code in marks else "is nobody's"
             raise ValueError(f"{where}: the code {code!r} {what}, expected each of written/codes.csv once")
-        marks[code] = {question: points(value, where) for question, value in given.items()}
+        marks[code] = {question: points(value, WRITTEN[question], where) for question, value in given.items()}
     return marks
 
 
-def points(text: str, where: str) -> float:
+def points(text: str, most: int, where: str) -> float:
     """The points that a cell gives, also with a comma for the point."""
     try:
         value = float(text.replace(",", "."))
     except ValueError:
         value = -1.0
-    if not 0 <= value <= POINTS:
-        raise ValueError(f"{where}: {text!r}, expected a number from 0 to {POINTS}, or nothing")
+    if not 0 <= value <= most:
+        raise ValueError(f"{where}: {text!r}, expected a number from 0 to {most}, or nothing")
     return value

@@ -11,13 +11,14 @@ import pytest
 from coursework_answers import ANSWERS, as_tuple, gradients_of
 
 import npvae
+from npvae.coursework.assignments import CHOICES
 from npvae.coursework.check import SEED, findings_of
 from npvae.coursework.diagnose import judge
 from npvae.coursework.exercise import EXTREMES
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import answer_key
 from npvae.coursework.marks import GRADING_SEED, marks
-from npvae.coursework.variants import CHOICES, Variant
+from npvae.coursework.variants import Variant
 
 SEEDS = (SEED, GRADING_SEED)
 PRIORS = ((-1.0, 0.5), (-0.5, 1.5), (0.5, 0.75), (1.0, 2.0))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from npvae.coursework.assignments import variant
 from npvae.coursework.cost import ENTRY_BY_ENTRY, cost_job, suspicions
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import answer_key
@@ -17,7 +18,6 @@ from npvae.coursework.sandbox.grader import run
 from npvae.coursework.sandbox.process import Job
 from npvae.coursework.sandbox.reading import Limits, Outcome
 from npvae.coursework.sandbox.runs import RUN
-from npvae.coursework.variants import variant
 
 TEXTBOOK = variant("textbook")
 FORMULAS, DIFFERENCES = (sorted((Path(__file__).parent / name).glob("*.py")) for name in ("formulas", "differences"))

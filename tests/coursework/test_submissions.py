@@ -6,7 +6,7 @@ import pytest
 from classes import notebook
 
 from npvae.cli import main
-from npvae.coursework.handout import write_handout
+from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import LARGEST, Submission, pseudonym, read, safe_name
 
@@ -107,7 +107,9 @@ def test_a_handout_says_its_assignment_and_its_version_as_a_notebook_and_as_a_sc
     handout = write_handout(tmp_path / "out", seed, short=version == "short")[:2]
     lecturers = write_handout(tmp_path / "lecturer", seed, short=version == "short", solutions=True)
     for path in (*handout, *lecturers):
-        assert read(Submission("a", path.name, path.read_bytes())).origin == Origin(seed, version)
+        assert read(Submission("a", path.name, path.read_bytes())).origin == Origin(
+            str(assigned(seed, version == "short")), version
+        )
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ FAR = {
     "log-precision": (60.0, 30.0, -10.0),
 }
 """Values of each head whose sigma is far from one, and a careless formula over- or underflows."""
+PRIOR = {"prior_mean": (0.0, -1.0, -0.5, 0.5, 1.0), "prior_sigma": (1.0, 0.5, 0.75, 1.5, 2.0)}
 TEXTBOOK = "log-variance"
 BY = {"dmu": 0, "drho": 1}
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(6)
@@ -176,6 +177,7 @@ REPARAMETERIZE = Exercise(
     title="A draw from q that lets the gradient through",
     section="Reparameterization Trick",
     functions=("reparameterize", "reparameterize_backward"),
+    choices={"head": SIGMA},
     points=lambda variant: {"forward": 3, "dmu": 2, "drho": 4, SEVERAL: 1, EXTREMES: 2},
     probes=draw_probes,
     expected=lambda variant, probe: truth_of(draw(SIGMA[variant.head]), BY)(probe),
@@ -301,6 +303,7 @@ KL_DIVERGENCE = Exercise(
     title="The KL divergence to the prior",
     section="KL Divergence",
     functions=("kl_divergence", "kl_divergence_backward"),
+    choices={"head": SIGMA, **PRIOR},
     points=lambda variant: {"forward": 4, "dmu": 2, "drho": 3, SEVERAL: 1, EXTREMES: 2},
     probes=kl_probes,
     expected=lambda variant, probe: truth_of(kl_of(variant), BY, {"dmu": 0.5})(probe),  # a parabola in mu: exact
@@ -373,6 +376,7 @@ MEETING = Exercise(
     title="Two gradients meet at mu and at the second head",
     section="Loss",
     functions=("latent_backward",),
+    choices={"head": SIGMA, **PRIOR},
     points=lambda variant: {"dmu": 3, "drho": 3, SEVERAL: 2},
     probes=meeting_probes,
     expected=lambda variant, probe: meeting(variant)(probe),

@@ -96,8 +96,8 @@ def log_factorial(x: Array) -> Array:
 NLL: dict[str, Callable[..., Array]] = {
     "Gaussian": gaussian,
     "Laplace": laplace,
-    "logistic": logistic,
     "Poisson": poisson,
+    "logistic": logistic,
 }
 """-log p(x given z), each by its density."""
 
@@ -294,6 +294,7 @@ LIKELIHOOD = Exercise(
     title="Another likelihood, from its density",
     section="Decoder",
     functions=("likelihood_nll", "likelihood_nll_backward"),
+    choices={"likelihood": NLL},
     points=likelihood_points,
     probes=likelihood_probes,
     expected=lambda variant, probe: truth_of(NLL[variant.likelihood], gradients(variant))(probe),

@@ -399,6 +399,7 @@ OPTIMIZER = Exercise(
     title="A step of an optimiser",
     section="Loss",
     functions=("optimizer_step",),
+    choices={"optimizer": STATE},
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,
     expected=lambda variant, probe: walk(rule(variant.optimizer), probe),

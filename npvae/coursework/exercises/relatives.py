@@ -208,6 +208,7 @@ CONDITIONAL = Exercise(
     title="A label enters encoder and decoder",
     section="See Also",
     functions=("encoder_input", "decoder_input", "decoder_input_backward"),
+    choices={"labels": [f"{code} {side}" for code in CODES for side in ("last", "first")]},
     points=lambda variant: {"encoder_input": 2, "decoder_input": 2, "dz": 2},
     probes=input_probes,
     expected=lambda variant, probe: inputs(CODES[variant.labels.split()[0]], variant.labels.split()[1])(probe),

@@ -111,12 +111,16 @@ def isolation() -> Isolation:
     root = os.getuid() == 0
     program = shutil.which("unshare", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/bin"]))
     command = (program, NAMESPACES[root], "--kill-child") if program else ()
-    unisolated = why_not(command, False) if program else "the program unshare is missing"
+    if program and not (unwatched := why_not(command, watch=True)):
+        return Isolation(command, True, "")
+    missing = []
+    unisolated = why_not(command, watch=False) if program else "the program unshare is missing"
     if unisolated:
         command = ()
-    unwatched = why_not(command, True)
-    missing = [FREE.format(why=unisolated, whom="the user nobody" if root else "you")] if unisolated else []
-    missing += [UNWATCHED.format(why=unwatched)] if unwatched else []
+        missing = [FREE.format(why=unisolated, whom="the user nobody" if root else "you")]
+        unwatched = why_not(command, watch=True)
+    if unwatched:
+        missing.append(UNWATCHED.format(why=unwatched))
     return Isolation(command, not unwatched, "; ".join(missing))
 
 

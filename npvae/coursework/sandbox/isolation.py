@@ -58,13 +58,6 @@ def leave_keyring() -> None:
             raise
 
 
-def libraries() -> set[str]:
-    """The folders of the shared libraries that this process has loaded."""
-    with open("/proc/self/maps", "rb") as file:
-        paths = {os.fsdecode(line.split(maxsplit=5)[-1].strip()) for line in file}
-    return {os.path.dirname(path) for path in paths if re.search(r"\.so[.\d]*$", path)}
-
-
 def isolate(visible: Sequence[str], hidden: Sequence[str]) -> None:
     """Move into a root that holds nothing but the visible paths, all read-only, with the hidden ones out of sight.
 

@@ -50,7 +50,7 @@ CALLS: tuple[tuple[str, int | None, int | None, int | None], ...] = (
     ("makes memory that is not counted", None, 319, 279),  # memfd_create
     ("makes memory that is not counted", None, 447, 447),  # memfd_secret
     ("makes memory that is not counted", None, 29, 194),  # shmget
-    ("asks for io_uring", None, 425, 425),  # io_uring_setup: what it does is no call
+    ("asks for io_uring", None, 425, 425),  # io_uring_setup: what it does is not a call
 )
 """What it is, which argument is a path, and the number of the system call on x86_64 and elsewhere."""
 REFUSED = ("starts a process", "makes memory that is not counted", "asks for io_uring")

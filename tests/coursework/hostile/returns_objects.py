@@ -1,5 +1,5 @@
 # ruff: noqa: F821
-"""Returns what is no plain array: KINDS_IN_TURN says which, probe after probe."""
+"""Returns what is not a plain array: KINDS_IN_TURN says which, probe after probe."""
 
 import os
 import pickle
@@ -45,6 +45,7 @@ KINDS = {
     "text": lambda: "100 of 100",
     "none": lambda: None,
     "complex": lambda: np.ones(2, complex),
+    "half": lambda: np.ones(2, np.float16),
     "structure": lambda: np.zeros(2, [("a", "f8"), ("b", "O")]),
     "subclass": lambda: np.zeros(2).view(Array),
     "matrix": lambda: np.matrix([[1.0, 2.0]]),
