@@ -258,6 +258,18 @@ def test_future_imports_and_drawing_modules():
     assert outcome.raised[0].startswith("line 3 raises")
 
 
+def test_what_is_drawn_without_a_seed_is_the_same_whenever_it_is_graded():
+    source = (
+        "import random\nimport numpy as np\n"
+        "def kl_divergence(mu, rho):\n    draws = [np.random.default_rng().random() for _ in range(2)]\n"
+        "    return np.array([random.random(), np.random.rand(), *draws]), 0\n"
+        "def kl_divergence_backward(dkl, cache):\n    return kl_divergence(0, 0)[0], np.zeros(1)\n"
+    )
+    first, again = (run(source, {"kl_divergence": probes("kl_divergence")})["kl_divergence"] for _ in range(2))
+    assert first.results[0]["forward"].name == "unsteady"
+    assert first.results == again.results
+
+
 def test_handout_code_needs_no_npvae():
     source = (
         "from npvae.coursework import Checker, passes\ncheck = Checker(3, 'hint')\n"
