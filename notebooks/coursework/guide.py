@@ -4,7 +4,7 @@ python notebooks/coursework/guide.py
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from npvae.coursework.assignments import CHOICES
@@ -46,7 +46,17 @@ def declared() -> Iterator[str]:
     words = ", ".join(f"{name} {points}" for name, points in WRITTEN.items())
     added = sum(WRITTEN.values())
     yield f"The questions in words add {added} points in both forms: {words}."
-    yield f"There are {math.prod(map(len, CHOICES.values()))} combinations of choices."
+    same = [f"`{name}`" for name, each in EXERCISES.items() if ways(each.choices) == 1]
+    yield f"The same in all variants: {', '.join(same)}."
+    vary = [len(options) for options in CHOICES.values() if len(options) > 1]
+    agree = sum(1 / count for count in vary) / len(vary)
+    yield f"There are {ways(CHOICES)} variants. Two of them agree, on average, in"
+    yield f"{agree:.0%} of the choices that there are to make."
+
+
+def ways(slots: Iterable[str]) -> int:
+    """How many ways there are to choose."""
+    return math.prod(len(CHOICES[slot]) for slot in slots)
 
 
 def options(slot: str) -> str:

@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from npvae.coursework.assignments import variant
 from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.diagnose import PLAIN
-from npvae.coursework.exercises import EXERCISES, WRITTEN, number
+from npvae.coursework.exercises import EXERCISES, WRITTEN, number, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import Assignment, Graded, mistakes_of
 from npvae.coursework.listing import HEADER, rows
@@ -59,8 +59,7 @@ class Results:
 
 def possible(assignment: Assignment) -> int:
     """Points without the bonus."""
-    exercises = (EXERCISES[name] for name in assignment.exercises)
-    return sum(sum(each.points(variant(assignment.seed)).values()) for each in exercises if not each.bonus)
+    return total(replace(variant(assignment.seed), form=assignment.version))
 
 
 def write_reports(folder: Path, results: Results, gradescope: bool = False) -> None:
@@ -106,7 +105,8 @@ def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
     marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
     all_points = possible(results.assignment) + sum(WRITTEN.values())
     write_text(folder / "moodle.csv", moodle_csv(people, marks))
-    write_text(folder / "canvas.csv", canvas_csv(people, marks, all_points, f"Coursework {results.assignment.seed}"))
+    title = f"Coursework {variant(results.assignment.seed).name}"
+    write_text(folder / "canvas.csv", canvas_csv(people, marks, all_points, title))
 
 
 def grades_csv(results: Results, by_hand: Marks) -> str:

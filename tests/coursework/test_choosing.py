@@ -16,6 +16,13 @@ CLEAR = {
     "the untouched handout, downloaded again": ({"a.ipynb": DONE, "a (1).ipynb": UNTOUCHED}, "a.ipynb"),
     "a left-over draft": ({"draft.ipynb": answered("activation"), "vae.ipynb": DONE}, "vae.ipynb"),
     "a draft by its name": ({"vae_old.ipynb": different("a"), "vae.ipynb": different("b")}, "vae.ipynb"),
+    "the same without words": (
+        {
+            "a.ipynb": DONE,
+            "b.ipynb": DONE.replace('"cells": [', '"cells": [{"cell_type": "markdown", "source": "W"}, '),
+        },
+        "b.ipynb",
+    ),
     "an editor's backup": ({"a.py": BLANK + "\n", "a.py~": BLANK, "#a.py#": BLANK, "a.py.orig": BLANK}, "a.py"),
     "another notebook": ({"a.ipynb": notebook("print(1)"), "b.py": BLANK}, "b.py"),
     "the same as a script": ({"a.py": "\n\n".join(ANSWERS.values()), "vae.ipynb": DONE}, "vae.ipynb"),
@@ -63,7 +70,19 @@ UNSURE = {
     ),
     "a copy that answers more": (
         {"a.ipynb": answered("activation"), "a-Copy1.ipynb": DONE},
-        "ada/a-Copy1.ipynb is a draft or a copy by its name, but newer or answers more",
+        "ada/a-Copy1.ipynb is a draft by its name, but newer or answers more",
+    ),
+    "a number behind another name": (
+        {"vae.ipynb": different("a"), "assignment (1).ipynb": different("b")},
+        "any of these may be meant, and the first is graded: ada/vae.ipynb, ada/assignment (1).ipynb",
+    ),
+    "other words": (
+        {f"{i}.ipynb": DONE.replace("[", f'[{{"cell_type": "markdown", "source": "{i}"}}, ', 1) for i in "ab"},
+        "any of these may be meant, and the first is graded: ada/a.ipynb, ada/b.ipynb",
+    ),
+    "another helper": (
+        {"a.ipynb": notebook(ANSWERS["activation"], "k = 1"), "b.ipynb": notebook(ANSWERS["activation"], "k = 2")},
+        "any of these may be meant, and the first is graded: ada/a.ipynb, ada/b.ipynb",
     ),
     "one of several cannot be read": ({"a.ipynb": DONE, "b.ipynb": "{"}, "ada/b.ipynb ends in the middle"),
     "a PDF of another name": ({"a.ipynb": DONE, "answers.pdf": "%PDF"}, "ada/answers.pdf is a PDF"),
@@ -84,7 +103,7 @@ def test_of_two_files_the_newer_is_graded_and_that_is_said_where_only_time_tells
     os.utime(tmp_path / "in" / "ada" / "two.ipynb", (10**9, 10**9))
     people = collected(tmp_path, {})
     assert chosen(people)["ada"] == "ada/one.ipynb"
-    assert "because it is newer than ada/two.ipynb" in flags(people)
+    assert "only time tells these apart, and the first is the newest: ada/one.ipynb, ada/two.ipynb" in flags(people)
 
 
 def test_a_platforms_later_attempt_without_answers_is_named(tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npvae.coursework.collection import collect, finding
+from npvae.coursework.collection.archives import close_archives
 
 DONE = answered()
 GRADESCOPE = """---
@@ -225,11 +226,51 @@ def test_each_layout_gives_everybody_their_file_and_nothing_to_look_at(files, ex
     assert collection.strays == ()
 
 
+def test_an_empty_folder_is_named_where_it_may_be_a_persons(tmp_path):
+    for folder in ("cyd", "ada/figures", "dan/.cache"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+    write(tmp_path / "in", {"ada/a.ipynb": DONE, "bob/a.ipynb": DONE})
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        for path in sorted((tmp_path / "in").rglob("*")):
+            archive.write(path, path.relative_to(tmp_path / "in"))
+    for path in (tmp_path / "in", tmp_path / "class.zip"):
+        collection = collect(path)
+        assert {one.submission.student for one in collection.hand_ins} == {"ada", "bob"}
+        assert not any(one.flags for one in collection.hand_ins)
+        assert collection.strays[0] == "cyd belongs to nobody: an empty folder"
+
+
+def test_hand_ins_of_several_platforms_stand_side_by_side(tmp_path):
+    people = collected(
+        tmp_path,
+        {
+            "canvas.zip": zipped({"lada_4711_81234_a.ipynb": DONE, "obob_LATE_4712_81235_a.ipynb": DONE}),
+            "moodle/Cyd C_7_assignsubmission_file_/a.ipynb": DONE,
+            "blackboard/HW_dan_attempt_2026-01-30-10-00-00_a.ipynb": DONE,
+            "github/vae-eve/a.ipynb": DONE,
+            "github/vae-fay/src/a.ipynb": DONE,
+            "submitted/gus/vae/a.ipynb": DONE,
+            "export/submission_111/a.ipynb": DONE,
+        },
+    )
+    assert set(people) == {
+        *("lada_4711", "obob_4712", "Cyd C_7", "dan", "vae-eve", "vae-fay", "gus", "submission_111"),
+    }
+    assert flags(people) == ""
+
+
 def test_a_point_in_a_name_is_no_suffix(tmp_path):
     files = {"anna.mueller/a.ipynb": DONE, "anna.schmid/a.ipynb": DONE, "anna@x.org/a.ipynb": DONE}
     assert set(collected(tmp_path / "folders", files)) == {"anna.mueller", "anna.schmid", "anna@x.org"}
     files = {"anna.mueller.ipynb": DONE, "anna.schmid.py": DONE, "dr. b.zip": zipped({"a.ipynb": DONE})}
     assert set(collected(tmp_path / "files", files)) == {"anna.mueller", "anna.schmid", "dr. b"}
+
+
+def test_a_folder_for_each_task_in_each_persons_is_no_person(tmp_path):
+    people = collected(
+        tmp_path, {f"{name}/{part}/x.ipynb": DONE for name in ("ada", "bob") for part in ("ps1", "ps2")}
+    )
+    assert set(people) == {"ada", "bob"}
 
 
 def test_people_that_seem_to_be_one_are_told(tmp_path):
@@ -275,7 +316,10 @@ UNREADABLE = {
     "a.7z": (b"7z\xbc\xaf", "a.7z is a 7z archive"),
     "a.zip": (b"PK\3\4 broken", "an archive that cannot be read"),
     "b.zip": (zipped({}), "an archive without files"),
-    "c.zip": (zipped({"x.zip": zipped({"y.zip": zipped({"z.zip": zipped({"a.py": BLANK})})})}), "in 3 others"),
+    "c.zip": (
+        zipped({"x.zip": zipped({"y.zip": zipped({"z.zip": zipped({"a.py": BLANK})})})}),
+        "it stands in 3 others",
+    ),
     "html.ipynb": (b"<!DOCTYPE html><html>", "is a web page"),
     "pdf.ipynb": (b"%PDF-1.4 \xff\0", "is not text"),
     "cut.ipynb": (DONE[: len(DONE) // 2].encode(), "ends in the middle"),
@@ -395,6 +439,14 @@ def test_an_archive_that_says_it_unpacks_to_too_much_costs_only_itself(tmp_path,
     assert chosen(people)["bob"] == "bob/b.ipynb"
 
 
+def test_archives_in_an_archive_are_opened_up_to_a_sum(tmp_path, monkeypatch):
+    monkeypatch.setattr(finding.opened, "__defaults__", (1, 45_000))
+    inner = zipped({"a.py": f"{BLANK}\n#{'x' * 10_000}"})
+    people = collected(tmp_path, {"ada/a.zip": zipped({f"{i}.zip": inner for i in range(3)}), "bob/b.ipynb": DONE})
+    assert "ada/a.zip/1.zip is an archive of 10," in flags(people)
+    assert chosen(people)["ada"] == "ada/a.zip/0.zip/a.py"
+
+
 def test_of_an_archive_of_too_many_files_those_near_its_top_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(finding, "MOST_ARCHIVED", 20)
     many = zipped({f"deep/er/{i}.txt": "" for i in range(30)} | {"assignment.ipynb": DONE})
@@ -409,6 +461,28 @@ def test_names_of_files_and_people_hold_nothing_that_a_terminal_obeys(tmp_path):
     (one,) = collect(path).hand_ins
     assert one.submission.student == "a\\x1b[31m da\\u202e"
     assert one.submission.file.isprintable()
+
+
+def test_names_in_a_zip_lead_nowhere_and_nothing_is_unpacked(tmp_path):
+    path = tmp_path / "hostile.zip"
+    path.write_bytes(zipped({"../../escaped.py": BLANK, "/etc/absolute.py": BLANK}))
+    before = set(tmp_path.parent.iterdir())
+    people = collect(path).submissions
+    assert set(tmp_path.parent.iterdir()) == before
+    assert list(tmp_path.iterdir()) == [path]
+    assert [(one.student, one.file) for one in people] == [("escaped", "escaped.py"), ("etc", "etc/absolute.py")]
+
+
+def test_a_place_with_nothing_to_grade_is_told(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"holds no \.ipynb and no \.py file"):
+        collect(tmp_path)
+    with pytest.raises(FileNotFoundError, match="there is neither a folder nor a zip at"):
+        collect(tmp_path / "missing")
+    for name in ("no.zip", "a.ipynb", "no.tar.gz"):
+        (tmp_path / name).write_text("x")
+        with pytest.raises(ValueError, match="is not an archive, expected a folder or a zip"):
+            collect(tmp_path / name)
 
 
 # Nothing vanishes.
@@ -435,7 +509,7 @@ def test_every_file_is_somebodys_or_named_and_everybody_has_a_name_of_their_own(
         (Path(folder) / "class.csv").write_text(roster or "")
         collection = collect(path, Path(folder) / "class.csv" if roster else None)
         everything = {file.path for file in finding.find(path)}
-        finding.close_archives()
+        close_archives()
     people = [one.submission.student for one in collection.hand_ins]
     said = {path for one in collection.hand_ins for path, _ in one.choice.aside}
     said |= {one.choice.file.path for one in collection.hand_ins if one.choice.file}

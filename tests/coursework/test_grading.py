@@ -22,14 +22,18 @@ import npvae.latent
 import npvae.layers
 import npvae.likelihoods
 from npvae.cli import main
-from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.grading import Assignment, Graded, grade, grade_one, graded_as, load
 from npvae.coursework.handout import write_handout
 from npvae.coursework.marks import full
 from npvae.coursework.mistakes import MISTAKES
 from npvae.coursework.report import write_reports
 from npvae.coursework.submissions import Submission, pseudonym, read
+from npvae.coursework.variants import Variant
 from npvae.coursework.workers import workers
+
+LONG, SHORT = (total(Variant(form=form)) for form in ("long", "short"))
+BONUS = total(Variant(), bonus=True)
 
 pytestmark = pytest.mark.slow
 SEEDS = ("textbook", "0", "1", "2", "3", "5", "7", "11")
@@ -58,10 +62,10 @@ def right(tmp_path_factory):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_reference_solution_earns_a_hundred_and_the_bonus_and_the_empty_handout_nothing(seed, tmp_path):
+def test_the_reference_solution_earns_all_points_and_the_bonus_and_the_empty_handout_nothing(seed, tmp_path):
     assignment = Assignment(seed)
     best = grade_one(Submission("ada", "a.ipynb", solution(tmp_path, seed)), assignment)
-    assert (best.total, best.bonus) == (100, 10)
+    assert (best.total, best.bonus) == (LONG, BONUS)
     assert not any(best.findings.values())
     assert not best.failures
     empty = grade_one(Submission("bob", "b.ipynb", handout(tmp_path, seed)), assignment)
@@ -75,8 +79,8 @@ def test_the_script_of_a_handout_is_graded_like_its_notebook(tmp_path):
     assert {finding.name for findings in graded.findings.values() for finding in findings} <= {"blank", "needs"}
 
 
-def test_the_short_version_is_worth_fifty(right):
-    assert grade_one(Submission("ada", "a.ipynb", right), Assignment(short=True)).total == 50
+def test_the_short_version_is_worth_its_own_points(right):
+    assert grade_one(Submission("ada", "a.ipynb", right), Assignment(short=True)).total == SHORT
 
 
 @pytest.mark.parametrize(
@@ -191,7 +195,7 @@ def rows_of(path):
 def test_grades_have_a_row_a_student_and_a_column_an_exercise(graded_class):
     rows = rows_of(graded_class / "out" / "grades.csv")
     assert set(rows) == {"ada", "bob", "cyd", "dan"}
-    assert (rows["ada"]["total"], rows["ada"]["bonus"]) == ("100", "10")
+    assert (rows["ada"]["total"], rows["ada"]["bonus"]) == (str(LONG), str(BONUS))
     assert rows["bob"]["total"] == rows["dan"]["total"] == "0"
     assert int(rows["cyd"]["reparameterize"]) == sum(full("reparameterize").values()) - full("reparameterize")["drho"]
     assert set(EXERCISES) <= set(rows["ada"])
@@ -199,7 +203,7 @@ def test_grades_have_a_row_a_student_and_a_column_an_exercise(graded_class):
 
 def test_feedback_names_the_mistake_and_what_could_not_be_read(graded_class):
     feedback = graded_class / "out" / "feedback"
-    assert "100 of 100 points" in (feedback / "ada.md").read_text()
+    assert f"{LONG} of {LONG} points" in (feedback / "ada.md").read_text()
     assert "drho looks like: dlogvar = dz eps sigma" in (feedback / "cyd.md").read_text().replace(
         "dz sigma eps", "dz eps sigma"
     )
@@ -218,7 +222,7 @@ def test_gradescope_gets_a_result_for_each_part(graded_class):
     results = json.loads((graded_class / "out" / "gradescope" / "cyd" / "results.json").read_text())
     assert len(results["tests"]) == sum(len(full(name)) for name in EXERCISES)
     assert results["score"] == sum(test["score"] for test in results["tests"])
-    assert sum(test["max_score"] for test in results["tests"]) == 100
+    assert sum(test["max_score"] for test in results["tests"]) == LONG
 
 
 def test_marks_by_hand_are_merged_and_their_file_is_never_written_again(graded_class, capsys):
@@ -245,7 +249,7 @@ def test_a_second_run_grades_only_what_has_changed(graded_class, right, monkeypa
     assert main(["grade", str(graded_class / "in"), "--out", str(out), "--variant", "textbook"]) == 0
     after = {path.name: path.stat().st_mtime_ns for path in (out / "results").iterdir()}
     assert sum(before[name] != after[name] for name in before) == 1
-    assert rows_of(out / "grades.csv")["dan"]["total"] == "100"
+    assert rows_of(out / "grades.csv")["dan"]["total"] == str(LONG)
     (graded_class / "in" / "dan.ipynb").write_bytes(b"no notebook")
 
 
@@ -270,7 +274,7 @@ def test_the_assignment_is_taken_from_the_files_and_told_first(tmp_path, capsys)
     assert main(["grade", str(folder), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert "assignment 2026, short version" in printed[:2]
-    assert rows_of(tmp_path / "out" / "grades.csv")["ada"]["total"] == "50"
+    assert rows_of(tmp_path / "out" / "grades.csv")["ada"]["total"] == str(SHORT)
     to_look_at = (tmp_path / "out" / "summary.md").read_text().partition("## To look at\n\n")[2]
     assert to_look_at == "- bob: bob.py holds nothing of the assignment\n"
 
@@ -364,7 +368,7 @@ def test_an_interrupted_grading_keeps_what_is_graded_and_leaves_no_process_behin
     # an exercise that nobody ends goes on for 10 s
     assert becomes_true(lambda: not any(map(runs, running)), 5)
     submission = Submission("ada", "ada.ipynb", right)
-    assert load(out / "results", submission, graded_as(out / "results", submission)).total == 100
+    assert load(out / "results", submission, graded_as(out / "results", submission)).total == LONG
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 
 
@@ -380,7 +384,7 @@ def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, r
     submission, folder = Submission("ada", "a.ipynb", right), tmp_path / "results"
     with ProcessPoolExecutor(1) as executor:
         grade([submission], Assignment(), folder, executor)
-    assert load(folder, submission, Assignment()).total == 100
+    assert load(folder, submission, Assignment()).total == LONG
     assert load(folder, submission, Assignment("7")) is None
     assert load(folder, Submission("ada", "a.ipynb", right + b" "), Assignment()) is None
     (path,) = folder.iterdir()
@@ -419,7 +423,7 @@ class Breaking:
 def test_a_submission_on_which_the_grader_fails_stands_in_the_report_and_stops_nobody(tmp_path, right):
     submissions = [Submission(name, f"{name}.ipynb", right) for name in ("ada", "bob")]
     graded = grade(submissions, Assignment(), tmp_path / "results", Breaking("ada"))
-    assert (graded["ada"].total, graded["bob"].total) == (0, 100)
+    assert (graded["ada"].total, graded["bob"].total) == (0, LONG)
     assert "the grader failed on this file" in graded["ada"].flags[0]
     assert load(tmp_path / "results", submissions[0], Assignment()) is None
     write_reports(tmp_path, results(graded, Assignment()))

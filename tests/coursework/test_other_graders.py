@@ -23,4 +23,4 @@ def test_students_get_no_answer_and_submissions_get_the_marks_they_should(tool, 
 def test_the_wrong_submission_errs_in_every_part_of_some_exercise_and_in_one_part_of_others():
     lost = {name: full_marks()[name] - wrong_marks()[name] for name in full_marks()}
     assert {points > 0 for points in lost.values()} == {True, False}
-    assert sum(wrong_marks().values()) == 77
+    assert 0 < sum(wrong_marks().values()) < sum(full_marks().values())

@@ -9,13 +9,14 @@ from classes import UNTOUCHED, answered, collected, results, write
 
 from npvae.cli import main
 from npvae.coursework.collection import collect
-from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import Assignment, Graded
 from npvae.coursework.marks import full
 from npvae.coursework.report import feedback, grades_csv, summary
 from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import in_line, quoted, table
+from npvae.coursework.variants import Variant
 from npvae.coursework.written import manual_marks, page
 
 NOTHING = {name: dict.fromkeys(full(name), 0) for name in EXERCISES}
@@ -101,7 +102,7 @@ def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_besid
     seen = results({"ada": graded("ada")}, Assignment("2026"), {"ada": (Assignment("7"), other)})
     (row,) = csv.DictReader(io.StringIO(grades_csv(seen, {})))
     assert (row["total"], row["handed out as"], row["total as that"]) == ("0", "assignment 7, long version", "6")
-    assert seen.to_look_at == ["ada: as assignment 7, long version it has 6 of 100 points"]
+    assert seen.to_look_at == [f"ada: as assignment 7, long version it has 6 of {total(Variant())} points"]
 
 
 def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, monkeypatch):
@@ -120,7 +121,10 @@ def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, mon
     assert main(["grade", str(tmp_path / "in"), *options]) == 0
     assert asked == [("2026", ["ada", "bob"], "results"), ("7", ["bob"], "own")]
     assert "2 students graded; 1 to look at" in capsys.readouterr().out
-    assert "- bob: as assignment 7, long version it has 0 of 100 points" in (tmp_path / "out/summary.md").read_text()
+    assert (
+        f"- bob: as assignment 7, long version it has 0 of {total(Variant())} points"
+        in (tmp_path / "out/summary.md").read_text()
+    )
 
 
 def test_moodle_gets_its_own_worksheet_back_with_the_grades(tmp_path):
@@ -137,6 +141,16 @@ def test_moodle_gets_the_columns_it_needs_without_a_worksheet(tmp_path):
     people = collected(tmp_path, {"Ada L_7_assignsubmission_file_a.ipynb": answered()})
     (row,) = csv.DictReader(io.StringIO(moodle_csv(list(people.values()), {"Ada L_7": 42})))
     assert (row["Identifier"], row["Grade"]) == ("Participant 7", "42")
+
+
+def test_moodle_gets_addresses_and_numbers_of_any_roster(tmp_path):
+    roster = "Matrikelnummer;Vorname;Nachname;E-Mail\n1815;Ada;L;a@x.org\n"
+    people = collected(tmp_path, {"1815.ipynb": answered()}, roster)
+    (row,) = csv.DictReader(io.StringIO(moodle_csv(list(people.values()), dict.fromkeys(people, 42))))
+    assert row == {
+        **{"Identifier": "", "Full name": "Ada L", "ID number": "1815"},
+        **{"Email address": "a@x.org", "Grade": "42"},
+    }
 
 
 def test_canvas_gets_its_columns_with_and_without_its_gradebook(tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 from classes import BLANK, answered, chosen, collected, flags
 
+from npvae.coursework.collection.collect import apart
 from npvae.coursework.collection.roster import read_roster
 
 DONE = answered()
@@ -233,3 +234,14 @@ def test_without_names_everything_that_is_written_goes_by_identifier(tmp_path):
     assert not [name for name in ("Ada", "Bob", "Zoe") if name in text]
     assert chosen(people)["4711"] == "4711/1.ipynb"
     assert "4711/2.pdf is a PDF" in flags(people)
+
+
+def test_without_names_what_is_unsure_names_nobody(tmp_path):
+    files = {f"Ada L_{i}_assignsubmission_file_a.ipynb": DONE for i in (101, 102)}
+    people = collected(tmp_path, files, "student,name\ns1,Ada L\n", anonymous=True)
+    assert "101: is one of several with a name in the roster" in flags(people)
+    assert "Ada" not in flags(people)
+
+
+def test_nobody_is_called_as_somebody_else_whatever_they_are_called():
+    assert list(apart(["x", "x (2)", "x", "x"])) == ["x", "x (2)", "x (3)", "x (4)"]

@@ -124,6 +124,12 @@ def test_a_notebook_without_its_first_cell_still_says_its_assignment_in_its_meta
     assert origin(json.dumps(notebook), "a.ipynb") == Origin(str(assigned(3, short=False)), "long")
 
 
+@pytest.mark.parametrize("short", [False, True])
+def test_a_line_says_the_form_whatever_exercises_are_left_in_the_file(short):
+    line = str(assigned(3, short))
+    assert origin(f'VARIANT = "{line}"\n') == Origin(line, "short" if short else "long")
+
+
 def test_a_line_that_was_changed_to_easier_choices_is_flagged(tmp_path):
     text = write_handout(tmp_path, 3)[0].read_text("utf-8")
     changed = text.replace("activation softsign", "activation tanh", 1)
@@ -154,8 +160,7 @@ def test_a_number_on_the_command_line_is_looked_up_in_the_files(tmp_path, more_c
     with pytest.MonkeyPatch.context() as stopped:
         graded = []
         stopped.setattr(
-            "npvae.cli.coursework._in_parallel",
-            lambda _, assignment, *rest, **settings: graded.append(assignment) or {},
+            "npvae.cli.coursework._in_parallel", lambda _, assignment, *rest, **more: graded.append(assignment) or {}
         )
         assert main(command) == 0
     assert [(each.seed, each.short) for each in graded] == [(line, True)]

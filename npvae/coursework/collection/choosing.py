@@ -1,12 +1,12 @@
 """Which of a person's files is graded: by what is in it, then by attempt, then by time; what is unsure is said."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from npvae.coursework.collection.finding import OTHER, Found
+from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, Found
 from npvae.coursework.collection.looking import Look
 from npvae.coursework.collection.persons import Attempt, Person, without_suffix
 from npvae.coursework.collection.platforms import NOBODY, numbered
@@ -41,88 +41,91 @@ class Choice:
     """Those of the other files that hold something of the assignment."""
 
 
-def choose(person: Person, looks: dict[Found, Look]) -> Choice:
+class Candidates:
+    """The files that are left to choose from; each step sets some aside, if it tells any apart."""
+
+    def __init__(self, left: Sequence[Attempt], looks: Mapping[Found, Look]) -> None:
+        self.left = sorted(left, key=lambda each: preferred(each, looks))
+        self.looks = looks
+        self.aside: list[tuple[str, str]] = []
+        self.why = "the only one"
+
+    def keep(self, best_by: Callable[[Attempt], Any], why: str, lost: str = "") -> list[Attempt]:
+        """Keep those that are best by something; what is set aside is what could not be, or what it lacks."""
+        best = max(map(best_by, self.left))
+        gone = [each for each in self.left if best_by(each) < best]
+        self.left = [each for each in self.left if best_by(each) == best]
+        self.why = why if gone else self.why
+        self.aside += [(each.file.path, lost or what_lacks(self.looks[each.file])) for each in gone]
+        return gone
+
+
+def choose(person: Person, looks: Mapping[Found, Look]) -> Choice:
     """Choose the file that is graded.
 
     Parameters
     ----------
     person : Person
-    looks : dict of Found to Look
+    looks : mapping of Found to Look
         What is in each file that may be the assignment.
     """
-    if not person.attempts:
-        return Choice(flags=("handed in nothing",))
-    left = sorted((each for each in person.attempts if each.file in looks), key=lambda each: preferred(each, looks))
-    candidates = tuple(left)
-    other = [each.file for each in person.attempts if each.file not in looks]
-    aside = [(file.path, file.kind) for file in other]
-    flags = [
-        f"{file.path} is {kind}" for file, (_, kind) in zip(other, aside, strict=True) if hides(file, kind, left)
-    ]
-    if not left:
-        return Choice(aside=tuple(aside), flags=bounded(["handed in no notebook and no script", *flags]))
-    unread = [each.file for each in left if looks[each.file].trouble not in ("", EMPTY)]
+    candidates = [each for each in person.attempts if each.file in looks]
+    others = [each.file for each in person.attempts if each.file not in looks]
+    flags = [f"{file.path} is {file.kind}" for file in others if hides(file, candidates)]
+    aside = [(file.path, file.kind) for file in others]
+    if not candidates:
+        what = "no notebook and no script" if others else "nothing"
+        return Choice(aside=tuple(aside), flags=bounded([f"handed in {what}", *flags]))
+    unread = [each.file for each in candidates if looks[each.file].trouble not in ("", EMPTY)]
     flags += [f"{file.path} {looks[file].trouble}" for file in unread]
-    why = "the only one"
-
-    def narrow(keep: Callable[[Attempt], Any], reason: str, lost: str | Callable[[Look], str]) -> list[Attempt]:
-        nonlocal left, why
-        best = max(keep(each) for each in left)
-        gone = [each for each in left if keep(each) < best]
-        left = [each for each in left if keep(each) == best]
-        why = reason if gone else why
-        aside.extend((each.file.path, lost if isinstance(lost, str) else lost(looks[each.file])) for each in gone)
-        return gone
-
-    poorer = narrow(lambda each: rank(looks[each.file]), "the only one with answers", what_lacks)
-    narrow(lambda each: not HIDDEN.search(each.file.path), "not a checkpoint", "a checkpoint copy or a hidden file")
-    drafts = narrow(
-        lambda each: not NOT_MEANT.search(each.file.name), "not a draft", "a draft or a copy, by its name"
-    )
-    earlier = narrow(lambda each: each.number, "the latest attempt", "an earlier attempt")
-    first = looks[left[0].file]
-    narrow(lambda each: each is left[0] or looks[each.file].answers != first.answers, why, "the same answers")
-    most = max((looks[each.file] for each in left), key=lambda look: len(look.answers))
-    narrow(lambda each: not looks[each.file].answers.keys() < most.answers.keys(), "answers the most", "answers less")
-    newest = max(each.file.time for each in left)
-    older = narrow(lambda each: each.file.time > newest - SOON, "the newest", "older")
-    chosen, look = left[0].file, looks[left[0].file]
-    if len(left) > 1:
-        why = "the first of several"
-        flags.append(
-            f"any of these may be meant, and the first is graded: {', '.join(each.file.path for each in left)}"
-        )
-        aside += [(each.file.path, "as likely") for each in left[1:]]
-    elif any(place_of(each.file) != place_of(chosen) for each in older):
-        flags.append(
-            f"{chosen.path} is graded because it is newer than {', '.join(each.file.path for each in older)}"
-        )
-    richer = [each.file.path for each in earlier if looks[each.file].exercises - look.exercises]
-    flags += [f"an earlier attempt, {path}, answers what the latest does not" for path in richer]
-    doubtful = [each.file for each in drafts if looks[each.file].answers != look.answers]
-    doubtful = [file for file in doubtful if looks[file].exercises - look.exercises or file.time > chosen.time + SOON]
-    flags += [f"{file.path} is a draft or a copy by its name, but newer or answers more" for file in doubtful]
-    empty = [each for each in poorer if each.number[:-1] > left[0].number[:-1] and not looks[each.file].trouble]
+    field = Candidates(candidates, looks)
+    poorer = field.keep(lambda each: rank(looks[each.file]), "the only one with answers")
+    field.keep(lambda each: not HIDDEN.search(each.file.path), "not a checkpoint", "a checkpoint or a hidden file")
+    drafts = field.keep(lambda each: not NOT_MEANT.search(each.file.name), "not a draft", "a draft, by its name")
+    earlier = field.keep(lambda each: each.number[:-1], "the latest attempt", "an earlier attempt")
+    if len({place_of(each.file) for each in field.left}) == 1:
+        earlier += field.keep(lambda each: each.number[-1:], "the latest attempt", "an earlier attempt")
+    first = looks[field.left[0].file]
+    field.keep(lambda each: each is field.left[0] or not looks[each.file].same(first), field.why, "the same answers")
+    most = max((looks[each.file].answers.keys() for each in field.left), key=len)
+    field.keep(lambda each: not looks[each.file].answers.keys() < most, "answers the most", "answers less")
+    newest = max(each.file.time for each in field.left)
+    older = field.keep(lambda each: each.file.time > newest - SOON, "the newest", "older")
+    chosen, *as_likely = field.left
+    file, look = chosen.file, looks[chosen.file]
+    names = ", ".join(each.file.path for each in (*field.left, *older))
+    if as_likely:
+        field.why = "the first of several"
+        field.aside += [(each.file.path, "as likely") for each in as_likely]
+        flags.append(f"any of these may be meant, and the first is graded: {names}")
+    elif any(place_of(each.file) != place_of(file) for each in older):
+        flags.append(f"only time tells these apart, and the first is the newest: {names}")
+    more = [each.file.path for each in earlier if looks[each.file].exercises - look.exercises]
+    flags += [f"an earlier attempt, {path}, answers what the latest does not" for path in more]
+    newer = [each.file.path for each in drafts if is_better(each.file, file, looks)]
+    flags += [f"{path} is a draft by its name, but newer or answers more" for path in newer]
+    empty = [each for each in poorer if each.number[:-1] > chosen.number[:-1] and not looks[each.file].trouble]
     flags += [f"the latest attempt, {each.file.path}, has no answers" for each in empty]
     if person.platform in ("folder", "file"):
-        strange = [
-            each.file.path for each in candidates if each not in earlier and seems_apart(each.file, chosen, looks)
-        ]
-        flags += [f"{path} has answers, too, under a name of its own: another person's?" for path in strange]
-    holding = {each.file.path for each in candidates if looks[each.file].is_of_the_assignment}
-    others = holding - {chosen.path}
-    numbers = sorted({each.number for each in candidates if each.file.path in others} | {left[0].number})
-    attempt = f"{numbers.index(left[0].number) + 1} of {len(numbers)}"
-    said = bounded([*flags, *about(chosen, look)])
-    return Choice(chosen, look, why, tuple(aside), said, attempt, tuple(sorted(others)))
+        apart = [each.file.path for each in candidates if each not in earlier and seems_apart(each.file, file, looks)]
+        flags += [f"{path} has answers, too, under a name of its own: another person's?" for path in apart]
+    similar = [each for each in candidates if looks[each.file].is_of_the_assignment and each is not chosen]
+    numbers = sorted({each.number for each in (*similar, chosen)})
+    return Choice(
+        file,
+        look,
+        field.why,
+        (*aside, *field.aside),
+        bounded([*flags, *about(file, look)]),
+        f"{numbers.index(chosen.number) + 1} of {len(numbers)}",
+        tuple(sorted(each.file.path for each in similar)),
+    )
 
 
 def bounded(flags: list[str]) -> tuple[str, ...]:
     """As many of them as anybody reads."""
-    return (
-        *flags[:MOST_FLAGS],
-        *([f"{len(flags) - MOST_FLAGS} more of this kind"] if len(flags) > MOST_FLAGS else []),
-    )
+    more = len(flags) - MOST_FLAGS
+    return (*flags[:MOST_FLAGS], *([f"and {more} more like these"] if more > 0 else []))
 
 
 def rank(look: Look) -> int:
@@ -137,10 +140,16 @@ def what_lacks(look: Look) -> str:
     return ("cannot be read", "nothing of the assignment", "nothing is written in it", "")[rank(look)]
 
 
-def preferred(attempt: Attempt, looks: dict[Found, Look]) -> tuple[Any, ...]:
-    """The order among files alike in all else: first a notebook, which has the words, near the top."""
-    path = attempt.file.path
-    return looks[attempt.file].form != "notebook", path.count("/"), len(path), path
+def preferred(attempt: Attempt, looks: Mapping[Found, Look]) -> tuple[Any, ...]:
+    """The order among files alike in all else: first the one with the words, then the one nearest to the top."""
+    look, path = looks[attempt.file], attempt.file.path
+    return look.form != "notebook", -len(look.prose), path.count("/"), len(path), path
+
+
+def is_better(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool:
+    """Whether a draft may be what was meant: other answers, and newer or more of them."""
+    draft, look = looks[file], looks[chosen]
+    return not draft.same(look) and bool(draft.exercises - look.exercises or file.time > chosen.time + SOON)
 
 
 def place_of(file: Found) -> tuple[str, str]:
@@ -149,16 +158,25 @@ def place_of(file: Found) -> tuple[str, str]:
     return str(path.parent), numbered(without_suffix(path.name))[0]
 
 
-def seems_apart(file: Found, chosen: Found, looks: dict[Found, Look]) -> bool:
-    """Whether a file with answers has another folder and another name, as somebody else's would."""
+def seems_apart(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool:
+    """Whether a file with answers stands elsewhere under a name of its own, as somebody else's would."""
     (folder, stem), (its, other) = place_of(file), place_of(chosen)
-    named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not HIDDEN.search(file.path)
-    return bool(looks[file].answers) and named and folder != its and stem != other and not NOT_MEANT.search(file.name)
+    beside = folder != its and not f"{folder}/".startswith(f"{its}/") and not f"{its}/".startswith(f"{folder}/")
+    named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not NOT_MEANT.search(file.name)
+    return (
+        bool(looks[file].answers)
+        and named
+        and not HIDDEN.search(file.path)
+        and folder != its
+        and (beside or stem != other)
+    )
 
 
-def hides(file: Found, kind: str, candidates: Iterable[Attempt]) -> bool:
+def hides(file: Found, candidates: Iterable[Attempt]) -> bool:
     """Whether something that is not graded may hold what should be; a notebook's own export does not."""
-    return kind != OTHER and place_of(file) not in {place_of(each.file) for each in candidates}
+    return file.kind not in (OTHER, EMPTY_FOLDER) and place_of(file) not in {
+        place_of(each.file) for each in candidates
+    }
 
 
 def about(file: Found, look: Look) -> Sequence[str]:

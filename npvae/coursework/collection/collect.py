@@ -1,15 +1,18 @@
 """A class: everybody once, with the file that is graded and what a human should look at."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
+from npvae.coursework.collection.archives import close_archives
 from npvae.coursework.collection.choosing import Choice, choose
-from npvae.coursework.collection.finding import OTHER, UNREADABLE, Found, brief, close_archives, find
+from npvae.coursework.collection.enrolling import enrol
+from npvae.coursework.collection.finding import find
+from npvae.coursework.collection.found import OTHER, UNREADABLE, Found, brief
 from npvae.coursework.collection.looking import Look, look
-from npvae.coursework.collection.persons import Person, enrol, persons
+from npvae.coursework.collection.persons import Person, persons
 from npvae.coursework.collection.roster import Roster, read_roster
 from npvae.coursework.submissions import LARGEST, Submission, pseudonym
 
@@ -129,10 +132,12 @@ def identifier_of(person: Person, roster: Roster) -> str:
 
 def apart(names: Iterable[str]) -> Iterator[str]:
     """The names, those that are taken with a number."""
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     for name in names:
-        taken[name] += 1
-        yield name if taken[name] == 1 else f"{name} ({taken[name]})"
+        numbers = (f"{name} ({i})" for i in count(2))
+        free = next(each for each in chain([name], numbers) if each not in taken)
+        taken.add(free)
+        yield free
 
 
 def without_names(choice: Choice, names: dict[str, str]) -> Choice:

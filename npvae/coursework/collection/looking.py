@@ -2,11 +2,11 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from npvae.coursework.collection.finding import UNREADABLE, Found, brief
+from npvae.coursework.collection.found import UNREADABLE, Found, brief
 from npvae.coursework.magics import parse
 from npvae.coursework.origin import ASKS, Origin, origin_of
 from npvae.coursework.statements import LARGEST_CODE
@@ -25,6 +25,10 @@ class Look:
     """ "notebook" or "script"."""
     answers: dict[str, str] = field(default_factory=dict)
     """Source of each function that an exercise asks for and that is written."""
+    definitions: dict[str, str] = field(default_factory=dict)
+    """Source of everything that a name is given to."""
+    prose: str = ""
+    """What stands in cells that are not code."""
     blanks: frozenset[str] = frozenset()
     """Those that are still to be written."""
     origin: Origin = field(default_factory=Origin)
@@ -38,6 +42,10 @@ class Look:
     def is_of_the_assignment(self) -> bool:
         """Whether it holds an exercise, written or not, or says which assignment it is."""
         return bool(self.answers or self.blanks or self.origin.variant)
+
+    def same(self, other: "Look") -> bool:
+        """Whether it holds nothing that another does not: the same definitions, and the same words or none."""
+        return self.definitions.items() <= other.definitions.items() and self.prose in ("", other.prose)
 
     @property
     def exercises(self) -> frozenset[str]:
@@ -61,36 +69,32 @@ def look(file: Found) -> Look:
     except ValueError as error:
         return Look(trouble=str(error))
     code = [source for kind, source in cells if kind == "code"]
-    answers: dict[str, str] = {}
-    blanks = set()
-    for name, source in functions(code):
-        if BLANK.search(source):
-            blanks.add(name)
-        else:
-            answers[name] = source
+    definitions = dict(defined(code))
+    blanks = {name for name, source in definitions.items() if name in ASKS and BLANK.search(source)}
+    answers = {name: source for name, source in definitions.items() if name in ASKS and name not in blanks}
     form = "notebook" if is_notebook(file.path, data[:2000].decode("utf-8", "ignore")) else "script"
-    return Look(form, answers, frozenset(blanks - set(answers)), said(code), tuple(notes))
+    prose = "\n".join(" ".join(source.split()) for kind, source in cells if kind != "code")
+    return Look(form, answers, definitions, prose, frozenset(blanks), said(code, definitions), tuple(notes))
 
 
-def functions(code: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Name and source, without comments and empty lines, of each function that an exercise asks for."""
+def defined(code: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Name and source, without comments and empty lines, of each function, and of what is given a name."""
     for cell in code:
         starts = list(FUNCTION.finditer(cell)) if "def " in cell or "=" in cell else []
         ends = [*(start.start() for start in starts), len(cell)][1:]
         for start, end in zip(starts, ends, strict=True):
-            name = start["name"] or start["bound"]
-            if name in ASKS:
-                block = re.split(r"\n(?=[^\s#)\]}])", cell[start.start() : end])[0]
-                lines = (line.rstrip() for line in block.splitlines())
-                yield name, "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+            block = re.split(r"\n(?=[^\s#)\]}])", cell[start.start() : end])[0]
+            lines = (line.rstrip() for line in block.splitlines())
+            source = "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+            yield start["name"] or start["bound"], source
 
 
-def said(code: Sequence[str]) -> Origin:
+def said(code: Sequence[str], definitions: Iterable[str]) -> Origin:
     """What the cells say of the assignment: only those can that name it, check an exercise or define one."""
     speaking = [cell for cell in code if "VARIANT" in cell or "check" in cell]
     origin = origin_in(tuple(speaking))
     if origin.version is None:
-        origin = origin_in((*speaking, *(f"def {name}(): pass" for name, _ in functions(code))))
+        origin = origin_in((*speaking, *(f"def {name}(): pass" for name in definitions if name in ASKS)))
     return origin
 
 

@@ -1,18 +1,19 @@
 """Which files are one person's."""
 
+import contextlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from npvae.coursework.collection.finding import ASSIGNMENT, TARS, UNREADABLE, Found
-from npvae.coursework.collection.platforms import NOBODY, STAMP, gradescope_people, numbered, owners
-from npvae.coursework.collection.roster import Roster, Student, plain
+from npvae.coursework.collection.archives import TARS
+from npvae.coursework.collection.found import ASSIGNMENT, UNREADABLE, Found
+from npvae.coursework.collection.platforms import NOBODY, STAMP, SUBMITTED, gradescope_people, numbered, owners
+from npvae.coursework.collection.roster import Roster, Student
+from npvae.coursework.submissions import LARGEST
 
 METADATA = "submission_metadata.yml"
 """Gradescope's list of who handed in what."""
-SUBMITTED = "submitted"
-"""The folder in which nbgrader has a folder for each student."""
 HANDED_IN = (".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rar", ".7z", ".zip", *TARS)
 """What stands for a person's work even where it cannot be graded."""
 
@@ -104,25 +105,20 @@ def by_platform(files: Sequence[Found]) -> tuple[set[Found], dict[tuple[str, ...
         for shown, name, number in registered.get(owner.name, [(owner.shown, owner.name, owner.number)]):
             internal = owner.platform in ("Moodle", "Canvas") or name.startswith("submission_")
             person = Person(shown, number, owner.platform, [name] if internal else [number, name])
-            person = everybody.setdefault((owner.platform, number or plain(name)), person)
+            person = everybody.setdefault((owner.platform, number or name), person)
             person.attempts.append(Attempt(file, (*owner.attempt, *told(owner.file.split("/")))))
     return set(owned), everybody
 
 
 def registered_people(files: Sequence[Found]) -> dict[str, list[tuple[str, str, str]]]:
     """What Gradescope says of each submission: what to call each of those who handed it in, name and number."""
-    people: dict[str, list[tuple[str, str, str]]] = {}
+    people: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for file in files:
         if file.name == METADATA:
-            try:
-                said = gradescope_people(file.load(5_000_000).decode("utf-8", "replace"))
-            except UNREADABLE:
-                continue
-            for submission, each in said.items():
-                told = [(one.get("name", ""), one.get("sid") or one.get("email", "")) for one in each]
-                people |= (
-                    {submission: [("_".join(filter(None, one)), *one) for one in told if any(one)]} if told else {}
-                )
+            with contextlib.suppress(*UNREADABLE):
+                said = gradescope_people(file.load(LARGEST).decode("utf-8", "replace"))
+                for submission, name, number in said:
+                    people[submission].append(("_".join(filter(None, (name, number))), name, number))
     return people
 
 
@@ -219,56 +215,3 @@ def name_apart(people: Sequence[Person], keys: Iterable[tuple[str, ...]]) -> Non
             person.name = "/".join(filter(None, key)) if person.platform in ("folder", "file") else person.name
         if person.platform == "file" and names_nobody(person.places[0]):
             person.flags.append("the file's name does not say whose it is")
-
-
-def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
-    """The people with their rows of the roster, and all others in it, without files; what is unsure is said."""
-    if not roster.students:
-        return list(people)
-    claims: dict[Student, list[Person]] = defaultdict(list)
-    enrolled = []
-    by_name = {person: whom(person, roster) for person in people}
-    for person in sorted(people, key=lambda person: not by_name[person]):
-        meant = by_name[person] or by_files(person, roster) - claims.keys()
-        if len(meant) == 1:
-            claims[next(iter(meant))].append(person)
-        else:
-            several = ", ".join(sorted(student.student for student in meant))
-            person.flags.append(f"may be any of these in the roster: {several}" if meant else "is not in the roster")
-            enrolled.append(person)
-    for student, claimed in claims.items():
-        by_number = [person for person in claimed if student in roster.numbered(person.platform, person.number)]
-        apart = [person for person in claimed if person.platform != "file"]
-        first = (by_number or apart or claimed)[0]
-        if len(apart) < 2:
-            first.attempts = [attempt for person in claimed for attempt in person.attempts]
-            enrolled.append(first)
-            first.student = student
-            continue
-        if len(by_number) == 1:
-            first.student = student
-        for person in claimed:
-            if person.student is None:
-                others = ", ".join(other.name for other in claimed if other is not person)
-                person.flags.append(f"is one of several with a name in the roster: {student.student}, like {others}")
-        enrolled += claimed
-    present = {person.student for person in enrolled}
-    missing = [student for student in roster.students if student not in present]
-    return [*enrolled, *(Person(student.student, student=student) for student in missing)]
-
-
-def whom(person: Person, roster: Roster) -> set[Student]:
-    """Who in the roster a person may be: by number, or else by what is called after them."""
-    named = (roster.meant_by(place) for place in person.places)
-    return roster.numbered(person.platform, person.number) or next(filter(None, named), set())
-
-
-def by_files(person: Person, roster: Roster) -> set[Student]:
-    """Who a person may be by the names of files in a folder that names nobody."""
-    if person.platform != "folder":
-        return set()
-    files = [attempt.file.name for attempt in person.attempts if attempt.file.may_be_the_assignment]
-    meant = set().union(*(roster.meant_by(without_suffix(file)) for file in files))
-    if len(meant) == 1 and not NOBODY.fullmatch(person.name):
-        person.flags.append("is known by the name of a file alone: the folder's is not in the roster")
-    return meant

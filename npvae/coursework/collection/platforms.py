@@ -1,11 +1,12 @@
 """Whose a file is and which attempt, as platforms write it into names: Moodle, Canvas, Blackboard and others."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from npvae.coursework.collection.finding import Found
+from npvae.coursework.collection.found import Found
 
 TIME = r"(\d{4})-(\d\d)-(\d\d)[-_ T](\d\d)[-:_](\d\d)[-:_](\d\d)"
 DATED = {
@@ -22,13 +23,18 @@ CANVAS = (
     r"(?P<name>[^\W\d][^_]*)(?:_LATE)?_(?!20\d\d_\d\d_)(?P<number>\d+)"
     r"_(?:(?P<upload>\d+)_(?P<file>.+)|(?:text|link|question)\b.*)"
 )
-"""Only believed where most of what was handed in is called so: dates and versions in names look alike."""
+"""Only believed where most in a folder is called so: dates and versions in names look alike."""
+SUBMITTED = "submitted"
+"""The folder in which nbgrader has a folder for each student, with one for each assignment."""
+DEEPEST_CANVAS = 3
+"""Within so many folders its files are looked for."""
 STAMP = re.compile(r"(\d{4})[-_](\d\d)[-_](\d\d)[T_ -](\d\d)[-_:](\d\d)[-_:](\d\d)")
 """A time as programs write it into names."""
 NOBODY = re.compile(
     r"(copy of |kopie von )?(assignments?([-_ ]?(files|checkpoint))?|homework|hw|exercises?|solutions?"
-    r"|(my)?submissions?|submitted([-_ ]files)?|notebooks?|tests?|code|src|work|files|untitled|main|index|draft|final"
-    r"|old|new|alt|neu|backup|copy|abgaben?|übung|lösung|blatt|entwurf|attempt|versuch|version|v|vae)[-_ ]?\d*",
+    r"|(my)?submissions?|submitted([-_ ]files)?|notebooks?|tests?|code|src|work|files|untitled|main|index"
+    r"|draft|final|old|new|alt|neu|backup|copy|abgaben?|übung|lösung|blatt|entwurf"
+    r"|attempt|versuch|version|v|vae)[-_ ]?\d*",
     re.IGNORECASE,
 )
 """Names of files and folders that name nobody."""
@@ -62,26 +68,42 @@ class Owner:
 
 def owners(files: Sequence[Found]) -> dict[Found, Owner]:
     """Whose each file is, for all of which a platform says it."""
-    parts = {file: file.path.split("/") for file in files}
-    patterns = dict(DATED)
-    if 2 * sum(any(re.fullmatch(CANVAS, part) for part in path[:2]) for path in parts.values()) >= len(files):
-        patterns["Canvas"] = CANVAS
-    logins = blackboard_logins({part for path in parts.values() for part in path})
+    paths = {file: tuple(file.path.split("/")) for file in files}
+    from_canvas = folders_of_canvas(paths.values())
+    logins = blackboard_logins({part for path in paths.values() for part in path})
     found = {}
-    for file, path in parts.items():
-        known = next(matches(path, patterns), None)
-        if known:
+    for file, path in paths.items():
+        known = next(matches(path, from_canvas), None)
+        if path[0] == SUBMITTED and len(path) > 3:
+            found[file] = Owner(path[1], file="/".join(path[2:]), platform="nbgrader")
+        elif known:
             platform, match, rest = known
             found[file] = owner(platform, match, logins, rest)
     return found
 
 
-def matches(path: Sequence[str], patterns: dict[str, str]) -> Iterator[tuple[str, re.Match[str], Sequence[str]]]:
+def folders_of_canvas(paths: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """The folders and zips that hold mostly what is called as Canvas does it."""
+    held = defaultdict(set)
+    for path in paths:
+        for depth, part in enumerate(path[:DEEPEST_CANVAS]):
+            held[path[:depth]].add(part)
+    matched = {
+        folder: sum(re.fullmatch(CANVAS, name) is not None for name in names) for folder, names in held.items()
+    }
+    return {folder for folder, names in held.items() if 2 * matched[folder] >= len(names)}
+
+
+def matches(
+    path: tuple[str, ...], from_canvas: set[tuple[str, ...]]
+) -> Iterator[tuple[str, re.Match[str], Sequence[str]]]:
     """Platform, what it wrote, and what stands below it, for the parts of a path from the outermost."""
-    for i, part in enumerate(path):
-        for platform, pattern in patterns.items():
+    for depth, part in enumerate(path):
+        for platform, pattern in DATED.items():
             if match := re.fullmatch(pattern, part):
-                yield platform, match, path[i + 1 :]
+                yield platform, match, path[depth + 1 :]
+        if path[:depth] in from_canvas and (match := re.fullmatch(CANVAS, part)):
+            yield "Canvas", match, path[depth + 1 :]
 
 
 def owner(platform: str, match: re.Match[str], logins: dict[str, str], rest: Sequence[str]) -> Owner:
@@ -125,21 +147,13 @@ def numbered(stem: str) -> tuple[str, float]:
     return stem[: match.start()].rstrip("-_ ") or stem, number
 
 
-def gradescope_people(text: str) -> dict[str, list[dict[str, str]]]:
-    """Names, emails and numbers of those who handed in, by submission, from submission_metadata.yml."""
-    people: dict[str, list[dict[str, str]]] = {}
-    submission, within = "", False
-    for line in text.splitlines():
-        if match := re.match(r"[\"']?(submission_\d+)[\"']?:", line):
-            submission, within = match[1], False
-            people[submission] = []
-        elif re.match(r"\s+:?submitters:", line):
-            within = True
-        elif within and (match := re.match(r"\s+(-)?\s*:?(name|sid|email):\s*(.*)", line)):
-            if match[1]:
-                people[submission].append({})
-            if people.get(submission):
-                people[submission][-1][match[2]] = match[3].strip().strip("'\"")
-        elif re.match(r"  :?\w", line):
-            within = False
-    return people
+def gradescope_people(text: str) -> Iterator[tuple[str, str, str]]:
+    """Submission, name, and number or address, of each of those who handed in, from submission_metadata.yml."""
+    for block in re.split(r"(?m)^(?=[\"']?submission_\d+[\"']?:)", text):
+        submission = re.match(r"[\"']?(submission_\d+)", block)
+        submitters = re.search(r"(?m)^ *:?submitters: *\n((?: *-? +:?\w+:.*\n?)*?)(?=^  :|^ {0,2}\w|\Z)", block)
+        if submission and submitters:
+            for person in re.split(r"(?m)^ *- ", submitters[1])[1:]:
+                said = dict(re.findall(r":?(name|sid|email): *['\"]?(.*?)['\"]? *$", person, re.MULTILINE))
+                if any(said.values()):
+                    yield submission[1], said.get("name", ""), said.get("sid") or said.get("email", "")
