@@ -37,6 +37,7 @@ from npvae.coursework.sandbox.reading import Limits
 from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.sandbox.visible import SITE
 from npvae.coursework.sandbox.visible import places as visible_places
+from npvae.coursework.submissions import Submission, read
 
 pytestmark = pytest.mark.slow
 HOSTILE = Path(__file__).parent / "hostile"
