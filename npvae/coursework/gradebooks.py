@@ -3,13 +3,31 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from npvae.coursework.collection import HandIn
-from npvae.coursework.collection.roster import plain
+from npvae.coursework.collection.roster import FIRST, IDENTIFIERS, LAST, NAMES, plain
 from npvae.coursework.tables import table
 
 MOODLE = ("Identifier", "Full name", "ID number", "Email address", "Grade")
 MOODLE_GRADES = ("grade", "bewertung", "note", "calificacion", "valutazione", "punteggio", "cijfer")
 """Titles of the column for marks in Moodle's worksheet, in letters alone."""
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+NUMBERS = ("studentid", "studentnumber", "matriculationnumber", "matrikelnummer", "matrikel", "sid")
+ALSO = {
+    "Full name": NAMES,
+    "Student": NAMES,
+    "ID number": (
+        "studentid",
+        "studentnumber",
+        "matriculationnumber",
+        "matrikelnummer",
+        "matrikel",
+        "sid",
+        "student",
+    ),
+    "SIS User ID": NUMBERS,
+    "SIS Login ID": ("login", "username", "benutzername"),
+    "Email address": tuple(role for role in IDENTIFIERS if "mail" in role),
+}
+"""Roles of a roster's columns that say the same as a title."""
 Marks = Mapping[str, float]
 """By student."""
 
@@ -55,5 +73,9 @@ def row_of(one: HandIn) -> Mapping[str, str]:
 
 
 def by_title(one: HandIn, title: str) -> str:
-    """What the roster has under a title, however it is spelled."""
-    return next((text for its, text in row_of(one).items() if plain(its) == plain(title)), "")
+    """What the roster has under a title, however it is spelled, or under one that says the same."""
+    row = {plain(its): text for its, text in row_of(one).items() if text}
+    names = " ".join(row[role] for roles in (FIRST, LAST) for role in roles if role in row)
+    return next((row[role] for role in (plain(title), *ALSO.get(title, ())) if role in row), "") or (
+        names if title in ("Full name", "Student") else ""
+    )

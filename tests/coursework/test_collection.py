@@ -226,6 +226,20 @@ def test_each_layout_gives_everybody_their_file_and_nothing_to_look_at(files, ex
     assert collection.strays == ()
 
 
+def test_an_empty_folder_is_named_where_it_may_be_a_persons(tmp_path):
+    for folder in ("cyd", "ada/figures", "dan/.cache"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+    write(tmp_path / "in", {"ada/a.ipynb": DONE, "bob/a.ipynb": DONE})
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        for path in sorted((tmp_path / "in").rglob("*")):
+            archive.write(path, path.relative_to(tmp_path / "in"))
+    for path in (tmp_path / "in", tmp_path / "class.zip"):
+        collection = collect(path)
+        assert {one.submission.student for one in collection.hand_ins} == {"ada", "bob"}
+        assert not any(one.flags for one in collection.hand_ins)
+        assert collection.strays[0] == "cyd belongs to nobody: an empty folder"
+
+
 def test_hand_ins_of_several_platforms_stand_side_by_side(tmp_path):
     people = collected(
         tmp_path,

@@ -143,6 +143,16 @@ def test_moodle_gets_the_columns_it_needs_without_a_worksheet(tmp_path):
     assert (row["Identifier"], row["Grade"]) == ("Participant 7", "42")
 
 
+def test_moodle_gets_addresses_and_numbers_of_any_roster(tmp_path):
+    roster = "Matrikelnummer;Vorname;Nachname;E-Mail\n1815;Ada;L;a@x.org\n"
+    people = collected(tmp_path, {"1815.ipynb": answered()}, roster)
+    (row,) = csv.DictReader(io.StringIO(moodle_csv(list(people.values()), dict.fromkeys(people, 42))))
+    assert row == {
+        **{"Identifier": "", "Full name": "Ada L", "ID number": "1815"},
+        **{"Email address": "a@x.org", "Grade": "42"},
+    }
+
+
 def test_canvas_gets_its_columns_with_and_without_its_gradebook(tmp_path):
     files = {"lada_4711_81234_a.ipynb": answered()}
     for roster, expected in (

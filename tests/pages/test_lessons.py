@@ -3,6 +3,7 @@
 import inspect
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import npvae
@@ -57,3 +58,15 @@ def test_lesson_figures_have_80_dots_an_inch_and_lines_that_differ_in_style_as_i
 @pytest.mark.parametrize("item", [npvae.dense, npvae.kl_divergence, npvae.VAE.decode])
 def test_what_is_shown_is_still_python(item):
     compile(lessons.source(item), "shown", "exec")
+
+
+def test_codes_are_drawn_as_their_digits_where_they_lie():
+    z, labels = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]), np.array([7, 3, 7])
+    figure, axes = plt.subplots()
+    lessons.scatter_digits(axes, z, labels)
+    drawn = axes.collections
+    assert [len(collection.get_offsets()) for collection in drawn] == [0, 0, 0, 1, 0, 0, 0, 2, 0, 0]
+    assert np.array_equal(drawn[7].get_offsets(), z[[0, 2]])
+    shapes = {collection.get_paths()[0].vertices.tobytes() for collection in drawn}
+    assert len(shapes) == 10
+    plt.close(figure)

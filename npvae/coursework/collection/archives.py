@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from npvae.coursework.collection.found import ASSIGNMENT, Found
+from npvae.coursework.collection.found import ASSIGNMENT, EMPTY_FOLDER, Found
 from npvae.coursework.submissions import LARGEST
 from npvae.internals.files import read_up_to, unzip
 from npvae.internals.text import printable
@@ -89,8 +89,13 @@ def close_archives() -> None:
 
 
 def zip_members(file: Found, place: Path | None) -> Iterator[Found]:
-    for index, member in enumerate(open_zip(file, place).infolist()):
-        if not member.filename.endswith("/"):
+    members = open_zip(file, place).infolist()
+    filled = {str(parent) for member in members for parent in PurePosixPath(member.filename).parents}
+    for index, member in enumerate(members):
+        if member.filename.endswith("/"):
+            if str(PurePosixPath(member.filename)) not in filled:
+                yield Found(zip_name(member), trouble=EMPTY_FOLDER)
+        else:
             trouble = "encrypted" if member.flag_bits & 1 else ""
             if stat.S_ISLNK(member.external_attr >> 16):
                 trouble = "a link, which is not followed"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from npvae.coursework.collection.found import OTHER, Found
+from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, Found
 from npvae.coursework.collection.looking import Look
 from npvae.coursework.collection.persons import Attempt, Person, without_suffix
 from npvae.coursework.collection.platforms import NOBODY, numbered
@@ -174,7 +174,9 @@ def seems_apart(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool
 
 def hides(file: Found, candidates: Iterable[Attempt]) -> bool:
     """Whether something that is not graded may hold what should be; a notebook's own export does not."""
-    return file.kind != OTHER and place_of(file) not in {place_of(each.file) for each in candidates}
+    return file.kind not in (OTHER, EMPTY_FOLDER) and place_of(file) not in {
+        place_of(each.file) for each in candidates
+    }
 
 
 def about(file: Found, look: Look) -> Sequence[str]:

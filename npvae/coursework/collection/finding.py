@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from npvae.coursework.collection.archives import LARGEST_ARCHIVE, PASSED_OVER, TARS, in_archive
-from npvae.coursework.collection.found import OFFICE, UNREADABLE, Found, brief
+from npvae.coursework.collection.found import EMPTY_FOLDER, OFFICE, UNREADABLE, Found, brief
 from npvae.internals.files import unpacked_limit
 from npvae.internals.text import printable
 
@@ -103,9 +103,10 @@ def in_folder(root: Path) -> Iterator[Found]:
             continue
         if folder / "pyvenv.cfg" in entries:
             continue
+        entries = [entry for entry in entries if not PASSED_OVER.fullmatch(entry.name)]
+        if not entries and folder != root:
+            yield Found(relative(folder, root), trouble=EMPTY_FOLDER)
         for entry in entries:
-            if PASSED_OVER.fullmatch(entry.name):
-                continue
             try:
                 status = entry.lstat()
             except OSError as error:
