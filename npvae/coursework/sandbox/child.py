@@ -101,15 +101,15 @@ def perform(
     """Execute the submission, call its functions on each probe, and write what comes."""
     asked = [tuple(RUN[exercise]([still_to_be_written] * len(names), probe)) for probe in probes]
     put_in_place()
+    came: list[Results] = []
     with fixed_noise(0):
         defined = define(statements)
-    functions = [contained(name, defined.get(name, still_to_be_written)) for name in names]
-    came: list[Results] = []
-    for probe, results in zip(probes, asked, strict=True):
-        try:
-            came.append(RUN[exercise](functions, probe))
-        except BaseException as error:  # from objects that do not let themselves be copied or compared
-            came.append(dict.fromkeys(results, Failure("raises", f"raises {described(error)}")))
+        functions = [contained(name, defined.get(name, still_to_be_written)) for name in names]
+        for probe, results in zip(probes, asked, strict=True):
+            try:
+                came.append(RUN[exercise](functions, probe))
+            except BaseException as error:  # from objects that do not let themselves be copied or compared
+                came.append(dict.fromkeys(results, Failure("raises", f"raises {described(error)}")))
     write_results(came, config["file"] // 2)
     with contextlib.suppress(BaseException):
         sys.stdout.flush()
