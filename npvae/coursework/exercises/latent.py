@@ -79,7 +79,7 @@ def kl_of(variant: Variant) -> Forward:
 
 def points_of_heads(variant: Variant, rng: np.random.Generator) -> list[tuple[str, Array, Array]]:
     """Where to try a function of mu and rho: one example, mu at zero, several, standard deviations far from one."""
-    n, latent = int(rng.integers(4, 7)), 3
+    n, latent = int(rng.integers(4, 6)), 3
     return [
         (ONE, spread(rng, 1, latent), spread(rng, 1, latent)),
         ("mu = 0", np.zeros((1, latent)), spread(rng, 1, latent)),
