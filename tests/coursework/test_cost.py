@@ -4,13 +4,14 @@ formulas/ holds right answers, some with loops in Python, with a forward that is
 digits than there could be; differences/ holds answers that are as right and no formulas.
 """
 
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from coursework_answers import ANSWERS
 
-from npvae.coursework.assignments import variant
-from npvae.coursework.cost import ENTRY_BY_ENTRY, cost_job, suspicions
+from npvae.coursework.cost import ENTRY_BY_ENTRY, SECONDS, cost_job, suspicions
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import answer_key
 from npvae.coursework.marks import marks
@@ -18,8 +19,10 @@ from npvae.coursework.sandbox.grader import run
 from npvae.coursework.sandbox.process import Job
 from npvae.coursework.sandbox.reading import Limits, Outcome
 from npvae.coursework.sandbox.runs import RUN
+from npvae.coursework.sandbox.wide import RUN_ONCE
+from npvae.coursework.variants import Variant
 
-TEXTBOOK = variant("textbook")
+TEXTBOOK = Variant()
 FORMULAS, DIFFERENCES = (sorted((Path(__file__).parent / name).glob("*.py")) for name in ("formulas", "differences"))
 KL = (Path(__file__).parent / "formulas" / "kl_divergence.plain.py").read_text()
 LOSS = (Path(__file__).parent / "formulas" / "loss_and_grad.plain.py").read_text()
@@ -48,6 +51,32 @@ def test_no_formula_is_taken_for_differences(path):
     points, flags = in_the_sandbox(exercise, path.read_text(), 10.0)
     assert points == dict(EXERCISES[exercise].points(TEXTBOOK))
     assert flags == []
+
+
+@pytest.fixture
+def limited():
+    """Five seconds and little memory, as in the sandbox."""
+    resource = pytest.importorskip("resource")
+
+    def too_long(*args):
+        raise KeyboardInterrupt("the grader would flag it")
+
+    before = signal.signal(signal.SIGALRM, too_long), resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, before[1][1]))
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    resource.setrlimit(resource.RLIMIT_AS, before[1])
+    signal.signal(signal.SIGALRM, before[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answer", [each for each in ANSWERS if each.exercise in RUN_ONCE], ids=lambda one: one.name)
+def test_no_right_answer_of_those_known_is_flagged(answer, limited):
+    asked = Variant("tried", **answer.choice)
+    key = answer_key(answer.exercise, asked, 20_000)
+    results = RUN[f"{answer.exercise}, once"](answer.functions(asked), key.probes[0])
+    assert list(suspicions(key, Outcome([results]), True)) == []
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ def cases(seed: int) -> list[Pair]:
         "softmax": (softmax, softmax_backward, (a,)),
         "quadratic": (quadratic, quadratic_backward, (a, square)),
         "shifted": (shifted, shifted_backward, (a, b)),  # most entries of db are exactly 0
-        "tiny": scaled(1e-9),
+        "tiny": scaled(1e-10),
         "large": scaled(1e6),
         "float32": (sines, sines_backward, (a.astype(np.float32), b.astype(np.float32))),
     }

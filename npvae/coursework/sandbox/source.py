@@ -4,7 +4,7 @@ import ast
 import contextlib
 from collections.abc import Iterator, Sequence
 
-HANDED_OUT = ("Checker", "passes", "earned")
+HANDED_OUT = ("Checker", "passes", "earned", "own_vae")
 """What the handout imports from npvae.coursework."""
 KNOWN = {"npvae", "npvae.coursework", *(f"npvae.coursework.{name}" for name in HANDED_OUT)}
 ODD_MODULES = ("builtins", "ctypes", "gc", "importlib", "inspect", "multiprocessing", "socket", "subprocess")

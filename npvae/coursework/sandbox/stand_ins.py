@@ -12,7 +12,8 @@ DRAWING = ("matplotlib", "seaborn", "plotly", "IPython", "ipywidgets")
 
 def put_in_place() -> None:
     """Give the handout what it imports."""
-    stand_ins = {"Checker": Checker, "passes": lambda *args, **named: True, "earned": lambda *args, **named: {}}
+    stand_ins: dict[str, Any] = {"Checker": Checker, "passes": lambda *args, **named: True}
+    stand_ins |= {"earned": lambda *args, **named: {}, "own_vae": lambda *args: None}
     vars(sys.modules["npvae.coursework"]).update(stand_ins)
     sys.meta_path.insert(0, Finder())
 

@@ -8,19 +8,18 @@ import numpy as np
 from npvae.coursework.sandbox.calls import Array, Functions, Probe, Results, attempt
 from npvae.coursework.sandbox.pieces import PIECES
 
-WIDTH, SQUARE = 100_000, 1_000
-"""Numbers of the example: heads and pixels, and both sides of a dense layer."""
+WIDTH, HEIGHT, SQUARE = 100_000, 20_000, 1_000
+"""Numbers of the example: heads and pixels, samples of a bound, and both sides of a dense layer."""
 KEPT = 1_000
 """Entries of each gradient that are looked at."""
 
 
-def widened(value: Any, width: int = WIDTH) -> Any:
+def widened(value: Any, width: int = WIDTH, height: int = HEIGHT) -> Any:
     """An array of two dimensions, repeated along the longer one; anything else as it is."""
     if not isinstance(value, np.ndarray) or value.ndim != 2:
         return value
-    along = int(value.shape[1] < value.shape[0])
-    repeats = -(-width // max(value.shape))
-    return np.tile(value, (repeats, 1) if along else (1, repeats))
+    rows, columns = value.shape
+    return np.tile(value, (-(-height // rows), 1) if rows > columns else (1, -(-width // columns)))
 
 
 def beginnings(gradients: Any) -> Array:
@@ -51,7 +50,7 @@ def run_dense_once(functions: Functions, probe: Probe) -> Results:
 def run_pieces_once(functions: Functions, probe: Probe) -> Results:
     """How often each forward among the pieces is called for one gradient; first for few pixels, then for many."""
     x, eps, params, beta = probe.args
-    wide = {**params, "decoder": widened(params["decoder"], WIDTH)}
+    wide = {**params, "decoder": widened(params["decoder"])}
     wide["trunk"] = np.tile(params["trunk"], (widened(x).shape[1] // x.shape[1], 1)) / WIDTH
     counts: dict[str, int] = {}
 
