@@ -1,12 +1,14 @@
-"""Run the lessons and write what they show into the notebooks, or export their figures.
+"""Run the lessons and write what they show into them, export figures, or make pages.
 
     python notebooks/run.py                     every lesson
     python notebooks/run.py 04 06               the lessons whose names begin so
     python notebooks/run.py --figures slides    only their main figures, as PNG and SVG
+    python notebooks/run.py --site pages        notes, lessons, slides: a folder to open
 
-The first two need the extra "notebooks", lesson 13 the extra "torch" too. A rerun on
-the same versions and the same machine writes the same bytes. Beside a lesson that has
-a lab they write the lab, `07_lab.ipynb`: the lesson, with some cells left to students.
+The first two need the extra "notebooks", lesson 13 the extra "torch" too, and --site
+the extra "pages". A rerun on the same versions and the same machine writes the same
+bytes. Beside a lesson that has a lab they write the lab, `07_lab.ipynb`: the lesson,
+with some cells left to students.
 """
 
 import argparse
@@ -46,7 +48,20 @@ def main() -> int:
         metavar="DIR",
         help="only export the main figures to DIR",
     )
+    parser.add_argument(
+        "--site",
+        type=Path,
+        metavar="DIR",
+        help="write notes, lessons, slides and explore page to DIR, to open from disk",
+    )
+    parser.add_argument(
+        "--run",
+        metavar="RUN",
+        help="with --site: the run to explore, instead of two minutes of training",
+    )
     args = parser.parse_args()
+    if args.site:
+        return write_pages(parser, args.site, args.run)
     paths = find(args.lessons)
     if not paths:
         parser.error(
@@ -60,6 +75,20 @@ def main() -> int:
             write_outputs(path)
             write_lab(path)
         print(f"{path.name}: {time.perf_counter() - start:.0f} s", flush=True)
+    return 0
+
+
+def write_pages(parser: argparse.ArgumentParser, folder: Path, run: str | None) -> int:
+    """Write the pages, or say what they lack."""
+    try:
+        from pages import write_site
+
+        write_site(folder, run)
+    except ModuleNotFoundError as error:
+        parser.error(f'{error.name} is missing: pip install ".[pages]"')
+    except FileExistsError as error:
+        parser.error(str(error))
+    print(f"open {folder / 'index.html'}")
     return 0
 
 
