@@ -1,7 +1,12 @@
 """Feedback at once: `check` tries a student's functions and says, a little more at each call, what is wrong."""
 
-from collections.abc import Callable
+import _thread
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from unittest.mock import patch
 
 from npvae.coursework.assignments import variant
 from npvae.coursework.diagnose import PLAIN, Finding, judge
@@ -14,6 +19,8 @@ from npvae.coursework.variants import TEXTBOOK
 FEEDBACK = ("hint", "pass-fail", "none")
 SEED = 0
 """Of the probes. Whoever grades uses others."""
+LIMIT = 20.0
+"""Seconds that an exercise may take."""
 
 
 class Checker:
@@ -38,7 +45,8 @@ class Checker:
             raise ValueError(f"feedback is {feedback!r}, expected one of: {', '.join(FEEDBACK)}")
         self.variant = find_variant(variant)
         self.feedback = feedback
-        self.rungs: dict[str, int] = {}
+        self.rungs: dict[str, dict[str, int]] = {}
+        """By exercise and words of a finding: how much of it has been told."""
         self.right: dict[str, tuple[Callable[..., Any], ...]] = {}
         """By exercise: its functions, where all of them are right; with no feedback, where all have come."""
 
@@ -65,10 +73,17 @@ class Checker:
             print(f"{exercise.name}: received")
             self.right |= {exercise.name: functions} if complete else {}
             return True
-        if is_blank(exercise, self.variant, functions):
+        findings: list[Finding] = []
+        blank = False
+        with at_most(LIMIT) as late, nobody_leaves(functions):
+            blank = is_blank(exercise, self.variant, functions)
+            findings = [] if blank else findings_of(exercise, self.variant, functions, SEED)
+        if late.is_set():
+            print(f"{exercise.name}: took longer than {LIMIT:g} s and was stopped: is there a loop that never ends?")
+            return False
+        if blank:
             print(f"{exercise.name}: {'still to be written' if self.feedback == 'hint' else 'not right yet'}")
             return False
-        findings = findings_of(exercise, self.variant, functions, SEED)
         if not findings:
             self.rungs.pop(exercise.name, None)
             self.right |= {exercise.name: functions} if complete else {}
@@ -77,14 +92,59 @@ class Checker:
         if self.feedback == "pass-fail":
             print(f"{exercise.name}: not right yet")
             return False
-        hidden = [finding for finding in findings if finding.name not in PLAIN]
-        rung = self.rungs[exercise.name] = min(3, self.rungs.get(exercise.name, 0) + bool(hidden))
-        print(f"{exercise.name}: not right yet")
-        for finding in findings:
-            print(f"  {hint(exercise, finding, rung)}")
-        if hidden and rung < 3:
+        before = self.rungs.get(exercise.name, {})
+        rungs = {finding.words: min(3, before.get(finding.words, 0) + 1) for finding in findings}
+        self.rungs[exercise.name] = rungs  # what is wrong in another way begins anew
+        lines = [line for finding in findings for line in hint(exercise, finding, rungs[finding.words])]
+        print("\n  ".join([f"{exercise.name}: not right yet", *dict.fromkeys(lines)]))
+        if any(rungs[finding.words] < 3 for finding in findings if finding.name not in PLAIN):
             print("  (run check again for more)")
         return False
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[threading.Event]:
+    """Interrupt what takes longer, and set the event.
+
+    A single call of NumPy that never returns cannot be stopped, nor anything outside the main thread.
+    """
+    done, late = threading.Event(), threading.Event()
+    main = threading.main_thread()
+
+    def watch() -> None:
+        wait = seconds
+        while not done.wait(wait):
+            late.set()
+            wait = 1.0  # once more, where an `except` has swallowed it
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(main.ident or 0, signal.SIGINT)
+            else:
+                _thread.interrupt_main()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    if threading.current_thread() is main:
+        watcher.start()
+    try:
+        yield late
+    except KeyboardInterrupt:
+        if not late.is_set():
+            raise
+    finally:
+        done.set()
+
+
+@contextlib.contextmanager
+def nobody_leaves(functions: Sequence[Callable[..., Any]]) -> Iterator[None]:
+    """A notebook's own exit and quit would end the kernel: in a function that is tried, they are an error."""
+
+    def leave(*_: Any) -> None:
+        raise SystemExit("exit and quit end the notebook: return instead")
+
+    with contextlib.ExitStack() as stack:
+        for function in functions:
+            known = getattr(function, "__globals__", {})
+            stack.enter_context(patch.dict(known, {name: leave for name in ("exit", "quit") if name in known}))
+        yield
 
 
 def find_variant(seed: int | str) -> Any:
@@ -123,13 +183,14 @@ def findings_of(exercise: Exercise, variant: Any, functions: tuple[Any, ...], se
     return judge(key, [exercise.run(functions, probe) for probe in key.probes])
 
 
-def hint(exercise: Exercise, finding: Finding, rung: int) -> str:
-    """What a rung of the ladder says of a finding."""
+def hint(exercise: Exercise, finding: Finding, rung: int) -> list[str]:
+    """What a rung of the ladder says of a finding: all that those below it say, and more."""
     if finding.name in PLAIN:
-        return finding.sentence
-    if rung == 1:
-        right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
-        return f"{finding.result} is wrong here: {', '.join(finding.where)}{right}"
-    if rung == 2:
-        return f'{finding.result}, notes "{exercise.section}": {exercise.properties[finding.result]}'
-    return finding.sentence
+        return [finding.sentence]
+    right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
+    return [
+        f"{finding.result} is wrong here: {', '.join(finding.where)}{right}",
+        f"{finding.result} ({exercise.read}): {exercise.properties[finding.result]}",
+        finding.sentence,
+        *([finding.entry] if finding.entry else []),
+    ][: rung if rung < 3 else None]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from npvae.coursework.diagnose import agree
+from npvae.coursework.compare import agree
 from npvae.coursework.key import AnswerKey
 from npvae.coursework.sandbox.calls import Failure
 from npvae.coursework.sandbox.pieces import PIECES

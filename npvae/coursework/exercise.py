@@ -7,11 +7,10 @@ quadrature or by enumeration; a gradient comes from differences of that forward.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from npvae.coursework.mistakes import MISTAKES, Mistake
 from npvae.coursework.sandbox.calls import Functions, Probe, Results
 from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.variants import Variant
@@ -21,15 +20,27 @@ ONE, SEVERAL, EXTREMES = "one example", "several examples", "extreme values"
 
 
 @dataclass(frozen=True)
-class Slip:
-    """A mistake, as what it makes of the things that are asked for."""
+class Mistake:
+    """One way to be wrong."""
 
-    name: str
-    """Its name, that of an entry of `MISTAKES` where there is one."""
     what: str
-    """What it looks like: says what is wrong, never what is right."""
+    """What it looks like: its name, true of each result that it changes; says what is wrong, never what is right."""
     wrong: Callable[[Probe, Mapping[str, Array]], Results]
     """What comes out, given a probe and the right results for it; what it leaves right need not be named."""
+    forward: Callable[..., Array] | None = None
+    """Where forward and gradients are wrong alike: the forward of which that is what comes out."""
+    whole: bool = False
+    """Whether it speaks of several results together: then it is one only where all that it changes is wrong."""
+
+
+class Shape(NamedTuple):
+    """What a wrong result looks like."""
+
+    name: str
+    what: str
+    """Words that go on where the name of the result stops."""
+    detail: str = ""
+    """What differs from one wrong answer of this kind to the next."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +50,38 @@ class Exercise:
     name: str
     title: str
     section: str
-    """Title of the section of the notes."""
+    """Title of the section of the notes; "" where they have none on it."""
+    lesson: str
+    """Name of the lesson."""
     functions: tuple[str, ...]
     """What the student defines, in the order in which `run` takes it."""
     points: Callable[[Variant], Mapping[str, int]]
     """By part: the name of a result, SEVERAL or EXTREMES."""
     probes: Callable[[Variant, np.random.Generator], list[Probe]]
     expected: Callable[[Variant, Probe], dict[str, Array]]
-    slips: Callable[[Variant], list[Slip]]
+    mistakes: Callable[[Variant], list[Mistake]]
     properties: Mapping[str, str]
     """By result: what holds for a right one, as a sentence that ends a hint."""
+    arguments: Callable[[Variant], tuple[str, ...]]
+    """Names of a probe's arguments, to show one entry with; none where an entry says nothing."""
+    upstream: str = ""
+    """Name of the upstream gradient."""
+    describe: Callable[[Any, str, Sequence[Any]], Shape | None] = lambda key, name, cases: None
+    """A description of its own for what is none of the known mistakes: see `npvae.coursework.shapes`."""
+    easy: tuple[str, ...] = ()
+    """Results that extreme values cannot harm."""
     bonus: bool = False
     choices: Mapping[str, Iterable[Any]] = field(default_factory=dict)
     """By slot of a variant that it asks by: all options, the textbook's first. New ones go to the end."""
+
+    @property
+    def read(self) -> str:
+        """Where it is explained."""
+        return f'notes, "{self.section}"; lesson {self.lesson}' if self.section else f"lesson {self.lesson}"
+
+    def asks_of(self, result: int) -> str:
+        """The function that a result is of, by its place among the results."""
+        return self.functions[min(result, len(self.functions) - 1)]
 
     @property
     def run(self) -> Callable[[Functions, Probe], Results]:
@@ -61,17 +91,21 @@ class Exercise:
 
 # What should come out.
 
-STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
+Stencil = Sequence[tuple[int, float]]
+"""Steps, and the weight of what stands there."""
+STENCIL: Stencil = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 """Central differences of fourth order."""
 STEP = 1e-3
 
 
-def differences(f: Callable[..., Array], args: Sequence[Any], i: int, dout: Array, step: float = STEP) -> Array:
-    """Gradient of sum(dout * f(*args)) by the argument number i."""
+def differences(
+    f: Callable[..., Array], args: Sequence[Any], i: int, dout: Array, step: float = STEP, stencil: Stencil = STENCIL
+) -> Array:
+    """Gradient of sum(dout * f(*args)) with respect to the argument number i."""
     arg = np.asarray(args[i], np.float64)
     gradient = np.zeros(arg.shape)
     for entry in np.ndindex(arg.shape):
-        for offset, weight in STENCIL:
+        for offset, weight in stencil:
             moved = arg.copy()
             moved[entry] += offset * step
             with np.errstate(all="ignore"):
@@ -108,27 +142,22 @@ def truth_of(
 # What a wrong answer would give.
 
 
-def alike(name: str, what: str, f: Callable[..., Array], names: Mapping[str, int]) -> Slip:
+def alike(what: str, f: Callable[..., Array], names: Mapping[str, int]) -> Mistake:
     """A wrong forward, and the gradients that belong to it: a gradient check stays green."""
-    wrong = truth_of(f, names)
-    return Slip(name, what, lambda probe, right: wrong(probe))
+
+    def wrong(probe: Probe, right: Mapping[str, Array]) -> Results:
+        gradients = {
+            name: differences(f, probe.args, i, probe.dout, 1e-6, ((-1, -1 / 2), (1, 1 / 2)))
+            for name, i in names.items()
+        }
+        return {"forward": f(*probe.args), **gradients}
+
+    return Mistake(what, wrong, f)
 
 
-def table_slips(rights: Mapping[str, Callable[..., Any]], run: Callable[[Functions, Probe], Results]) -> list[Slip]:
-    """The entries of `MISTAKES` that stand in for some of the textbook's functions, by dotted name."""
-
-    def slip(mistake: Mistake) -> Slip:
-        functions = [mistake.wrong.get(name, right) for name, right in rights.items()]
-        return Slip(mistake.name, symptom(mistake.what), lambda probe, right: run(functions, probe))
-
-    return [slip(mistake) for mistake in MISTAKES.values() if set(mistake.wrong) <= set(rights)]
-
-
-def symptom(what: str) -> str:
-    """What is wrong and what comes of it, without what is right: from "wrong -> right: symptom"."""
-    wrong, _, rest = what.partition(" -> ")
-    _, _, consequence = rest.partition(": ")
-    return f"{wrong}: {consequence}".rstrip(".:, ") if consequence else wrong.rstrip(".")
+def forward_alone(what: str, f: Callable[..., Array]) -> Mistake:
+    """A wrong forward beside right gradients."""
+    return Mistake(what, lambda probe, right: {"forward": np.asarray(f(*probe.args))})
 
 
 def spread(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 
 from npvae.coursework.assignments import apart, variant
 from npvae.coursework.cost import cost_job, suspicions
-from npvae.coursework.diagnose import DESCRIBED, Finding, judge
+from npvae.coursework.diagnose import Finding, judge
 from npvae.coursework.exercises import EXERCISES, SHORT
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import GRADING_SEED, marks
@@ -266,12 +266,9 @@ def graded_as(folder: Path, submission: Submission) -> Assignment | None:
         return None
 
 
-def mistakes_of(graded: Mapping[str, Graded]) -> Iterator[tuple[str, str, str]]:
-    """Exercise, name and words of each mistake of each student, once."""
+def mistakes_of(graded: Mapping[str, Graded]) -> Iterator[tuple[str, str]]:
+    """Exercise and words of each mistake of each student, once."""
     for one in graded.values():
         for exercise, findings in one.findings.items():
-            seen = set()
-            for finding in findings:
-                if finding.name not in seen and finding.name not in ("needs", "blank"):
-                    seen.add(finding.name)
-                    yield exercise, finding.name, finding.sentence if finding.name in DESCRIBED else finding.what
+            said = (finding.words for finding in findings if finding.name not in ("needs", "blank"))
+            yield from ((exercise, words) for words in dict.fromkeys(said))

@@ -1,15 +1,26 @@
-"""The answer key: what should come out of an exercise, and what each known slip makes of it."""
+"""The answer key: what should come out of an exercise, and what each known mistake makes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from npvae.coursework.exercise import Exercise, Slip
+from npvae.coursework.compare import agree
+from npvae.coursework.exercise import Exercise, Mistake
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
+
+
+class Made(NamedTuple):
+    """What comes of a mistake."""
+
+    mistake: Mistake
+    results: Sequence[Mapping[str, Any]]
+    """For each probe; what is right may be left out."""
+    changed: frozenset[str]
+    """Names of the results that are wrong on some probe."""
 
 
 class AnswerKey:
@@ -33,13 +44,21 @@ class AnswerKey:
         return [self.exercise.expected(self.variant, probe) for probe in self.probes]
 
     @cached_property
-    def slips(self) -> list[tuple[Slip, list[Mapping[str, Any]]]]:
-        """Each slip, and its results for each probe."""
+    def mistakes(self) -> list[Made]:
+        """Each mistake, and what comes of it."""
         with np.errstate(all="ignore"):
-            return [
-                (slip, [slip.wrong(probe, right) for probe, right in zip(self.probes, self.right, strict=True)])
-                for slip in self.exercise.slips(self.variant)
-            ]
+            return [self.made(mistake) for mistake in self.exercise.mistakes(self.variant)]
+
+    def made(self, mistake: Mistake) -> Made:
+        """What comes of a mistake."""
+        results = [mistake.wrong(probe, right) for probe, right in zip(self.probes, self.right, strict=True)]
+        changed = {
+            name
+            for each, right in zip(results, self.right, strict=True)
+            for name in each
+            if not agree(each[name], right[name])
+        }
+        return Made(mistake, results, frozenset(changed))
 
     @property
     def points(self) -> Mapping[str, int]:
@@ -47,7 +66,11 @@ class AnswerKey:
         return self.exercise.points(self.variant)
 
 
-@lru_cache(maxsize=256)
 def answer_key(name: str, variant: Variant, seed: int) -> AnswerKey:
-    """The key to an exercise, by its name."""
+    """The key to an exercise, by its name: one for all variants that ask the same of it."""
+    return _answer_key(name, Variant(**{slot: getattr(variant, slot) for slot in EXERCISES[name].choices}), seed)
+
+
+@lru_cache(maxsize=256)
+def _answer_key(name: str, variant: Variant, seed: int) -> AnswerKey:
     return AnswerKey(EXERCISES[name], variant, seed)

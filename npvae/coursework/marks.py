@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from npvae.coursework.assignments import variant
-from npvae.coursework.diagnose import agree
+from npvae.coursework.compare import agree
 from npvae.coursework.exercise import EXTREMES, SEVERAL
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
@@ -18,23 +18,24 @@ def marks(key: AnswerKey, results: Sequence[Results]) -> dict[str, int]:
     """Points by part, 0 where it is not right.
 
     A result has to be right on every ordinary probe. SEVERAL and EXTREMES, where they have points of their own, are
-    for whatever is right there already: one wrong half does not cost them.
+    for whatever is right there already, and EXTREMES for what is right for several examples too: nothing costs marks
+    twice. Results that extreme values cannot harm earn no EXTREMES by themselves.
     """
+
+    def holds(name: str, where: Callable[[str], bool]) -> bool:
+        probes = [i for i, probe in enumerate(key.probes) if where(probe.where)]
+        return all(name in results[i] and agree(results[i][name], key.right[i][name]) for i in probes)
+
     apart = [part for part in (SEVERAL, EXTREMES) if part in key.points]
-    ordinary = [i for i, probe in enumerate(key.probes) if probe.where not in apart]
-
-    def holds(name: str, where: Sequence[int]) -> bool:
-        return all(name in results[i] and agree(results[i][name], key.right[i][name]) for i in where)
-
-    sound = [name for name in key.right[0] if holds(name, ordinary)]
-
-    def passed(part: str) -> bool:
-        if part not in apart:
-            return part in sound
-        where = [i for i, probe in enumerate(key.probes) if probe.where == part]
-        return bool(sound) and all(holds(name, where) for name in sound)
-
-    return {part: points if passed(part) else 0 for part, points in key.points.items()}
+    sound = {name for name in key.right[0] if holds(name, lambda where: where not in apart)}
+    several = {name for name in sound if holds(name, lambda where: where == SEVERAL)}
+    extremes = {name for name in several if holds(name, lambda where: where == EXTREMES)}
+    passed = {
+        **{part: part in sound for part in key.points},
+        SEVERAL: bool(sound) and several == sound,
+        EXTREMES: bool(several - set(key.exercise.easy)) and extremes == several,
+    }
+    return {part: points if passed[part] else 0 for part, points in key.points.items()}
 
 
 def earned(

@@ -145,7 +145,7 @@ def around_exercise(exercise: Exercise, cells: Sequence[Cell], chosen: Variant) 
     task = [
         f"## {number(name)}. {exercise.title} ({worth})",
         *(source(cell) for cell in cells if cell["cell_type"] == "markdown"),
-        f"*Points: {parts}. {extremes(exercise, chosen)}Notes: {exercise.section}.*",
+        f"*Points: {parts}. {extremes(exercise, chosen)}Read: {exercise.read}.*",
     ]
     (answer,) = (source(cell) for cell in cells if cell["cell_type"] == "code")
     yield tool(f"# BEGIN QUESTION\nname: {name}\npoints: {list(points.values())}")

@@ -21,6 +21,8 @@ from npvae.internals.files import write_text
 
 SHOWN = 20
 """Mistakes in the figure."""
+LONGEST = 90
+"""Characters of one of them there."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +144,11 @@ def feedback(one: Graded, assignment: Assignment, by_hand: Mapping[str, float]) 
         if name in one.failures:
             lines.append(f"- It gave no results: {in_line(one.failures[name])}.")
             continue
+        said = []
         for finding in one.findings.get(name, ()):
             where = "" if finding.name in PLAIN else f" (wrong here: {', '.join(finding.where)})"
-            lines.append(f"- {in_line(finding.sentence)}{where}")
+            said.append(f"- {in_line(finding.sentence)}{where}")
+        lines += dict.fromkeys(said)
     return "\n".join(lines) + "\n"
 
 
@@ -153,7 +157,7 @@ def gradescope_json(one: Graded, assignment: Assignment) -> str:
     tests = []
     for name in assignment.exercises:
         for part, value in EXERCISES[name].points(variant(assignment.seed)).items():
-            said = [finding.what for finding in one.findings.get(name, ()) if finding.result == part]
+            said = [finding.sentence for finding in one.findings.get(name, ()) if finding.result == part]
             tests.append(
                 {
                     "name": f"{EXERCISES[name].title}: {part}",
@@ -188,30 +192,21 @@ def summary(results: Results) -> str:
         lines.append(f"| {EXERCISES[name].title} | {mean:.1f} | {full} | {sum(p == full for p in points)} |")
     lines += ["", "## Mistakes, most frequent first", "", "![How often each mistake was made](mistakes.png)", ""]
     lines += ["| how often | exercise | what it looks like |", "| ---: | --- | --- |"]
-    for (exercise, _), count, what in frequencies(graded):
+    for (exercise, what), count in frequencies(graded):
         lines.append(f"| {count} | {EXERCISES[exercise].title} | {in_line(what)} |")
     if results.to_look_at:
         lines += ["", "## To look at", "", *(f"- {in_line(line)}" for line in results.to_look_at)]
     return "\n".join(lines) + "\n"
 
 
-def frequencies(graded: Mapping[str, Graded]) -> list[tuple[tuple[str, str], int, str]]:
-    """Exercise and name, count and words of each mistake, most frequent first."""
-    counts: Counter[tuple[str, str]] = Counter()
-    words: dict[tuple[str, str], str] = {}
-    for exercise, name, what in mistakes_of(graded):
-        counts[exercise, name] += 1
-        words.setdefault((exercise, name), what)
-    return [
-        (mistake, count, words[mistake])
-        for mistake, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    ]
+def frequencies(graded: Mapping[str, Graded]) -> list[tuple[tuple[str, str], int]]:
+    """Exercise and words of each mistake, and how many made it, most frequent first."""
+    return sorted(Counter(mistakes_of(graded)).items(), key=lambda item: (-item[1], item[0]))
 
 
 def mistakes_csv(graded: Mapping[str, Graded]) -> str:
     """The same as a table for other programs."""
-    counts = [[count, exercise, name, what] for (exercise, name), count, what in frequencies(graded)]
-    return table(["count", "exercise", "mistake", "what"], counts)
+    return table(["count", "exercise", "mistake"], [[count, *mistake] for mistake, count in frequencies(graded)])
 
 
 def draw_mistakes(graded: Mapping[str, Graded], path: Path) -> None:
@@ -224,8 +219,8 @@ def draw_mistakes(graded: Mapping[str, Graded], path: Path) -> None:
 
     bars = frequencies(graded)[:SHOWN][::-1]
     figure, axes = plt.subplots(figsize=(8, 1 + 0.28 * len(bars)), layout="constrained")
-    labels = [f"{exercise}: {name.replace('_', ' ')}" for (exercise, name), _, _ in bars]
-    axes.barh(labels, [count for _, count, _ in bars], color=BLUE)
+    labels = [f"{EXERCISES[exercise].title}: {words}"[:LONGEST] for (exercise, words), _ in bars]
+    axes.barh(labels, [count for _, count in bars], color=BLUE)
     axes.set(xlabel="students", title="The most frequent mistakes" if bars else "No mistakes")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(axis="y", labelsize=8)

@@ -1,6 +1,7 @@
 """A mistake put in the place of the right thing, everywhere. Run as a script: which check rejects which mistake."""
 
 import contextlib
+import functools
 import importlib
 import sys
 import time
@@ -10,7 +11,7 @@ from unittest.mock import patch
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
-from npvae.coursework.mistakes import MISTAKES
+from wrong_versions import WRONG_VERSIONS
 
 REJECTIONS = AssertionError, ArithmeticError, ValueError  # what a wrong number or shape ends in; a typo does not
 
@@ -49,24 +50,32 @@ def swaps(owner, right, wrong):
             yield patch.object(owner, key, new)
 
 
+@functools.cache
+def holders(dotted):
+    """Every module of the package, and every class in one, that holds what has this dotted name."""
+    _, _, right = find(dotted)
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "npvae"]
+    classes = [
+        item
+        for module in modules
+        for item in vars(module).values()
+        if isinstance(item, type) and item.__module__ == module.__name__
+    ]
+    return [owner for owner in (*modules, *classes) if any(swaps(owner, right, object()))]
+
+
 @contextlib.contextmanager
 def in_place(mistake):
-    """The package with this mistake in it: a method on its class, anything else in every module that holds it.
-
-    The modules of mistakes keep the right ones: some wrong versions call them.
-    """
+    """The package with this mistake in it: a method on its class, anything else in every module that holds it."""
     with contextlib.ExitStack() as stack:
         for dotted, wrong in mistake.wrong.items():
             owner, name, right = find(dotted)
             if isinstance(owner, type):
                 stack.enter_context(patch.object(owner, name, wrong))
                 continue
-            for module_name, module in list(sys.modules.items()):
-                if module_name.split(".")[0] == "npvae" and not module_name.startswith("npvae.coursework.mistakes"):
-                    classes = [item for item in vars(module).values() if isinstance(item, type)]
-                    for owner in (module, *(item for item in classes if item.__module__ == module_name)):
-                        for swap in swaps(owner, right, wrong):
-                            stack.enter_context(swap)
+            for owner in holders(dotted):
+                for swap in swaps(owner, right, wrong):
+                    stack.enter_context(swap)
         yield
 
 
@@ -84,7 +93,7 @@ def print_matrix(checks):
     for i, check in enumerate(checks):
         print(" " * 62 + "| " * i + check.__name__)
     survivors = []
-    for mistake in MISTAKES.values():
+    for mistake in WRONG_VERSIONS.values():
         with in_place(mistake):
             row = [rejects(check) for check in checks]
         cells = " ".join("x" if killed else "." for killed in row)
@@ -102,7 +111,7 @@ def main():
     started = time.perf_counter()
     assert not any(rejects(check) for check in CHECKS), "a check rejects the right code"
     survivors = print_matrix(CHECKS)
-    print(f"{len(MISTAKES)} mistakes, {len(CHECKS)} checks, {time.perf_counter() - started:.0f} s", end=", ")
+    print(f"{len(WRONG_VERSIONS)} mistakes, {len(CHECKS)} checks, {time.perf_counter() - started:.0f} s", end=", ")
     print(f"not rejected: {', '.join(survivors)}" if survivors else "all rejected")
     return bool(survivors)
 

@@ -1,51 +1,35 @@
 """The exercises: what is right passes, what is wrong is refused, and a known mistake is called by its name."""
 
+import itertools
+import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from choices import EVERY_CHOICE
+from wrong_versions import PACKAGE, WRONG_VERSIONS
 
 import npvae
 from npvae.coursework.assignments import CHOICES, variant
 from npvae.coursework.check import Checker, findings_of
-from npvae.coursework.diagnose import agree, judge
+from npvae.coursework.compare import same_error
+from npvae.coursework.diagnose import PLAIN, judge
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.marks import earned, full
-from npvae.coursework.mistakes import MISTAKES
+from npvae.coursework.marks import earned, full, marks
 from npvae.coursework.variants import FORMS, Variant
 
 TEXTBOOK = variant("textbook")
-SEEDS = EVERY_CHOICE
+VARIANTS = [TEXTBOOK, *map(variant, EVERY_CHOICE)]
 
-# The exercises whose textbook answer stands in the package under a name of its own.
-PACKAGE = {
-    "dense_backward": ("npvae.layers.dense_backward",),
-    "activation": ("npvae.layers.tanh", "npvae.layers.tanh_backward"),
-    "reparameterize": ("npvae.latent.reparameterize", "npvae.latent.reparameterize_backward"),
-    "bernoulli_nll": ("npvae.likelihoods.bernoulli_nll", "npvae.likelihoods.bernoulli_nll_backward"),
-    "likelihood_nll": ("npvae.likelihoods.gaussian_nll", "npvae.likelihoods.gaussian_nll_backward"),
-    "kl_divergence": ("npvae.latent.kl_divergence", "npvae.latent.kl_divergence_backward"),
-    "importance_bound": ("npvae.models.importance.log_mean_exp", "npvae.models.importance.log_mean_exp_backward"),
-}
-NOT_OF_THE_EXERCISE = {
-    "gradient_buffer_ignored": "out= is no part of the exercise",
-    "gradient_buffer_added_to": "out= is no part of the exercise",
-    "bernoulli_in_float64": "an answer in another precision is right",
-    "gaussian_dlogvar_averaged": "the exercise's log-variance is not broadcast",
-    "gaussian_dlogvar_not_summed": "the exercise's log-variance is not broadcast",
-}
-BY_ITS_SHAPE = {
-    "noise_drawn_again_in_backward": "unsteady",
-    "noise_drawn_inside": "unsteady",
-    "noise_scaled_in_place": "changes",
-    "kl_exponential_in_place": "changes",
-    "logits_changed_in_place": "changes",
-    "log_weights_exponentiated_in_place": "changes",
-}
-"""Mistakes that show in how a function behaves, not in what it returns, and the name under which they are told."""
+
+def questions():
+    """Every exercise with every choice that it asks about, each once."""
+    for exercise in EXERCISES:
+        seen = {tuple(getattr(each, slot) for slot in EXERCISES[exercise].choices): each for each in VARIANTS[::-1]}
+        yield from (pytest.param(exercise, each, id=f"{exercise}-{each.name}") for each in seen.values())
 
 
 def function(dotted):
@@ -56,62 +40,28 @@ def package_answer(name):
     return tuple(function(dotted) for dotted in PACKAGE[name])
 
 
-def planted():
-    for exercise, rights in PACKAGE.items():
-        for mistake in MISTAKES.values():
-            if set(mistake.wrong) <= set(rights) and mistake.name not in NOT_OF_THE_EXERCISE:
-                yield pytest.param(exercise, mistake, id=mistake.name)
-
-
-def with_mistake(exercise, mistake):
-    return tuple(mistake.wrong.get(dotted, function(dotted)) for dotted in PACKAGE[exercise])
-
-
-def probes_of(exercise, chosen, seed=0):
-    return EXERCISES[exercise].probes(chosen, np.random.default_rng(seed))
-
-
-def results_of(exercise, chosen, functions, seed=0):
-    return [EXERCISES[exercise].run(functions, probe) for probe in probes_of(exercise, chosen, seed)]
-
-
-def same_results(name, ours, theirs):
-    """Whether two wrong answers cannot be told apart by the named result."""
-    for one, other in zip(ours, theirs, strict=True):
-        if name not in one or name not in other:
-            return False
-        a, b = np.asarray(one[name]), np.asarray(other[name])
-        if a.shape != b.shape:
-            return False
-        finite = np.isfinite(b)
-        if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not agree(a[finite], b[finite]):
-            return False
-    return True
-
-
 @pytest.mark.parametrize("exercise", PACKAGE)
 def test_the_package_answers_the_textbook_questions_in_full(exercise):
     assert findings_of(EXERCISES[exercise], TEXTBOOK, package_answer(exercise), 0) == []
     assert earned(exercise, *package_answer(exercise)) == full(exercise)
 
 
-@pytest.mark.parametrize(("exercise", "mistake"), list(planted()))
-def test_a_mistake_of_the_table_is_refused_named_and_loses_its_marks(exercise, mistake):
-    functions = with_mistake(exercise, mistake)
-    findings = findings_of(EXERCISES[exercise], TEXTBOOK, functions, 0)
-    names = {finding.name for finding in findings}
-    assert findings
-    if mistake.name in BY_ITS_SHAPE:
-        assert BY_ITS_SHAPE[mistake.name] in names
-    elif mistake.name not in names:
-        ours = results_of(exercise, TEXTBOOK, functions)
-        told = [finding for finding in findings if finding.name in MISTAKES]
-        assert any(
-            same_results(
-                finding.result, ours, results_of(exercise, TEXTBOOK, with_mistake(exercise, MISTAKES[finding.name]))
-            )
-            for finding in told
-        ), names
+BY_HAND = {
+    "noise_drawn_again_in_backward": ("reparameterize", "unsteady"),
+    "noise_drawn_inside": ("reparameterize", "unsteady"),
+    "noise_scaled_in_place": ("reparameterize", "changes"),
+    "kl_exponential_in_place": ("kl_divergence", "changes"),
+    "logits_changed_in_place": ("bernoulli_nll", "changes"),
+}
+"""Mistakes that show in how a function behaves, not in what it returns, and the name under which they are told."""
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_function_that_draws_or_changes_what_it_is_given_is_told_so_and_loses_marks(name):
+    exercise, told = BY_HAND[name]
+    wrong = WRONG_VERSIONS[name].wrong
+    functions = tuple(wrong.get(dotted, function(dotted)) for dotted in PACKAGE[exercise])
+    assert told in {finding.name for finding in findings_of(EXERCISES[exercise], TEXTBOOK, functions, 0)}
     assert sum(earned(exercise, *functions).values()) < sum(full(exercise).values())
 
 
@@ -124,34 +74,35 @@ def test_a_wrong_half_does_not_cost_the_other():
 
 
 def test_what_is_right_for_one_example_and_wrong_for_several_keeps_all_but_that_part():
-    mean_bias = MISTAKES["bias_gradient_averaged"].wrong["npvae.layers.dense_backward"]
+    def mean_bias(dy, cache):
+        dx, dW, db = npvae.dense_backward(dy, cache)
+        return dx, dW, db / len(dy)
+
     assert earned("dense_backward", mean_bias) == {**full("dense_backward"), "several examples": 0}
 
 
 def test_all_choices_are_worth_the_same_points():
     for form in FORMS:
-        worth = {(total(replace(variant(seed), form=form)), total(variant(seed), bonus=True)) for seed in SEEDS}
+        worth = {
+            (total(replace(variant(seed), form=form)), total(variant(seed), bonus=True)) for seed in EVERY_CHOICE
+        }
         assert worth == {(total(Variant(form=form)), total(Variant(), bonus=True))}
 
 
 def test_sixty_percent_of_the_points_or_more_ask_what_the_package_does_not_hold():
-    for seed in SEEDS:
+    for seed in EVERY_CHOICE:
         chosen = variant(seed)
-        held = [
-            name
-            for name in PACKAGE
-            if not EXERCISES[name].bonus and not findings_of(EXERCISES[name], chosen, package_answer(name), 0)
-        ]
+        keys = {name: answer_key(name, chosen, 0) for name in PACKAGE if not EXERCISES[name].bonus}
+        results = {n: [EXERCISES[n].run(package_answer(n), probe) for probe in key.probes] for n, key in keys.items()}
+        held = [name for name, key in keys.items() if marks(key, results[name]) == key.points]
         assert held == ["bernoulli_nll"]
         open_to_all = sum(sum(full(name, seed).values()) for name in (*held, "gradient_is_right", "loss_and_grad"))
         assert total(chosen) - open_to_all >= 0.6 * total(chosen)
 
 
-def test_the_seeds_tried_here_hold_every_choice_and_differ():
-    chosen = [variant(seed) for seed in SEEDS]
+def test_the_variants_tried_here_hold_every_choice():
     for slot, options in CHOICES.items():
-        assert {getattr(each, slot) for each in chosen} == set(options)
-    assert len(set(chosen)) == len(SEEDS)
+        assert {getattr(each, slot) for each in VARIANTS} == {getattr(TEXTBOOK, slot), *options}
     assert variant(3) == variant("3") != TEXTBOOK
 
 
@@ -161,56 +112,51 @@ def test_a_variant_that_does_not_exist_is_refused(seed):
         variant(seed)
 
 
-def question(exercise, seed):
-    """What of a variant an exercise asks about, to try each question once."""
-    slots = EXERCISES[exercise].choices
-    return tuple(getattr(variant(seed), slot) for slot in slots)
+def with_mistake(key, made):
+    return [{**should, **each} for should, each in zip(key.right, made.results, strict=True)]
 
 
-def questions():
-    for exercise in EXERCISES:
-        seen = {}
-        for seed in SEEDS:
-            seen.setdefault(question(exercise, seed), seed)
-        yield from (pytest.param(exercise, seed, id=f"{exercise}-{variant(seed).name}") for seed in seen.values())
+@pytest.mark.parametrize(("exercise", "variant"), list(questions()))
+def test_every_mistake_of_every_choice_loses_marks(exercise, variant):
+    key = answer_key(exercise, variant, 0)
+    assert len(key.mistakes) >= 2
+    for made in key.mistakes:
+        assert made.changed, made.mistake.what
+        assert sum(marks(key, with_mistake(key, made)).values()) < sum(key.points.values()), made.mistake.what
 
 
-@pytest.mark.parametrize(("exercise", "seed"), list(questions()))
-def test_a_slip_is_called_by_its_name_or_that_of_one_with_the_same_results(exercise, seed):
-    chosen, probes = variant(seed), probes_of(exercise, variant(seed))
-    right = [EXERCISES[exercise].expected(chosen, probe) for probe in probes]
-    slips = {slip.name: slip for slip in EXERCISES[exercise].slips(chosen)}
-    assert len(slips) == len(EXERCISES[exercise].slips(chosen)) >= 2
-    with np.errstate(all="ignore"):
-        made = {
-            name: [slip.wrong(probe, should) for probe, should in zip(probes, right, strict=True)]
-            for name, slip in slips.items()
-        }
-    harmless = 0
-    for name, wrong in made.items():
-        results = [{**should, **each} for should, each in zip(right, wrong, strict=True)]
-        findings = judge(answer_key(exercise, chosen, 0), results)
-        harmless += not findings
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_mistake_is_called_by_its_own_words(exercise):
+    key = answer_key(exercise, TEXTBOOK, 0)
+    for made in key.mistakes:
+        findings = judge(key, with_mistake(key, made))
+        assert {finding.result for finding in findings} == made.changed
         for finding in findings:
-            other = made.get(finding.name)
-            known = finding.name in (name, *BY_ITS_SHAPE.values(), "needs", "raises")
-            assert known or (other and same_results(finding.result, results, other)), (name, finding)
-    assert harmless <= 0.1 * len(slips)  # some change nothing in this variant
+            assert finding.name in PLAIN or finding.words.endswith(f": {made.mistake.what}"), made.mistake.what
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_slip_never_says_what_is_right(seed):
-    for exercise in EXERCISES.values():
-        for slip in exercise.slips(variant(seed)):
-            assert "->" not in slip.what, slip.name
+@pytest.mark.parametrize(("exercise", "variant"), list(questions()))
+def test_no_two_mistakes_have_the_same_results_unless_they_share_their_words(exercise, variant):
+    mistakes = answer_key(exercise, variant, 0).mistakes
+    for (one, made, changed), (other, made_by_other, changed_by_other) in itertools.combinations(mistakes, 2):
+        same = changed == changed_by_other and all(
+            same_error(a[name], b[name]) for a, b in zip(made, made_by_other, strict=True) for name in changed
+        )
+        assert not same or one.what == other.what, one.what
+
+
+@pytest.mark.parametrize(("exercise", "variant"), list(questions()))
+def test_a_mistake_never_says_what_is_right(exercise, variant):
+    for mistake in EXERCISES[exercise].mistakes(variant):
+        assert "->" not in mistake.what
 
 
 @pytest.mark.parametrize("exercise", ["reparameterize", "kl_divergence", "activation"])
 def test_pasted_package_code_is_recognised_as_the_answer_to_another_question(exercise):
-    for seed in SEEDS:
-        findings = findings_of(EXERCISES[exercise], variant(seed), package_answer(exercise), 0)
+    for each in VARIANTS[1:]:
+        findings = findings_of(EXERCISES[exercise], each, package_answer(exercise), 0)
         assert findings
-        assert "that answers another question" in findings[0].what
+        assert "that answers another question" in findings[0].sentence
 
 
 def blank(*_):
@@ -235,36 +181,43 @@ def kl_backward(change):
     [
         (lambda dmu, drho: dmu, "number", "returns one thing, expected 2: dmu, drho"),
         (lambda dmu, drho: (dmu, drho, 0), "number", "returns 3 things, expected 2"),
-        (lambda dmu, drho: (dmu, drho.T), "transposed", r"has shape \(3, 1\), expected \(1, 3\): it is transposed"),
-        (lambda dmu, drho: (dmu, drho[:, :2]), "shape", r"has shape \(1, 2\), expected \(1, 3\)"),
+        (
+            lambda dmu, drho: (dmu, drho.T),
+            "shape",
+            r"it is transposed: \(3, 1\), expected \(1, 3\)",
+        ),
+        (lambda dmu, drho: (dmu, drho[:, :2]), "shape", r"has the wrong shape: \(1, 2\), expected \(1, 3\)"),
         (lambda dmu, drho: (dmu, "drho"), "type", "is a str, expected an array of numbers"),
-        (lambda dmu, drho: (dmu, None), "type", "is a NoneType"),
+        (lambda dmu, drho: (dmu, None), "type", "is None: is a return missing"),
         (lambda dmu, drho: (dmu, 1j * drho), "type", "expected an array of numbers"),
-        (lambda dmu, drho: (dmu, np.nan * drho), "not_finite", "holds NaN or infinity"),
-        (lambda dmu, drho: (dmu, 3 * drho), "factor", "is 3 times what it should be"),
-        (lambda dmu, drho: (dmu, drho / 6), "factor", "is 1/6 times what it should be"),
-        (lambda dmu, drho: (dmu, -drho), "sign", "has the wrong sign"),
+        (lambda dmu, drho: (dmu, np.nan * drho), "not_finite", "holds NaN"),
+        (lambda dmu, drho: (dmu, 3 * drho), "factor", "it is 3 times what it should be"),
+        (lambda dmu, drho: (dmu, drho / 6), "factor", "it is 1/6 times what it should be"),
+        (lambda dmu, drho: (dmu, 1.001 * drho), "factor", "it is 1.001 times what it should be"),
         (lambda dmu, drho: (dmu, drho / len(drho)), "averaged", "is divided by the number of examples"),
-        (lambda dmu, drho: (dmu, drho + 0.01 * np.arange(len(drho))[:, None]), "several_only", "wrong for several"),
+        (lambda dmu, drho: (dmu, np.abs(drho)), "changed", "its size, without its sign"),
+        (lambda dmu, drho: (dmu, dmu + drho), "plus", "is what it should be with dmu added"),
+        (lambda dmu, drho: (dmu, drho - 0.5), "plus", "is what it should be with -1/2 added"),
+        (
+            lambda dmu, drho: (dmu, drho[:1] + 0 * drho),
+            "same_for_all",
+            "the first example's values for all",
+        ),
+        (
+            lambda dmu, drho: (dmu, drho + 0.01 * np.arange(len(drho))[:, None]),
+            "first_example_only",
+            "the first example",
+        ),
+        (lambda dmu, drho: (dmu, drho + 0.01 * (len(drho) > 1) * np.cos(drho)), "several_only", "wrong for several"),
         (lambda dmu, drho: (dmu, np.clip(drho, -50, 50)), "extremes_only", "right but for extreme values"),
-        (lambda dmu, drho: (dmu, np.cos(drho)), "unknown", "like none of the mistakes on the list"),
+        (lambda dmu, drho: (dmu, np.cos(drho)), "unknown", "every entry is wrong"),
     ],
 )
-def test_what_is_on_no_list_is_described(change, name, words):
-    (finding,) = [
-        f for f in findings_of(EXERCISES["kl_divergence"], TEXTBOOK, kl_backward(change), 0) if f.result == "drho"
-    ] or [None]
-    assert finding is not None
+def test_what_is_none_of_the_known_mistakes_is_described(change, name, words):
+    findings = findings_of(EXERCISES["kl_divergence"], TEXTBOOK, kl_backward(change), 0)
+    (finding,) = [finding for finding in findings if finding.result == "drho"]
     assert finding.name == name
-    assert re.search(words, finding.what)
-
-
-def test_a_function_that_raises_is_told_with_its_error():
-    def backward(dkl, cache):
-        return cache[2]
-
-    findings = findings_of(EXERCISES["kl_divergence"], TEXTBOOK, (npvae.kl_divergence, backward), 0)
-    assert {finding.what for finding in findings} == {"raises IndexError: tuple index out of range"}
+    assert re.search(words, finding.sentence)
 
 
 def test_a_cache_that_the_next_forward_overwrites_is_seen():
@@ -283,19 +236,58 @@ def test_a_cache_that_the_next_forward_overwrites_is_seen():
     assert {finding.result for finding in findings} == {"dmu", "drho"}
 
 
+# A gradient checker's luck, and what it answers.
+
+
+def test_a_checker_that_draws_without_a_seed_gets_the_same_noise_each_time_and_nobody_else_does():
+    drawn = []
+
+    def checker(forward, backward, args):
+        drawn.append((np.random.default_rng().random(), np.random.rand(), random.random()))  # noqa: NPY002
+        return True
+
+    state = random.getstate()
+    exercise, (probe,) = EXERCISES["gradient_is_right"], answer_key("gradient_is_right", TEXTBOOK, 0).probes
+    for _ in range(2):
+        exercise.run((checker,), probe)
+    assert drawn[: len(drawn) // 2] == drawn[len(drawn) // 2 :]
+    assert len(set(drawn)) == len(drawn) // 2
+    assert random.getstate() == state
+    assert np.random.default_rng().random() != np.random.default_rng().random()
+
+
+@pytest.mark.parametrize("answer", [1e-9, "yes", [True], np.array([True, True])])
+def test_a_truthy_answer_that_is_not_true_is_told(answer):
+    findings = findings_of(EXERCISES["gradient_is_right"], TEXTBOOK, (lambda *_: answer,), 0)
+    assert {finding.words for finding in findings} == {
+        f"gradient_is_right returns a {type(answer).__name__}, expected True or False"
+    }
+
+
+def test_what_extreme_values_cannot_harm_does_not_earn_them():
+    marked = earned("reparameterize", lambda *args: (0 * args[0], None), lambda dz, cache: (dz, 0 * dz))
+    assert marked == {**dict.fromkeys(full("reparameterize"), 0), "dmu": 2, "several examples": 1}
+
+
 # check itself.
 
 
 def test_check_says_where_then_what_is_violated_then_what_it_looks_like(capsys):
     check = Checker("textbook")
-    pair = with_mistake("reparameterize", MISTAKES["variance_for_sigma_in_both"])
+    pair = (
+        lambda mu, rho, eps: (mu + np.exp(rho) * eps, (rho, eps)),
+        lambda dz, cache: (dz, dz * np.exp(cache[0]) * cache[1]),
+    )
     said = []
     for _ in range(4):
         assert check("reparameterize", *pair) is False
         said.append(capsys.readouterr().out)
     assert "forward is wrong here: one example, several examples, extreme values" in said[0]
-    assert 'notes "Reparameterization Trick": over many draws of eps' in said[1]
-    assert "forward looks like: sigma = exp(logvar): too wide, gradient checks stay green" in said[2]
+    assert 'forward (notes, "Reparameterization Trick"; lesson 04_reparameterization): over many draws' in said[1]
+    assert "forward: the noise is scaled by the variance: the draws spread wrongly" in said[2]
+    assert re.search(r"forward\[0, \d\] is -?\d\S* and should be \S+ for mu = \S+, rho = \S+, eps = ", said[2])
+    for lower, higher in itertools.pairwise(said[:3]):
+        assert set(lower.splitlines()) - {"  (run check again for more)"} <= set(higher.splitlines())
     assert said[3] == said[2]
     assert ["run check again for more" in each for each in said] == [True, True, False, False]
 
@@ -315,6 +307,53 @@ def test_check_takes_the_name_of_a_function_and_a_forward_alone(capsys):
     assert check("kl_divergence_backward", *package_answer("kl_divergence"))
     assert check("kl_divergence", npvae.kl_divergence)
     assert "right, so far" in capsys.readouterr().out
+
+
+def test_what_differs_in_kind_is_told_from_the_first_rung_and_the_rest_goes_on(capsys):
+    check = Checker("textbook")
+    check("kl_divergence", *kl_backward(lambda dmu, drho: (-dmu, 3 * drho)))
+    check("kl_divergence", *kl_backward(lambda dmu, drho: (np.cos(dmu), 3 * drho)))
+    said = capsys.readouterr().out.splitlines()[4:]
+    assert [line.partition(" ")[0] for line in map(str.strip, said[:-1])] == ["kl_divergence:", "dmu", "drho", "drho"]
+
+
+def test_an_exception_is_told_once_and_at_once_with_its_line_and_its_case(capsys):
+    def backward(dkl, cache):
+        mu, rho = cache
+        return dkl[:, None] * mu, dkl * rho
+
+    Checker("textbook")("kl_divergence", lambda mu, rho: (npvae.kl_divergence(mu, rho)[0], (mu, rho)), backward)
+    said = capsys.readouterr().out
+    assert said.count("kl_divergence_backward raises ValueError") == 1
+    assert re.search(r"in the line `return dkl\[:, None\] \* mu, dkl \* rho` \(several examples\)", said)
+
+
+@pytest.mark.parametrize("leave", ["exit()", "quit()", "raise SystemExit", "import sys; sys.exit(1)"])
+def test_check_survives_a_function_that_leaves(leave, capsys):
+    own = {"exit": exit, "quit": quit}
+    exec(f"def importance_bound(log_w):\n    {leave}", own)
+    assert Checker("textbook")("importance_bound", own["importance_bound"]) is False
+    assert "importance_bound raises SystemExit" in capsys.readouterr().out
+
+
+def test_check_stops_a_loop_that_never_ends(capsys, monkeypatch):
+    def importance_bound(log_w):
+        while True:
+            len(log_w)
+
+    monkeypatch.setattr("npvae.coursework.check.LIMIT", 0.2)
+    assert Checker("textbook")("importance_bound", importance_bound) is False
+    assert "took longer than 0.2 s and was stopped" in capsys.readouterr().out
+
+
+def test_every_exercise_points_to_a_section_of_the_notes_and_a_lesson_that_are_there():
+    notebooks = Path(__file__).parents[2] / "notebooks"
+    titles = {
+        line.lstrip("# ") for line in (notebooks / "notes.md").read_text("utf-8").splitlines() if line[:1] == "#"
+    }
+    for exercise in EXERCISES.values():
+        assert exercise.section in titles | {""}
+        assert (notebooks / f"{exercise.lesson}.ipynb").exists()
 
 
 @pytest.mark.parametrize(("feedback", "said"), [("pass-fail", "not right yet"), ("none", "received")])
@@ -343,8 +382,8 @@ def test_an_answer_that_changes_what_it_is_given_does_not_spoil_the_key(exercise
                 arg[...] = 0
         return 0, 0
 
-    functions = (spoil,) * len(EXERCISES[exercise].functions)
-    findings_of(EXERCISES[exercise], TEXTBOOK, functions, 7)
-    key, fresh = answer_key(exercise, TEXTBOOK, 7), AnswerKey(EXERCISES[exercise], TEXTBOOK, 7)
+    key, fresh = (AnswerKey(EXERCISES[exercise], TEXTBOOK, 0) for _ in range(2))
+    for probe in key.probes:
+        EXERCISES[exercise].run((spoil,) * len(EXERCISES[exercise].functions), probe)
     for probe, untouched in zip(key.probes, fresh.probes, strict=True):
         np.testing.assert_equal(probe.args, untouched.args)

@@ -121,7 +121,7 @@ def test_each_exercise_is_asked_once_in_order_with_its_points(seed, short, tmp_p
         assert head.endswith(f"{sum(points.values())} points)")
         parts = ", ".join(f"{part} {value}" for part, value in points.items())
         told = extremes(EXERCISES[name], variant(seed))
-        assert foot == f"*Points: {parts}. {told}Notes: {EXERCISES[name].section}.*"
+        assert foot == f"*Points: {parts}. {told}Read: {EXERCISES[name].read}.*"
     assert len({cell["id"] for cell in cells}) == len(cells)
 
 

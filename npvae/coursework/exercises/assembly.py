@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Slip, differences, spread
+from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Mistake, differences, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
 from npvae.coursework.variants import Variant
@@ -70,7 +70,7 @@ def parts_of(probe: Probe, terms: Terms = terms) -> Parts:
 
 
 def remembered(f: Callable[[Probe], Parts]) -> Callable[[Probe], Parts]:
-    """The same function, which takes each probe's differences once for all slips."""
+    """The same function, which takes each probe's differences once for all mistakes."""
     known: dict[int, tuple[Probe, Parts]] = {}
 
     def remember(probe: Probe) -> Parts:
@@ -91,114 +91,57 @@ def weighted(parts: Parts, weights: Weights, heads: Weights = (1, 1)) -> dict[st
 Weighing = Callable[[float, int, int], Weights]
 """From beta, N and D."""
 
-ALIKE: dict[str, tuple[str, Weighing]] = {
-    "kl_subtracted": (
-        "the KL is subtracted, in loss and gradient: q is driven away from the prior",
-        lambda beta, n, d: (1, -beta),
-    ),
-    "beta_forgotten": ("beta does not enter: every beta trains like 1", lambda beta, n, d: (1, 1)),
-    "beta_twice": ("beta enters twice", lambda beta, n, d: (1, beta**2)),
-    "beta_on_the_reconstruction": (
-        "beta is on the reconstruction: it works the wrong way round",
-        lambda beta, n, d: (beta, 1),
-    ),
-    "beta_on_both": ("beta is on both terms: it is only a learning rate", lambda beta, n, d: (beta, beta)),
-    "kl_divided_by_N_and_D": (
+ALIKE: list[tuple[str, Weighing]] = [
+    ("the KL is subtracted: q is driven away from the prior", lambda b, n, d: (1, -b)),
+    ("beta does not enter: every beta trains like 1", lambda b, n, d: (1, 1)),
+    ("beta enters twice", lambda b, n, d: (1, b**2)),
+    ("beta is on the reconstruction: it works the wrong way round", lambda b, n, d: (b, 1)),
+    ("beta is on both terms: it is only a learning rate", lambda b, n, d: (b, b)),
+    (
         "the KL is divided by N and D: a hidden beta that depends on the batch size; an autoencoder",
-        lambda beta, n, d: (1, beta / (n * d)),
+        lambda b, n, d: (1, b / (n * d)),
     ),
-    "kl_divided_by_D": ("the KL is divided by D: a hidden beta", lambda beta, n, d: (1, beta / d)),
-    "nll_divided_by_D": (
-        "the nll is averaged over the pixels, the KL is not: a hidden beta of D",
-        lambda beta, n, d: (1 / d, beta),
-    ),
-    "mean_over_N_and_D": ("the mean is taken over N and D", lambda beta, n, d: (1 / d, beta / d)),
-    "loss_and_gradient_summed": (
-        "summed over the batch, loss and gradient alike: the learning rate depends on N. Only for N > 1",
-        lambda beta, n, d: (n, n * beta),
-    ),
-    "loss_divided_by_N_twice": ("divided by N twice. Only for N > 1", lambda beta, n, d: (1 / n, beta / n)),
-    "nll_summed_over_the_batch": (
-        "the nll is summed over the batch, the KL is not: a hidden beta of 1 / N",
-        lambda beta, n, d: (n, beta),
-    ),
-    "kl_summed_over_the_batch": (
-        "the KL is summed over the batch, the nll is not: a hidden beta of N",
-        lambda beta, n, d: (1, n * beta),
-    ),
-    "kl_left_out": ("the KL is left out of loss and gradient: an autoencoder", lambda beta, n, d: (1, 0)),
-    "nll_left_out": ("the nll is left out: only the KL counts", lambda beta, n, d: (0, beta)),
-}
+    ("the KL is divided by D: a hidden beta", lambda b, n, d: (1, b / d)),
+    ("the nll is averaged over the pixels, the KL is not: a hidden beta of D", lambda b, n, d: (1 / d, b)),
+    ("the mean is taken over N and D", lambda b, n, d: (1 / d, b / d)),
+    ("summed over the batch: the learning rate depends on N", lambda b, n, d: (n, n * b)),
+    ("divided by N twice", lambda b, n, d: (1 / n, b / n)),
+    ("the nll is summed over the batch, the KL is not: a hidden beta of 1 / N", lambda b, n, d: (n, b)),
+    ("the KL is summed over the batch, the nll is not: a hidden beta of N", lambda b, n, d: (1, n * b)),
+    ("the KL is left out: an autoencoder", lambda b, n, d: (1, 0)),
+    ("the nll is left out: only the KL counts", lambda b, n, d: (0, b)),
+]
 """Loss and gradient are wrong alike: a gradient check stays green."""
 
-LOSS: dict[str, tuple[str, Weighing]] = {
-    "beta_forgotten_in_forward": (
-        "beta is forgotten in the loss: what is reported is not what is minimised",
-        lambda beta, n, d: (1, 1),
-    ),
-    "kl_subtracted_in_forward": (
-        "the KL is subtracted in the loss: what is reported is not what is minimised",
-        lambda beta, n, d: (1, -beta),
-    ),
-    "loss_summed_over_the_batch": (
-        "the loss is summed over the batch, its gradient is not. Only for N > 1",
-        lambda beta, n, d: (n, n * beta),
-    ),
-    "another_loss_is_logged": (
-        "the mean of the reconstruction alone, beside the gradient of the whole",
-        lambda beta, n, d: (1, 0),
-    ),
-    "kl_alone_is_logged": ("the mean of the KL alone, beside the gradient of the whole", lambda beta, n, d: (0, 1)),
-}
-GRADIENT: dict[str, tuple[str, Weighing]] = {
-    "beta_forgotten_in_backward": (
-        "beta is forgotten in the gradient: every beta trains like 1",
-        lambda beta, n, d: (1, 1),
-    ),
-    "beta_twice_in_backward": (
-        "beta enters the gradient twice: with the loss, and again with the KL",
-        lambda beta, n, d: (1, beta**2),
-    ),
-    "kl_subtracted_in_backward": (
-        "the gradient of the KL is subtracted: q is driven away from the prior",
-        lambda beta, n, d: (1, -beta),
-    ),
-    "gradient_summed_over_the_batch": (
-        "the loss is a mean, the gradient that of the sum: the learning rate depends on N. Only for N > 1",
-        lambda beta, n, d: (n, n * beta),
-    ),
-    "gradient_divided_by_N_twice": (
-        "1 / N enters with the loss and again in the gradient. Only for N > 1",
-        lambda beta, n, d: (1 / n, beta / n),
-    ),
-    "kl_reported_and_not_trained": (
-        "the KL has no gradient: the term is in the loss, and nothing holds it",
-        lambda beta, n, d: (1, 0),
-    ),
-    "nll_path_forgotten": (
-        "only the gradient of the KL arrives: the path from the nll through z is missing",
-        lambda beta, n, d: (0, beta),
-    ),
-    "nll_path_negated": (
-        "the gradient of the nll has the wrong sign, as if its two arguments were exchanged",
-        lambda beta, n, d: (-1, beta),
-    ),
-}
+LOSS: list[tuple[str, Weighing]] = [
+    ("beta is forgotten in the loss: what is reported is not what is minimised", lambda b, n, d: (1, 1)),
+    ("the KL is subtracted in the loss: what is reported is not what is minimised", lambda b, n, d: (1, -b)),
+    ("the loss is summed over the batch, its gradient is not", lambda b, n, d: (n, n * b)),
+    ("the mean of the reconstruction alone, beside the gradient of the whole", lambda b, n, d: (1, 0)),
+    ("the mean of the KL alone, beside the gradient of the whole", lambda b, n, d: (0, 1)),
+]
+GRADIENT: list[tuple[str, Weighing]] = [
+    ("beta is forgotten in the gradient: every beta trains like 1", lambda b, n, d: (1, 1)),
+    ("beta enters the gradient twice: with the loss, and again with the KL", lambda b, n, d: (1, b**2)),
+    ("the gradient of the KL is subtracted: q is driven away from the prior", lambda b, n, d: (1, -b)),
+    ("the loss is a mean, the gradient that of the sum: the learning rate depends on N", lambda b, n, d: (n, n * b)),
+    ("1 / N enters with the loss and again in the gradient", lambda b, n, d: (1 / n, b / n)),
+    ("the KL has no gradient: the term is in the loss, and nothing holds it", lambda b, n, d: (1, 0)),
+    ("only the gradient of the KL arrives: the path from the nll through z is missing", lambda b, n, d: (0, b)),
+    ("the gradient of the nll has the wrong sign, as if its two arguments were exchanged", lambda b, n, d: (-1, b)),
+]
 
-HEADS: dict[str, tuple[str, Weights]] = {
-    "trunk_hears_mu_alone": ("the trunk hears mu's head alone: what the other head gave it is lost", (1, 0)),
-    "trunk_hears_the_log_variance_alone": (
-        "the trunk hears rho's head alone: what the other head gave it is overwritten",
-        (0, 1),
-    ),
-    "trunk_hears_mu_twice": ("the trunk hears mu's head twice, and rho's never", (2, 0)),
-    "trunk_hears_rho_twice": ("the trunk hears rho's head twice, and mu's never", (0, 2)),
-    "heads_averaged_at_the_trunk": ("what the two heads give the trunk is averaged", (0.5, 0.5)),
-    "heads_subtracted_at_the_trunk": ("what rho's head gives the trunk is subtracted", (1, -1)),
-}
+HEADS: list[tuple[str, Weights]] = [
+    ("the trunk hears mu's head alone: what the other head gave it is lost", (1, 0)),
+    ("the trunk hears rho's head alone: what the other head gave it is overwritten", (0, 1)),
+    ("the trunk hears mu's head twice, and rho's never", (2, 0)),
+    ("the trunk hears rho's head twice, and mu's never", (0, 2)),
+    ("what the two heads give the trunk is averaged", (0.5, 0.5)),
+    ("what rho's head gives the trunk is subtracted", (1, -1)),
+]
 
 
-def slips_of(variant: Variant) -> list[Slip]:
+def mistakes_of(variant: Variant) -> list[Mistake]:
     parts = remembered(parts_of)
 
     def weigh(weighing: Weighing, *names: str) -> Callable[[Probe, Any], Results]:
@@ -217,19 +160,14 @@ def slips_of(variant: Variant) -> list[Slip]:
         return lambda probe, right: weighted(parts_of(probe, terms), (1, probe.args[-1]))
 
     return [
-        *(Slip(name, what, weigh(weighing, "loss")) for name, (what, weighing) in LOSS.items()),
-        *(Slip(name, what, weigh(weighing, *KEYS)) for name, (what, weighing) in GRADIENT.items()),
-        *(Slip(name, what, meet(heads)) for name, (what, heads) in HEADS.items()),
-        *(Slip(name, what, weigh(weighing, "loss", *KEYS)) for name, (what, weighing) in ALIKE.items()),
-        Slip("noise_left_out", "the noise does not enter: an autoencoder", other(without_noise)),
-        Slip("latent_gets_the_heads_exchanged", "mu and rho enter the latent space exchanged", other(exchanged)),
-        Slip(
-            "gradients_of_the_heads_exchanged",
-            "the two gradients of the latent space reach the heads exchanged",
-            exchanged_on_the_way_back,
-        ),
-        Slip(
-            "gradients_under_each_others_key",
+        *(Mistake(what, weigh(weighing, "loss")) for what, weighing in LOSS),
+        *(Mistake(what, weigh(weighing, *KEYS)) for what, weighing in GRADIENT),
+        *(Mistake(what, meet(heads)) for what, heads in HEADS),
+        *(Mistake(what, weigh(weighing, "loss", *KEYS)) for what, weighing in ALIKE),
+        Mistake("the noise does not enter: an autoencoder", other(without_noise)),
+        Mistake("mu and rho enter the latent space exchanged", other(exchanged)),
+        Mistake("the two gradients of the latent space reach the heads exchanged", exchanged_on_the_way_back),
+        Mistake(
             'the gradients of the two heads stand under the keys "mu" and "rho" exchanged',
             lambda probe, right: {"mu": right["rho"], "rho": right["mu"]},
         ),
@@ -294,11 +232,13 @@ LOSS_AND_GRAD = Exercise(
     name="loss_and_grad",
     title="Loss and gradient from given pieces",
     section="Loss",
+    lesson="07_backpropagation_by_hand",
     functions=("loss_and_grad",),
     points=lambda variant: {"loss": 2, "decoder": 1, "mu": 1, "rho": 1, "trunk": 2, SEVERAL: 1},
     probes=probes_of,
     expected=lambda variant, probe: expected_of(probe),
-    slips=slips_of,
+    mistakes=mistakes_of,
+    arguments=lambda variant: ("x", "eps", "params", "beta"),
     properties={
         "loss": "it is one number for the batch, and a batch that comes twice has the same one",
         "decoder": "the decoder enters the loss through the nll alone, and the gradient belongs to the mean",

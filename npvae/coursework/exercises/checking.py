@@ -1,30 +1,88 @@
 """A gradient checker, tried on gradients that are right and on gradients that are not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import Exercise, Slip
+from npvae.coursework.compare import entries_agree
+from npvae.coursework.exercise import Exercise, Mistake, Shape
 from npvae.coursework.sandbox.calls import Probe
-from npvae.coursework.sandbox.cases import run_checker
+from npvae.coursework.sandbox.cases import DRAWS, run_checker
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
-RIGHT = range(7)
-"""The pairs that are right, by their place in `cases`; of the others four are blatantly wrong, five hardly."""
-LISTS = {"accepts": [*RIGHT, 7], "rejects": [7, 8, 9, 10, 0], "subtle": [11, 12, 13, 14, 15, 0], "arguments": [0, 7]}
-"""By result. Each list holds both kinds: a checker that always says the same earns nothing."""
+RIGHT = (
+    "sines",
+    "a softmax",
+    "a quadratic form",
+    "most entries of a gradient 0",
+    "values around 1e-9",
+    "values around 1e6",
+    "arguments in float32",
+)
+"""The pairs that are right, in the order of `cases`."""
+WRONG = (
+    "wrong in every way",
+    "the first of two gradients doubled",
+    "both gradients with the wrong sign",
+    "zeros for a large gradient",
+    "the second of two gradients doubled",
+    "the first of two gradients halved",
+    "one entry one percent too large, in the second of two gradients",
+    "one entry one percent too small, in the first of two gradients",
+    "zeros where an upstream gradient of ones shows nothing",
+    "one of two gradients transposed",
+    "a factor 1.5 where values are around 1e-9",
+    "one entry one percent off where values are around 1e-9",
+    "one entry one percent off where values are around 1e6",
+    "a third of a gradient that is mostly 0",
+)
+"""Those that are not, behind them."""
+YES, NO = 0, len(RIGHT)
+"""A right pair and a wrong one: a checker that always says the same earns nothing."""
+LISTS = {
+    "accepts": [*range(len(RIGHT)), NO],
+    "rejects": [*range(NO + 1, NO + 6), YES],
+    "subtle": [*range(NO + 6, NO + len(WRONG)), YES],
+    "arguments": [YES, NO, NO + 1, NO - 1],
+}
+"""The pairs for each result."""
 
 
 def expected(variant: Variant, probe: Probe) -> dict[str, Array]:
-    _, lists = probe.args
-    return {name: np.array([float(i in RIGHT) for i in listed]) for name, listed in lists.items()}
+    _, lists, asked = probe.args
+    right = {name: np.repeat([float(i < NO) for i in listed], DRAWS) for name, listed in lists.items()}
+    told = np.repeat([float(i < NO) for i in asked], DRAWS)
+    return right | {"arguments": np.concatenate([np.ones(len(right["arguments"])), told])}
 
 
 def probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     shuffled = {name: rng.permutation(listed) for name, listed in LISTS.items()}
-    return [Probe("the pairs it is tried on", (int(rng.integers(2**31)), shuffled))]
+    return [Probe("the pairs it is tried on", (int(rng.integers(2**31)), shuffled, rng.permutation([YES, NO])))]
+
+
+def which_pairs(key: Any, name: str, cases: Sequence[Any]) -> Shape:
+    """Of which pairs a checker says the wrong thing."""
+    (case,) = cases
+    _, lists, asked = case.probe.args
+    listed = np.repeat(lists[name], DRAWS)
+    wrong = ~entries_agree(case.came, case.should)
+    if name == "arguments":
+        if moved := labels(listed[wrong[: len(listed)]]):
+            return Shape("moved", "are not afterwards what they were", f": {moved}")
+        listed, wrong = np.repeat(asked, DRAWS), wrong[len(listed) :]
+    refused, accepted = labels(listed[wrong & (listed < NO)]), labels(listed[wrong & (listed >= NO)])
+    if refused and accepted:
+        what = ": it refuses what is right and accepts what is wrong"
+    else:
+        what = ": it refuses what is right" if refused else ": it accepts what is wrong"
+    return Shape("pairs", what, f" ({'; '.join(filter(None, (refused, accepted)))})")
+
+
+def labels(indices: Array) -> str:
+    """The pairs in words."""
+    return ", ".join((*RIGHT, *WRONG)[i] for i in sorted(set(indices.tolist())))
 
 
 def checker(
@@ -32,6 +90,7 @@ def checker(
     upstream_of_ones: bool = False,
     absolute: bool = False,
     floor: float = 0.01,
+    least: float = 0.0,
     first_argument: bool = False,
     first_entry: bool = False,
     step: float = 1e-5,
@@ -64,7 +123,7 @@ def checker(
                 analytic, numeric = analytic.flat[0], numeric.flat[0]
             if norms:
                 analytic, numeric = np.linalg.norm(analytic), np.linalg.norm(numeric)
-            scale = 1.0 if absolute else np.abs(numeric) + floor * np.max(np.abs(numeric))
+            scale = 1.0 if absolute else np.abs(numeric) + floor * np.max(np.abs(numeric)) + least
             with np.errstate(all="ignore"):
                 error = np.abs(analytic - numeric) / scale
             if not np.all(error < tolerance):  # 0 / 0 is refused with the rest
@@ -74,54 +133,43 @@ def checker(
     return is_right
 
 
-def slips(variant: Variant) -> list[Slip]:
-    weak: dict[str, tuple[str, Callable[..., Any]]] = {
-        "accepts_everything": ("it says yes to everything", lambda *_: True),
-        "refuses_everything": (
-            "it says no to everything: a step or a precision that leaves only rounding does that too",
-            lambda *_: False,
+def mistakes(variant: Variant) -> list[Mistake]:
+    weak: list[tuple[str, Callable[..., Any]]] = [
+        ("it says yes to everything", lambda *_: True),
+        ("it says no to everything, as does a step that leaves only rounding, or a missing return", lambda *_: False),
+        ("its upstream gradient is all ones: what cancels in a sum is not seen", checker(upstream_of_ones=True)),
+        ("its error is absolute: small gradients pass whatever they are, large ones fail", checker(absolute=True)),
+        (
+            "what is below 1e-8 counts as equal, as in np.allclose: small gradients pass whatever they are",
+            checker(floor=0.0, least=1e-3, tolerance=1e-5),
         ),
-        "upstream_of_ones": (
-            "its upstream gradient is all ones: what cancels in a sum is not seen",
-            checker(upstream_of_ones=True),
-        ),
-        "absolute_error": (
-            "its error is absolute: small gradients pass whatever they are, large ones are refused",
-            checker(absolute=True),
-        ),
-        "relative_error_without_a_floor": (
-            "its error is relative to each entry alone: where a gradient is 0, rounding looks like a mistake",
-            checker(floor=0.0),
-        ),
-        "first_argument_only": ("it looks at the gradient of the first argument only", checker(first_argument=True)),
-        "one_entry_only": ("it looks at one entry only", checker(first_entry=True)),
-        "norms_compared": ("it compares norms: the direction may be wrong", checker(norms=True)),
-        "differences_in_float32": (
-            "it computes in float32: the difference is lost in rounding",
-            checker(dtype=np.float32, step=1e-5),
-        ),
-        "arguments_moved": ("it moves the arguments and does not put them back", checker(restores=False)),
-        "tolerance_too_loose": ("its tolerance is so loose that one percent passes", checker(tolerance=0.05)),
-        "tolerance_too_tight": ("its tolerance is tighter than differences can be", checker(tolerance=1e-13)),
-        "step_too_small": ("its step is so small that the difference is all rounding", checker(step=1e-14)),
-        "step_too_large": ("its step is so large that the difference is not the slope", checker(step=0.3)),
-    }
+        ("its error is relative to each entry: where that is 0, rounding looks like a mistake", checker(floor=0.0)),
+        ("it looks at the gradient of the first argument only", checker(first_argument=True)),
+        ("it looks at one entry only", checker(first_entry=True)),
+        ("it compares norms: the direction may be wrong", checker(norms=True)),
+        ("it moves the arguments and does not put them back", checker(restores=False)),
+        ("one entry may be one percent off: a loose tolerance, or a mean of the errors", checker(tolerance=0.05)),
+        ("its step is so large that the difference is not the slope", checker(step=0.3)),
+    ]
 
-    def slip(name: str, what: str, function: Callable[..., Any]) -> Slip:
-        return Slip(name, what, lambda probe, right: run_checker([function], probe))
+    def weakness(what: str, function: Callable[..., Any]) -> Mistake:
+        return Mistake(what, lambda probe, right: run_checker([function], probe), whole=True)
 
-    return [slip(name, what, function) for name, (what, function) in weak.items()]
+    return [weakness(what, function) for what, function in weak]
 
 
 GRADIENT_CHECKER = Exercise(
     name="gradient_is_right",
     title="A gradient checker",
-    section="Loss",
+    section="",
+    lesson="00_gradients_by_hand",
     functions=("gradient_is_right",),
     points=lambda variant: {"accepts": 4, "rejects": 3, "subtle": 3, "arguments": 2},
     probes=probes,
     expected=expected,
-    slips=slips,
+    mistakes=mistakes,
+    arguments=lambda variant: (),
+    describe=which_pairs,
     properties={
         "accepts": "a right gradient is accepted, be it tiny, large, partly zero or given in float32",
         "rejects": "a wrong factor, a wrong sign, a zero in any argument is refused",

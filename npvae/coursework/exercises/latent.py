@@ -1,24 +1,24 @@
 """Reparameterization, the KL divergence, and the two gradients that meet at the heads."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-import npvae
 from npvae.coursework.exercise import (
     EXTREMES,
     ONE,
     SEVERAL,
     Exercise,
-    Slip,
+    Mistake,
     alike,
     differences,
+    forward_alone,
     spread,
-    table_slips,
     truth_of,
 )
-from npvae.coursework.sandbox.calls import Probe, Results, run_pair
+from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
@@ -36,6 +36,8 @@ FAR = {
     "log-precision": (60.0, 30.0, -10.0),
 }
 """Values of each head whose sigma is far from one, and a careless formula over- or underflows."""
+BEYOND = {"log-variance": -800.0, "log-sigma": -400.0, "softplus": -40.0, "log-precision": 800.0}
+"""A value of each head whose variance, or 1 plus its exponential, is rounded away; its divergence is not."""
 PRIOR = {"prior_mean": (0.0, -1.0, -0.5, 0.5, 1.0), "prior_sigma": (1.0, 0.5, 0.75, 1.5, 2.0)}
 TEXTBOOK = "log-variance"
 BY = {"dmu": 0, "drho": 1}
@@ -43,6 +45,14 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(6)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
 Forward = Callable[..., Array]
+
+ANOTHER_QUESTION = "that answers another question"
+ANOTHER_HEAD = "the second head is taken for a log-variance"
+VARIANCE_FOR_SIGMA = "the noise is scaled by the variance: the draws spread wrongly"
+BY_SIGMA = "it is the gradient with respect to sigma: the way from sigma back to the head is missing"
+TWICE = "squares count twice as much as they should"
+"""What two mistakes come to where the prior's sigma is 2."""
+SLOPE_ONCE = "one of its two terms lacks the way from sigma back to the head"
 
 
 def draw(sigma: Callable[[Array], Array]) -> Forward:
@@ -78,6 +88,11 @@ def points_of_heads(variant: Variant, rng: np.random.Generator) -> list[tuple[st
     ]
 
 
+def slope(sigma: Callable[[Array], Array], rho: Array) -> Array:
+    """Of sigma, by differences."""
+    return differences(sigma, (rho,), 0, np.ones_like(rho))
+
+
 def exchanged(probe: Probe, right: Mapping[str, Array]) -> Results:
     return {"dmu": right["drho"], "drho": right["dmu"]}
 
@@ -93,95 +108,72 @@ def draw_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     ]
 
 
-def draw_slips(variant: Variant) -> list[Slip]:
-    if variant.head == TEXTBOOK:
-        pair: dict[str, Any] = {
-            "npvae.latent.reparameterize": npvae.reparameterize,
-            "npvae.latent.reparameterize_backward": npvae.reparameterize_backward,
-        }
-        return table_slips(pair, run_pair(tuple(BY)))
-    sigma = SIGMA[variant.head]
-    return [
-        alike(
-            "textbook_head",
-            "the second head is taken for a log-variance: that answers another question",
-            draw(SIGMA[TEXTBOOK]),
-            BY,
+def draw_mistakes(variant: Variant) -> list[Mistake]:
+    head, sigma = variant.head, SIGMA[variant.head]
+
+    def scaled(what: str, scale: Callable[[Array], Array]) -> Mistake:
+        return alike(what, draw(scale), BY)
+
+    def drho(what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of the right one, of sigma, eps and dz."""
+        return Mistake(what, lambda p, right: {"drho": wrong(right["drho"], sigma(p.args[1]), p.args[2], p.dout)})
+
+    mistakes = [
+        scaled(VARIANCE_FOR_SIGMA, lambda rho: sigma(rho) ** 2),
+        Mistake(
+            VARIANCE_FOR_SIGMA,
+            lambda p, right: {
+                "forward": draw(lambda rho: sigma(rho) ** 2)(*p.args),
+                "drho": right["drho"] * sigma(p.args[1]),
+            },
         ),
-        alike(
-            "variance_for_sigma_in_both",
-            "the noise is scaled by the variance: the draws spread wrongly, and gradient checks stay green",
-            draw(lambda rho: sigma(rho) ** 2),
-            BY,
-        ),
-        alike(
-            "root_of_sigma",
-            "the noise is scaled by the root of the standard deviation, as if that were a variance",
-            draw(lambda rho: np.sqrt(sigma(rho))),
-            BY,
-        ),
-        alike(
-            "head_times_noise",
-            "the noise is scaled by the head itself, which may be negative",
-            draw(lambda rho: rho),
-            BY,
-        ),
-        alike(
-            "one_noise_for_the_batch",
-            "every example gets the noise of the first",
-            lambda mu, rho, eps: mu + sigma(rho) * eps[:1],
-            BY,
-        ),
-        Slip("dmu_halved", "dmu has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
-        Slip(
-            "drho_of_a_log_variance",
-            "drho has the 1/2 of a log-variance head, which this is not",
-            lambda probe, right: {"drho": 0.5 * probe.dout * sigma(probe.args[1]) * probe.args[2]},
-        ),
-        Slip(
-            "drho_with_the_wrong_sign",
-            "drho points the wrong way: does a larger head give a larger standard deviation here?",
-            lambda probe, right: {"drho": -right["drho"]},
-        ),
-        Slip(
-            "drho_without_eps",
-            "drho is the same whatever the noise was: eps is missing in it",
-            lambda probe, right: {"drho": right["drho"] / probe.args[2]},
-        ),
-        Slip(
-            "drho_without_the_slope_of_sigma",
-            "drho is the gradient by sigma: the way from sigma back to the head is missing",
-            lambda probe, right: {"drho": probe.dout * probe.args[2]},
-        ),
-        Slip(
-            "drho_times_sigma",
-            "drho has sigma in the place of the slope of sigma",
-            lambda probe, right: {"drho": probe.dout * probe.args[2] * sigma(probe.args[1])},
-        ),
-        Slip(
-            "drho_without_sigma",
-            "drho has half the noise and no sigma: right for no head but by chance",
-            lambda probe, right: {"drho": 0.5 * probe.dout * probe.args[2]},
-        ),
-        Slip("dmu_and_drho_exchanged", "the two gradients stand in the wrong order", exchanged),
-        Slip(
-            "z_cut_off",
-            "no gradient comes through z at all",
-            lambda _, right: {name: np.zeros_like(right[name]) for name in BY},
-        ),
+        scaled("the noise is scaled by the head itself, which may be negative", lambda rho: rho),
+        forward_alone("the noise is subtracted, not so its gradient", lambda mu, rho, eps: mu - sigma(rho) * eps),
+        alike("every example gets the noise of the first", lambda mu, rho, eps: mu + sigma(rho) * eps[:1], BY),
+        Mistake("it has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
+        Mistake("dz is multiplied by z, which is no slope", lambda p, right: {"dmu": p.dout * draw(sigma)(*p.args)}),
+        drho("it points the wrong way: does a larger head give a larger sigma here?", lambda right, *_: -right),
+        drho("it does not depend on the noise: eps is missing", lambda r, s, eps, _: r / eps),
+        drho(BY_SIGMA, lambda _, s, eps, dz: dz * eps),
+        drho("sigma enters once too often", lambda right, s, *_: right * s),
+        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
+        Mistake("no gradient comes through z at all", lambda _, r: {name: 0 * r[name] for name in BY}, whole=True),
     ]
+    if head != TEXTBOOK:
+        mistakes.append(scaled(f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", SIGMA[TEXTBOOK]))
+    if head != "log-sigma":
+        mistakes += [
+            scaled(
+                "the noise is scaled by the root of the standard deviation, as if that were a variance",
+                lambda rho: np.sqrt(sigma(rho)),
+            ),
+            drho("sigma stands in the place of its slope", lambda _, s, eps, dz: dz * eps * s),
+            drho("sigma is missing: right for sigma = 1 only", lambda right, s, *_: right / s),
+        ]
+    if head in ("log-sigma", "softplus"):
+        mistakes.append(drho("it has the 1/2 of a log-variance head", lambda _, s, eps, dz: 0.5 * dz * s * eps))
+    if head == "softplus":
+        mistakes += [
+            drho("the slope is that of a head with the other sign", lambda right, s, eps, dz: dz * eps - right),
+            scaled("sigma is the exponential of the head, not its softplus", np.exp),
+        ]
+    return mistakes
 
 
 REPARAMETERIZE = Exercise(
     name="reparameterize",
     title="A draw from q that lets the gradient through",
     section="Reparameterization Trick",
+    lesson="04_reparameterization",
     functions=("reparameterize", "reparameterize_backward"),
     choices={"head": SIGMA},
     points=lambda variant: {"forward": 3, "dmu": 2, "drho": 4, SEVERAL: 1, EXTREMES: 2},
     probes=draw_probes,
     expected=lambda variant, probe: truth_of(draw(SIGMA[variant.head]), BY)(probe),
-    slips=draw_slips,
+    mistakes=draw_mistakes,
+    arguments=lambda variant: ("mu", "rho", "eps"),
+    upstream="dz",
+    easy=("dmu",),
     properties={
         "forward": "over many draws of eps, z has the mean mu and the standard deviation sigma",
         "dmu": "moving mu moves z by as much",
@@ -194,106 +186,128 @@ REPARAMETERIZE = Exercise(
 
 
 def kl_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
-    return [Probe(where, (mu, rho), spread(rng, len(mu))) for where, mu, rho in points_of_heads(variant, rng)]
+    probes = [Probe(where, (mu, rho), spread(rng, len(mu))) for where, mu, rho in points_of_heads(variant, rng)]
+    probes[-1].args[1][0, 0] = BEYOND[variant.head]
+    return probes
 
 
-def kl_slips(variant: Variant) -> list[Slip]:
-    if variant == Variant(**{**vars(variant), "head": TEXTBOOK, "prior_mean": 0.0, "prior_sigma": 1.0}):
-        pair: dict[str, Any] = {
-            "npvae.latent.kl_divergence": npvae.kl_divergence,
-            "npvae.latent.kl_divergence_backward": npvae.kl_divergence_backward,
-        }
-        return table_slips(pair, run_pair(tuple(BY)))
-    sigma, m, s = SIGMA[variant.head], variant.prior_mean, variant.prior_sigma
+def kl_mistakes(variant: Variant) -> list[Mistake]:
+    head, sigma, m, s = variant.head, SIGMA[variant.head], variant.prior_mean, variant.prior_sigma
     kl = kl_of(variant)
 
     def square(mu: Array, rho: Array) -> Array:
         """What the square of (z - m) / s has for a mean, halved and summed."""
-        z = mu[..., None] + sigma(rho)[..., None] * NODES
-        return np.sum((0.5 * ((z - m) / s) ** 2) @ WEIGHTS, axis=-1)
+        return np.sum(0.5 * (sigma(rho) ** 2 + (mu - m) ** 2) / s**2, axis=-1)
 
     def reverse(mu: Array, rho: Array) -> Array:
         z = m + s * NODES
         log_q = -np.log(sigma(rho))[..., None] - 0.5 * ((z - mu[..., None]) / sigma(rho)[..., None]) ** 2
         return np.sum((-np.log(s) - 0.5 * NODES**2 - log_q) @ WEIGHTS, axis=-1)
 
-    forwards: dict[str, tuple[str, Forward]] = {
-        "textbook": (
-            "the formula for a log-variance and the prior N(0, I): that answers another question",
-            divergence(SIGMA[TEXTBOOK], 0.0, 1.0),
-        ),
-        "textbook_head": (
-            "the second head is taken for a log-variance: that answers another question",
-            divergence(SIGMA[TEXTBOOK], m, s),
-        ),
-        "textbook_prior": ("the prior is taken for N(0, I), which it is not here", divergence(sigma, 0.0, 1.0)),
-        "prior_mean_forgotten": ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
-        "prior_sigma_forgotten": ("the standard deviation of the prior is taken for 1", divergence(sigma, m, 1.0)),
-        "prior_mean_with_the_wrong_sign": ("mu and the prior's mean are added", divergence(sigma, -m, s)),
-        "prior_variance_for_sigma": ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
-        "prior_sigma_for_variance": (
-            "the prior's sigma stands where its variance belongs",
-            divergence(sigma, m, s**0.5),
-        ),
-        "variance_for_sigma": (
-            "q's variance stands where its sigma belongs",
-            divergence(lambda r: sigma(r) ** 2, m, s),
-        ),
-        "sigma_for_variance": (
-            "q's sigma stands where its variance belongs",
-            divergence(lambda r: sigma(r) ** 0.5, m, s),
-        ),
-        "kl_negated": ("the sign of the whole: a divergence is never negative", lambda *args: -kl(*args)),
-        "half_on_a_part_of_the_sum": (
-            "the half is on a part of the sum only: a parenthesis in the wrong place",
+    forwards: list[tuple[str, Forward]] = [
+        ("q's variance stands where its sigma belongs", divergence(lambda r: sigma(r) ** 2, m, s)),
+        ("the sign of the whole: a divergence is never negative", lambda *args: -kl(*args)),
+        (
+            TWICE if s == 2 else "the half is on a part of the sum only: a parenthesis in the wrong place",
             lambda *args: kl(*args) + square(*args),
         ),
-        "kl_halved": ("half of what it should be: a hidden beta", lambda *args: 0.5 * kl(*args)),
-        "kl_doubled": ("twice what it should be: a hidden beta", lambda *args: 2 * kl(*args)),
-        "kl_averaged_over_the_latents": (
-            "averaged over the latent dimensions: a hidden beta of 1 / L",
-            lambda mu, rho: kl(mu, rho) / mu.shape[-1],
+        (
+            "the half is on the squares only, and not on the logarithm of the variance",
+            lambda mu, rho: kl(mu, rho) - np.sum(np.log(sigma(rho)), axis=-1),
         ),
-        "kl_summed_over_the_batch": (
-            "summed over the examples too, where each has its own",
-            lambda mu, rho: np.full(len(mu), kl(mu, rho).sum()),
+        ("half of what it should be: a hidden beta", lambda *args: 0.5 * kl(*args)),
+        ("twice what it should be: a hidden beta", lambda *args: 2 * kl(*args)),
+        ("averaged over the latent dimensions: a hidden beta of 1 / L", lambda mu, rho: kl(mu, rho) / mu.shape[-1]),
+        ("summed over the examples, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
+        ("the divergence from p to q: it is not symmetric", reverse),
+        ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
+        ("only q's log sigma enters", lambda mu, rho: kl(mu, rho) - np.sum(0.5 * (sigma(rho) / s) ** 2, axis=-1)),
+        (
+            "the logarithm of q's sigma is missing: nothing keeps sigma from vanishing",
+            lambda mu, rho: kl(mu, rho) + np.sum(np.log(sigma(rho)), axis=-1),
         ),
-        "kl_the_other_way_round": ("the divergence from p to q: it is not symmetric", reverse),
-        "kl_without_mu": ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
-        "kl_in_bits": ("logarithms to base 2: bits, not nats", lambda *args: kl(*args) / np.log(2)),
-        "kl_without_its_one": (
-            "a constant is missing: gradients are right, and the prior's divergence to itself is not 0",
+        ("q's log sigma is negated", lambda mu, rho: kl(mu, rho) + 2 * np.sum(np.log(sigma(rho)), axis=-1)),
+        ("logarithms to base 2: bits, not nats", lambda *args: kl(*args) / np.log(2)),
+        (
+            "a constant is missing: the prior's own divergence is not 0",
             lambda mu, rho: kl(mu, rho) + 0.5 * mu.shape[-1],
         ),
-        "kl_without_the_priors_log_sigma": (
-            "a constant of the prior is missing: gradients are right, the prior's divergence to itself is not 0",
-            lambda mu, rho: kl(mu, rho) - np.log(s) * mu.shape[-1],
-        ),
-    }
+        ("a constant is negated: the prior's own divergence is not 0", lambda mu, rho: kl(mu, rho) + mu.shape[-1]),
+    ]
+    if (m, s) != (0, 1):
+        forwards += [
+            (f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
+            ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
+            ("the sigma of the prior is taken for 1", divergence(sigma, m, 1.0)),
+            ("mu and the prior's mean are added", divergence(sigma, -m, s)),
+            ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
+            ("the prior's sigma stands where its variance belongs", divergence(sigma, m, s**0.5)),
+            (
+                TWICE if s == 2 else "squares are divided by the prior's sigma, not by its variance",
+                lambda mu, rho: kl(mu, rho) + (s - 1) * square(mu, rho),
+            ),
+            ("the prior's variance divides nothing", lambda mu, rho: kl(mu, rho) + (s**2 - 1) * square(mu, rho)),
+            (
+                "the prior's log sigma is missing: its own divergence is not 0",
+                lambda mu, rho: kl(mu, rho) - np.log(s) * mu.shape[-1],
+            ),
+        ]
+    if head != TEXTBOOK:
+        forwards.append((f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], m, s)))
+        if (m, s) != (0, 1):
+            forwards.append(
+                (f"a log-variance and the prior N(0, I): {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], 0.0, 1.0))
+            )
+    forwards.append(
+        (
+            "q's sigma is not squared where its variance belongs beside the square of mu",
+            lambda mu, rho: kl(mu, rho) + np.sum((sigma(rho) - sigma(rho) ** 2) / (2 * s**2), axis=-1),
+        )
+    )
+    if head != "log-sigma":
+        forwards.append(("q's sigma stands where its variance belongs", divergence(lambda r: sigma(r) ** 0.5, m, s)))
 
-    def ignored(probe: Probe, right: Mapping[str, Array]) -> Results:
-        return {name: right[name] / probe.dout[:, None] for name in BY}
+    def drho(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of the head, of sigma and of its slope, before dkl."""
+
+        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
+            rho = probe.args[1]
+            return {"drho": probe.dout[:, None] * wrong(rho, sigma(rho), slope(sigma, rho))}
+
+        return Mistake(what, made)
 
     return [
-        *(alike(name, what, f, BY) for name, (what, f) in forwards.items()),
-        Slip("kl_dmu_negated", "dmu points the wrong way: the means run away", lambda _, r: {"dmu": -r["dmu"]}),
-        Slip("kl_drho_negated", "drho points the wrong way: sigma runs away", lambda _, r: {"drho": -r["drho"]}),
-        Slip(
-            "kl_drho_negated_and_doubled",
-            "drho points the wrong way and is twice too long",
-            lambda _, right: {"drho": -2 * right["drho"]},
-        ),
-        Slip(
-            "kl_dmu_is_one",
-            "dmu has the right sign and no size",
-            lambda probe, right: {"dmu": probe.dout[:, None] * np.sign(probe.args[0] - m)},
-        ),
-        Slip("kl_gradients_exchanged", "the two gradients stand in the wrong order", exchanged),
-        Slip("kl_upstream_ignored", "the upstream gradient is ignored: beta and 1 / N are lost on the way", ignored),
-        Slip(
-            "kl_reported_and_not_trained",
+        *(alike(what, f, BY) for what, f in forwards),
+        forward_alone("the head stands where sigma belongs", divergence(np.abs, m, s)),
+        Mistake("it points the wrong way: the means run away", lambda _, r: {"dmu": -r["dmu"]}),
+        Mistake("it points the wrong way: sigma runs away", lambda _, r: {"drho": -r["drho"]}),
+        Mistake("it points the wrong way and is twice too long", lambda _, right: {"drho": -2 * right["drho"]}),
+        Mistake("its size is missing", lambda p, r: {"dmu": p.dout[:, None] * np.sign(p.args[0] - m)}),
+        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
+        Mistake(
             "the gradients are zero: the term is in the loss, and nothing holds it",
-            lambda _, right: {name: np.zeros_like(right[name]) for name in BY},
+            lambda _, r: {name: 0 * r[name] for name in BY},
+            whole=True,
+        ),
+        drho(BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
+        drho("the head stands where the variance belongs", lambda rho, q, slope: slope / q * (rho / s**2 - 1)),
+        drho("the logarithm's gradient alone: the square of sigma is missing", lambda rho, q, slope: -slope / q),
+        drho("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
+        *(
+            []
+            if s == 1
+            else [
+                drho("the prior's variance is missing", lambda rho, q, slope: slope * (q - 1 / q)),
+                drho("the prior's sigma is not squared", lambda rho, q, slope: slope * (q / s - 1 / q)),
+            ]
+        ),
+        *(
+            []
+            if head == "log-sigma"
+            else [
+                drho(SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q),
+                drho(SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q),
+            ]
         ),
     ]
 
@@ -302,12 +316,16 @@ KL_DIVERGENCE = Exercise(
     name="kl_divergence",
     title="The KL divergence to the prior",
     section="KL Divergence",
+    lesson="06_the_loss",
     functions=("kl_divergence", "kl_divergence_backward"),
     choices={"head": SIGMA, **PRIOR},
     points=lambda variant: {"forward": 4, "dmu": 2, "drho": 3, SEVERAL: 1, EXTREMES: 2},
     probes=kl_probes,
     expected=lambda variant, probe: truth_of(kl_of(variant), BY, {"dmu": 0.5})(probe),  # a parabola in mu: exact
-    slips=kl_slips,
+    mistakes=kl_mistakes,
+    arguments=lambda variant: ("mu", "rho"),
+    upstream="dkl",
+    easy=("dmu",),
     properties={
         "forward": "it is never negative, 0 where q is the prior, and the mean of log q(z) - log p(z) over z from q",
         "dmu": "it pulls mu to the prior's mean, and agrees with central differences of the true divergence",
@@ -345,7 +363,9 @@ def meeting(variant: Variant, through_z: float = 1.0, through_kl: float = 1.0) -
     return gradients
 
 
-def meeting_slips(variant: Variant) -> list[Slip]:
+def meeting_mistakes(variant: Variant) -> list[Mistake]:
+    sigma, s = SIGMA[variant.head], variant.prior_sigma
+
     def path(*weights: float) -> Callable[[Probe, Any], Results]:
         gradients = meeting(variant, *weights)
         return lambda probe, right: gradients(probe)
@@ -354,33 +374,75 @@ def meeting_slips(variant: Variant) -> list[Slip]:
         dz, dkl, *rest = probe.args
         return meeting(variant)(Probe(probe.where, (dz, np.ones_like(dkl), *rest)))
 
-    def textbook(probe: Probe, right: Mapping[str, Array]) -> Results:
-        return meeting(Variant())(probe)
+    def drho(what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of dz times eps, of dkl, of sigma and of its slope."""
 
-    answers_another = [
-        Slip("textbook", "a log-variance and the prior N(0, I): that answers another question", textbook)
+        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
+            dz, dkl, _, rho, eps = probe.args
+            return {"drho": wrong(dz * eps, dkl[:, None], sigma(rho), slope(sigma, rho))}
+
+        return Mistake(what, made)
+
+    def through_kl(dkl: Array, q: Array) -> Array:
+        """What the divergence gives sigma."""
+        return dkl * (q / s**2 - 1 / q)
+
+    def dmu_at(prior_mean: float) -> Callable[[Probe, Any], Results]:
+        gradients = meeting(replace(variant, prior_mean=prior_mean))
+        return lambda probe, right: {"dmu": gradients(probe)["dmu"]}
+
+    mistakes = [
+        Mistake("only the gradient through z arrives: the KL term is missing", path(1, 0)),
+        Mistake("only the gradient of the KL arrives: the path through z is missing", path(0, 1)),
+        Mistake("the gradient of the KL is subtracted", path(1, -1)),
+        Mistake("the gradient through z is subtracted", path(-1, 1)),
+        Mistake("the two gradients are averaged", path(0.5, 0.5)),
+        Mistake("dkl is ignored: beta and 1 / N are lost on the way", upstream_ignored),
+        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
+        drho(BY_SIGMA, lambda dz, dkl, q, slope: dz + through_kl(dkl, q)),
+        drho("the head's slope is missing through z", lambda dz, dkl, q, slope: dz + through_kl(dkl, q) * slope),
+        drho("the head's slope is missing through the KL", lambda dz, dkl, q, slope: dz * slope + through_kl(dkl, q)),
+        Mistake(
+            "eps is missing in the path through z",
+            lambda p, right: {
+                "drho": meeting(variant)(Probe(p.where, (*p.args[:4], np.ones_like(p.args[4]))))["drho"]
+            },
+        ),
     ]
-    return [
-        Slip("kl_path_forgotten", "only the gradient through z arrives: the KL term is missing", path(1, 0)),
-        Slip("z_path_forgotten", "only the gradient of the KL arrives: the path through z is missing", path(0, 1)),
-        Slip("kl_path_subtracted", "the gradient of the KL is subtracted", path(1, -1)),
-        Slip("paths_averaged", "the two gradients are averaged", path(0.5, 0.5)),
-        Slip("kl_upstream_ignored", "dkl is ignored: beta and 1 / N are lost on the way", upstream_ignored),
-        Slip("gradients_exchanged", "the two gradients stand in the wrong order", exchanged),
-        *(answers_another if variant != Variant() else []),
-    ]
+    if variant.head != "log-sigma":
+        mistakes.append(
+            drho(
+                "sigma stands in the place of its slope in the path through z",
+                lambda dz, dkl, q, slope: dz * q + through_kl(dkl, q) * slope,
+            )
+        )
+    if variant.prior_mean:
+        mistakes += [
+            Mistake(what, dmu_at(to))
+            for name, what, to in (
+                ("prior_mean_forgotten", "the mean of the prior is taken for 0", 0.0),
+                ("prior_mean_negated", "mu and the prior's mean are added", -variant.prior_mean),
+            )
+        ]
+    if (variant.head, variant.prior_mean, s) != (TEXTBOOK, 0, 1):
+        textbook = meeting(Variant())
+        what = f"a log-variance and the prior N(0, I): {ANOTHER_QUESTION}"
+        mistakes.append(Mistake(what, lambda probe, right: textbook(probe)))
+    return mistakes
 
 
 MEETING = Exercise(
     name="latent_backward",
     title="Two gradients meet at mu and at the second head",
     section="Loss",
+    lesson="07_backpropagation_by_hand",
     functions=("latent_backward",),
     choices={"head": SIGMA, **PRIOR},
     points=lambda variant: {"dmu": 3, "drho": 3, SEVERAL: 2},
     probes=meeting_probes,
     expected=lambda variant, probe: meeting(variant)(probe),
-    slips=meeting_slips,
+    mistakes=meeting_mistakes,
+    arguments=lambda variant: ("dz", "dkl", "mu", "rho", "eps"),
     properties={
         "dmu": "mu enters the loss twice, through z and through the KL, and both gradients count",
         "drho": "the second head enters the loss twice, through z and through the KL, and both gradients count",

@@ -1,29 +1,27 @@
 """The gradients of a dense layer and of an activation."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-import npvae
 from npvae.coursework.exercise import (
     EXTREMES,
     ONE,
     SEVERAL,
+    STEP,
     Exercise,
-    Slip,
+    Mistake,
     alike,
     differences,
     spread,
-    table_slips,
     truth_of,
 )
-from npvae.coursework.sandbox.calls import Probe, Results, run_pair
+from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.runs import GRADIENTS, run_dense
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
-SQUARE = "square W"
+SQUARE, ZERO = "square W", "a = 0"
 
 # 1. Dense.
 
@@ -50,67 +48,65 @@ def dense_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
     return {name: differences(DENSE[variant.weights], args, i, dy) for i, name in enumerate(GRADIENTS)}
 
 
-def dense_slips(variant: Variant) -> list[Slip]:
-    if variant.weights == "input first":
-        return table_slips({"npvae.layers.dense_backward": npvae.dense_backward}, run_dense)
+def dense_mistakes(variant: Variant) -> list[Mistake]:
+    first = variant.weights == "input first"
 
-    def if_square(probe: Probe, wrong: Array, right: Array) -> Array:
-        return wrong if probe.where == SQUARE else right
+    def gradient(key: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of the right one, of dy, x and W."""
+        return Mistake(what, lambda probe, right: {key: wrong(right[key], probe.args[0], *probe.args[1])})
 
-    def dx_without_the_transpose(probe: Probe, right: Mapping[str, Array]) -> Results:
-        dy, (_, W) = probe.args
-        return {"dx": if_square(probe, dy @ W.T if probe.where == SQUARE else dy, right["dx"])}
+    def where_it_fits(wrong: Callable[..., Array]) -> Callable[..., Array]:
+        """Only a square W lets it pass."""
+        return lambda right, dy, x, W: wrong(right, dy, x, W) if len(W) == len(W.T) else right
+
+    def other_layout(probe: Probe, right: Mapping[str, Array]) -> Results:
+        def backward(dy: Array, cache: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+            x, W = cache
+            return (dy @ W, dy.T @ x, dy.sum(axis=0)) if first else (dy @ W.T, x.T @ dy, dy.sum(axis=0))
+
+        return run_dense([backward], probe)
 
     return [
-        Slip(
-            "textbook",
-            "the weights are taken for (inputs, outputs): that answers another question",
-            lambda probe, right: run_dense([npvae.dense_backward], probe),
+        Mistake(
+            f"W is taken for ({'outputs, inputs' if first else 'inputs, outputs'}): that answers another question",
+            other_layout,
         ),
-        Slip("dx_without_the_transpose", "W is transposed in dx where it should not be", dx_without_the_transpose),
-        Slip(
-            "weight_gradient_transposed",
-            "dW is transposed, which shows in its content where W is square",
-            lambda probe, right: {"dW": if_square(probe, right["dW"].T, right["dW"])},
+        gradient(
+            "dx",
+            f"W is{'' if first else ' not'} to be transposed, which shows in the content where W is square",
+            where_it_fits(lambda right, dy, x, W: dy @ W if first else dy @ W.T),
         ),
-        Slip(
-            "weight_gradient_reshaped",
-            "dW was reshaped until it fitted: right in size, scrambled in content",
-            lambda probe, right: {"dW": right["dW"].T.reshape(right["dW"].shape)},
+        gradient("dW", "it is transposed, which shows where W is square", where_it_fits(lambda right, *_: right.T)),
+        gradient(
+            "dW",
+            "it was reshaped until it fitted: right in size, scrambled in content",
+            lambda right, *_: right.T.reshape(right.shape),
         ),
-        Slip(
-            "bias_gradient_averaged",
-            "db is averaged over the examples: the mean is taken once, in the loss",
-            lambda probe, right: {"db": right["db"] / len(probe.args[0])},
+        gradient("dW", "it is divided by N: the loss is the mean already", lambda r, dy, *_: r / len(dy)),
+        gradient(
+            "dW",
+            "dy does not enter",
+            lambda right, dy, x, W: x.T @ np.ones_like(dy) if first else np.ones_like(dy).T @ x,
         ),
-        Slip(
-            "bias_gradient_of_the_first_example",
-            "db is that of the first example alone",
-            lambda probe, right: {"db": probe.args[0][0]},
-        ),
-        Slip(
-            "bias_gradient_not_summed",
-            "db has a row for each example, where the bias has one",
-            lambda probe, right: {"db": probe.args[0]},
-        ),
-        Slip(
-            "weight_gradient_averaged",
-            "dW is divided by N: the mean is taken once, in the loss",
-            lambda probe, right: {"dW": right["dW"] / len(probe.args[0])},
-        ),
+        gradient("db", "it is averaged over the examples: the loss is already", lambda r, dy, *_: r / len(dy)),
+        gradient("db", "it is the first example's alone", lambda _, dy, *__: dy[0]),
+        gradient("db", "it has a row for each example, where the bias has one", lambda _, dy, *__: dy),
+        gradient("db", "the sum is over the outputs, not over the examples", lambda _, dy, *__: dy.sum(axis=1)),
     ]
 
 
 DENSE_BACKWARD = Exercise(
     name="dense_backward",
     title="The gradients of a dense layer",
-    section="Loss",
+    section="",
+    lesson="00_gradients_by_hand",
     functions=("dense_backward",),
     choices={"weights": DENSE},
     points=lambda variant: {"dx": 2, "dW": 3, "db": 1, SEVERAL: 2},
     probes=dense_probes,
     expected=dense_expected,
-    slips=dense_slips,
+    mistakes=dense_mistakes,
+    arguments=lambda variant: ("dy",),
     properties={
         "dx": "it has the shape of x and agrees with central differences of sum(dy * y)",
         "dW": "it has the shape of W, and every example adds to it",
@@ -134,6 +130,7 @@ ACTIVATION: dict[str, Callable[[Array], Array]] = {
 }
 """Each by its definition."""
 BY = {"da": 0}
+TERM_MISSING = "a term of the product rule is missing"
 
 
 def slope(f: Callable[[Array], Array], a: Array) -> Array:
@@ -143,72 +140,105 @@ def slope(f: Callable[[Array], Array], a: Array) -> Array:
 
 def activation_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     n = int(rng.integers(4, 7))
-    far = np.array([[-1000.0, -30.0, 1000.0, 30.0, -4.0, 4.0, 20.0]])
+    places = {
+        ONE: spread(rng, 1, 7),
+        ZERO: np.zeros((1, 4)),
+        SEVERAL: spread(rng, n, 7),
+        "three dimensions": spread(rng, 2, 3, 4),
+        EXTREMES: np.array([[-1000.0, -30.0, 1000.0, 30.0, -4.0, 4.0, 20.0]]),
+    }
+    return [Probe(where, (a,), spread(rng, *a.shape)) for where, a in places.items()]
+
+
+def activation_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
+    step = 1e-8 if probe.where == ZERO else STEP  # where it bends, only the smallest steps see one slope
+    return truth_of(ACTIVATION[variant.activation], BY, {"da": step})(probe)
+
+
+def activation_mistakes(variant: Variant) -> list[Mistake]:
+    name, f = variant.activation, ACTIVATION[variant.activation]
+
+    def da(what: str, wrong: Callable[[Array], Array]) -> Mistake:
+        return Mistake(what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
+
+    others: list[tuple[str, Callable[[Array], Array]]] = [
+        ("a relu", lambda a: np.maximum(a, 0)),
+        ("a sigmoid", sigmoid),
+        *([] if name == "tanh" else [("tanh", np.tanh)]),
+    ]
     return [
-        Probe(where, (a,), spread(rng, *a.shape))
-        for where, a in ((ONE, spread(rng, 1, 7)), (SEVERAL, spread(rng, n, 7)), (EXTREMES, far))
+        *(alike(f"{what}: that answers another question", g, BY) for what, g in others),
+        da("the slope is taken at the output, not at the input", lambda a: slope(f, f(a))),
+        da("the output stands where its slope belongs", f),
+        da("the slope is 1 everywhere", np.ones_like),
+        *([] if name == "tanh" else [da("the slope is that of tanh", lambda a: slope(np.tanh, a))]),
+        *(da(what, g) for what, g in SLOPES[name]),
+        *(alike(what, g, BY) for what, g in FORWARDS[name]),
     ]
 
 
-def activation_slips(variant: Variant) -> list[Slip]:
-    if variant.activation == "tanh":
-        pair: dict[str, Any] = {"npvae.layers.tanh": npvae.tanh, "npvae.layers.tanh_backward": npvae.tanh_backward}
-        return table_slips(pair, run_pair(tuple(BY)))
-    f = ACTIVATION[variant.activation]
+def without_the_one(a: Array) -> Array:
+    return np.where(a > 0, a, np.exp(np.minimum(a, 0)))
 
-    def da(name: str, what: str, wrong: Callable[[Array], Array]) -> Slip:
-        return Slip(name, what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
 
-    def ones(a: Array) -> Array:
-        return np.ones_like(a)
-
-    slips = [
-        alike("textbook", "tanh: that answers another question", np.tanh, BY),
-        alike("relu", "a relu: that answers another question", lambda a: np.maximum(a, 0), BY),
-        alike("sigmoid", "a sigmoid: that answers another question", sigmoid, BY),
-        da("slope_at_the_output", "the slope is taken at the output, not at the input", lambda a: slope(f, f(a))),
-        da("output_for_slope", "the output stands where its slope belongs", f),
-        da("slope_of_one", "the slope is 1 everywhere", ones),
-        da("slope_of_tanh", "the slope is that of tanh", lambda a: slope(np.tanh, a)),
-    ]
-    if variant.activation == "SiLU":
-        slips += [
-            da("one_term_of_two", "a term of the product rule is missing", sigmoid),
-            da("other_term_of_two", "a term of the product rule is missing", lambda a: a * sigmoid(a) * sigmoid(-a)),
-            da("slope_of_the_sigmoid", "it is the slope of the sigmoid alone", lambda a: sigmoid(a) * sigmoid(-a)),
-            da("term_without_a", "a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid(a) * sigmoid(-a)),
-        ]
-    if variant.activation == "ELU":
-        slips += [
-            da("closed_below_zero", "nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
-            da(
-                "output_below_zero",
-                "below zero the output stands in for its slope",
-                lambda a: np.where(a > 0, 1, f(a)),
-            ),
-            da("minus_output_below_zero", "below zero the sign is wrong", lambda a: np.where(a > 0, 1, -slope(f, a))),
-            alike("without_the_one", "below zero a constant is missing", lambda a: np.where(a > 0, a, f(a) + 1), BY),
-        ]
-    if variant.activation == "softsign":
-        slips += [
-            da("without_the_square", "a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
-            da("square_inside", "the square is in the wrong place", lambda a: 1 / (1 + a**2)),
-            da("odd_slope", "the slope has the sign of a", lambda a: np.sign(a) * slope(f, a)),
-            alike("without_the_bars", "a stands where its absolute value belongs", lambda a: a / (1 + a), BY),
-        ]
-    return slips
+SLOPES: dict[str, list[tuple[str, Callable[[Array], Array]]]] = {
+    "tanh": [
+        ("the input stands where the output belongs", lambda a: 1 - a**2),
+        ("a square is missing in the slope", lambda a: 1 - np.tanh(a)),
+        ("a sign in the slope is wrong", lambda a: 1 + np.tanh(a) ** 2),
+        ("a constant is missing in the slope", lambda a: np.tanh(a) ** 2),
+    ],
+    "SiLU": [
+        (TERM_MISSING, sigmoid),
+        (TERM_MISSING, lambda a: a * sigmoid(a) * sigmoid(-a)),
+        ("it is the slope of the sigmoid alone", lambda a: sigmoid(a) * sigmoid(-a)),
+        ("a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid(a) * sigmoid(-a)),
+        ("the slope of the sigmoid lacks a factor", lambda a: sigmoid(a) + a * sigmoid(a)),
+        (
+            "a sign between the terms of the product rule is wrong",
+            lambda a: sigmoid(a) - a * sigmoid(a) * sigmoid(-a),
+        ),
+    ],
+    "ELU": [
+        ("nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
+        ("below zero the output stands in for its slope", lambda a: np.where(a > 0, 1, np.expm1(np.minimum(a, 0)))),
+        ("above zero the slope is that of the exponential", np.exp),
+        ("above zero the input stands in for its slope", lambda a: without_the_one(a)),
+    ],
+    "softsign": [
+        ("a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
+        ("the square is in the wrong place", lambda a: 1 / (1 + a**2)),
+        ("the slope has the sign of a", lambda a: np.sign(a) / (1 + np.abs(a)) ** 2),
+        ("dh is multiplied where it should be divided", lambda a: (1 + np.abs(a)) ** 2),
+        ("the quotient rule lacks the sign of a", lambda a: (1 + np.abs(a) - a) / (1 + np.abs(a)) ** 2),
+    ],
+}
+"""What may stand in the place of a slope, by activation."""
+FORWARDS: dict[str, list[tuple[str, Callable[[Array], Array]]]] = {
+    "tanh": [("half a difference of exponentials: the divisor is missing", np.sinh)],
+    "SiLU": [],
+    "ELU": [
+        ("below zero a constant is missing", lambda a: without_the_one(a)),
+        ("the branches are exchanged", lambda a: np.where(a < 0, a, np.expm1(a))),
+    ],
+    "softsign": [("a stands where its absolute value belongs", lambda a: a / (1 + a))],
+}
+"""What may stand in the place of an activation, with the slope that belongs to it."""
 
 
 ACTIVATION_PAIR = Exercise(
     name="activation",
     title="An activation and its gradient",
-    section="Loss",
+    section="",
+    lesson="00_gradients_by_hand",
     functions=("activation", "activation_backward"),
     choices={"activation": ACTIVATION},
     points=lambda variant: {"forward": 2, "da": 3, EXTREMES: 1},
     probes=activation_probes,
-    expected=lambda variant, probe: truth_of(ACTIVATION[variant.activation], BY)(probe),
-    slips=activation_slips,
+    expected=activation_expected,
+    mistakes=activation_mistakes,
+    arguments=lambda variant: ("a",),
+    upstream="dh",
     properties={
         "forward": "it is the function of the task, entry by entry, and finite for every finite a",
         "da": "it is the upstream gradient times the slope at the same a, and agrees with central differences",

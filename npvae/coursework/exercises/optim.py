@@ -25,11 +25,13 @@ What should come out is had without any recursion, from all gradients so far: a 
 weights that fall by beta with each step of age.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, spread
+from npvae.coursework.compare import agree
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, Shape, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
@@ -74,7 +76,8 @@ def over_root(m: Array, v: Array) -> Array:
 
 
 def over_maximum(m: Array, u: Array) -> Array:
-    return m / u
+    """Where all gradients have been 0 so far, nothing moves."""
+    return np.divide(m, u, out=np.zeros_like(m), where=u != 0)
 
 
 def rule(
@@ -83,16 +86,20 @@ def rule(
     totals: tuple[Total, Total] = (weight, weight),
     heard: tuple[Heard, Heard] = (everything, everything),
     quotient: Callable[[Array, Array], Array] | None = None,
+    carried: tuple[bool, bool] = (False, False),
 ) -> Direction:
     """The optimiser of that name, or one that is wrong in some part."""
     divide = quotient or (over_maximum if name == "AdaMax" else over_root)
 
+    def moment(i: int, grads: Array) -> Array:
+        return corrected_again(grads, betas[i]) if carried[i] else mean(grads, betas[i], totals[i])
+
     def squares(grads: Array) -> Array:
-        return mean(heard[1](grads) ** 2, betas[1], totals[1])
+        return moment(1, heard[1](grads) ** 2)
 
     def direction(grads: Array) -> Array:
         t = len(grads)
-        m = mean(heard[0](grads), betas[0], totals[0])
+        m = moment(0, heard[0](grads))
         if name == "AdaMax":
             age = np.arange(t)[::-1]
             return divide(m, np.max(betas[1] ** age[:, None] * np.abs(heard[1](grads)), axis=0))
@@ -137,96 +144,68 @@ def full_weight(beta: float, t: int) -> float:
     return (1 - beta) * weight(beta, t)
 
 
+def corrected_again(grads: Array, beta: float) -> Array:
+    """A moment whose state is the corrected one, which is corrected in each step anew."""
+    moment = np.zeros_like(grads[0])
+    for t, grad in enumerate(grads, 1):
+        moment = (beta * moment + (1 - beta) * grad) / (1 - beta**t)
+    return moment
+
+
 def moments_of(grads: Array) -> tuple[Array, Array]:
     return mean(grads, BETAS[0], weight), mean(grads**2, BETAS[1], weight)
 
 
-def common(name: str) -> dict[str, tuple[str, Direction]]:
+def common(name: str) -> list[tuple[str, Direction]]:
     """What may go wrong with each of them."""
     climbing = rule(name)
-    return {
-        "adam_without_bias_correction": (
-            "no bias correction: the first steps have the wrong size",
-            rule(name, totals=(uncorrected, uncorrected)),
-        ),
-        "adam_counts_epochs": (
-            "t stands at 1: corrected far too much, for long",
-            rule(name, totals=(as_if_first, as_if_first)),
-        ),
-        "adam_corrects_one_step_late": (
-            "t is one too large in the bias correction: increased before and after",
-            rule(name, totals=(one_late, one_late)),
-        ),
-        "adam_corrects_one_step_early": (
-            "t is one too small in the bias correction: the first step divides by zero",
-            rule(name, totals=(one_early, one_early)),
-        ),
-        "adam_exchanges_its_betas": (
-            "beta1 and beta2 are exchanged: slow to turn, quick to shrink",
-            rule(name, betas=BETAS[::-1]),
-        ),
-        "m_uncorrected": ("m lacks its bias correction", rule(name, totals=(uncorrected, weight))),
-        "gradient_at_full_weight": (
-            "new gradients enter the moments whole, which makes them sums",
-            rule(name, totals=(full_weight, full_weight)),
-        ),
-        "gradient_at_full_weight_in_m": (
-            "new gradients enter m whole, which makes it a sum",
-            rule(name, totals=(full_weight, weight)),
-        ),
-        "state_not_carried_on": (
+    return [
+        ("no bias correction: the first steps have the wrong size", rule(name, totals=(uncorrected, uncorrected))),
+        ("t stands at 1: corrected far too much, for long", rule(name, totals=(as_if_first, as_if_first))),
+        ("t is one too large in the correction: increased before and after", rule(name, totals=(one_late, one_late))),
+        ("t is one too small: the first step divides by zero", rule(name, totals=(one_early, one_early))),
+        ("beta1 and beta2 are exchanged: slow to turn, quick to shrink", rule(name, betas=BETAS[::-1])),
+        ("gradients enter the moments whole, which makes them sums", rule(name, totals=(full_weight, full_weight))),
+        (
             "nothing is remembered from step to step: is the state that is returned the one that came?",
             rule("Adam" if name == "AMSGrad" else name, heard=(newest, newest)),
         ),
-        "m_not_carried_on": ("m is not remembered from step to step", rule(name, heard=(newest, everything))),
-        "second_moment_not_carried_on": (
+        ("m is not remembered from step to step", rule(name, heard=(newest, everything))),
+        (
             "what m is divided by is not remembered from step to step",
             rule("Adam" if name == "AMSGrad" else name, heard=(everything, newest)),
         ),
-        "step_climbs": ("it climbs: the loss rises", lambda grads: -climbing(grads)),
-        "theta_stays": ("theta comes back as it was", lambda grads: np.zeros(grads.shape[1])),
-        "plain_gradient_descent": ("theta moves by lr times the gradient: no moment enters", lambda grads: grads[-1]),
-        "m_is_the_gradient": (
-            "the gradient stands in m's place: no running mean",
-            rule(name, totals=(as_if_first, weight), heard=(newest, everything)),
-        ),
-        "m_divided_by_nothing": ("m is divided by nothing", lambda grads: moments_of(grads)[0]),
-    }
+        ("the state keeps m corrected, and it is corrected anew", rule(name, carried=(True, False))),
+        ("it climbs: the loss rises", lambda grads: -climbing(grads)),
+        ("theta comes back as it was", lambda grads: np.zeros(grads.shape[1])),
+        ("theta moves by lr times the gradient: no moment enters", lambda grads: grads[-1]),
+        ("m is the gradient: no running mean", rule(name, totals=(as_if_first, weight), heard=(newest, everything))),
+        ("m is divided by nothing", lambda grads: moments_of(grads)[0]),
+    ]
 
 
-def of_squares(name: str) -> dict[str, tuple[str, Direction]]:
+def of_squares(name: str) -> list[tuple[str, Direction]]:
     """What may go wrong with those that divide by a root of v."""
-    return {
-        "adam_exchanges_its_moments": (
+    return [
+        (
             "m and v are exchanged, absolute values against the NaN: the sign of the gradient is lost",
             rule(name, quotient=lambda m, v: v / (np.sqrt(np.abs(m)) + ADAM_EPS)),
         ),
-        "adam_exchanges_its_moments_with_nan": (
-            "m and v are exchanged: the root of a negative number",
-            rule(name, quotient=lambda m, v: v / (np.sqrt(m) + ADAM_EPS)),
-        ),
-        "adam_eps_inside_the_root": (
-            "adam_eps is inside the root: small gradients move far less",
-            rule(name, quotient=lambda m, v: m / np.sqrt(v + ADAM_EPS)),
-        ),
-        "adam_without_the_root": (
-            "there is no root: the step grows as the gradient shrinks",
-            rule(name, quotient=lambda m, v: m / (v + ADAM_EPS)),
-        ),
-        "adam_eps_left_out": (
-            "adam_eps is left out: the smallest gradients move as far as any",
-            rule(name, quotient=lambda m, v: m / np.sqrt(v)),
-        ),
-        "adam_eps_beside_the_uncorrected_root": (
+        ("m and v are exchanged: roots of negatives", rule(name, quotient=lambda m, v: v / (np.sqrt(m) + ADAM_EPS))),
+        ("adam_eps is in the root: small steps shrink", rule(name, quotient=lambda m, v: m / np.sqrt(v + ADAM_EPS))),
+        ("there is no root: steps grow as gradients shrink", rule(name, quotient=lambda m, v: m / (v + ADAM_EPS))),
+        ("adam_eps is left out: tiny gradients move as far as any", rule(name, quotient=lambda m, v: m / np.sqrt(v))),
+        (
             "adam_eps is added before the correction, which then scales it too: small gradients move less or more",
             eps_before_the_correction(name),
         ),
-        "v_uncorrected": ("v lacks its bias correction", rule(name, totals=(weight, uncorrected))),
-        "gradient_at_full_weight_in_v": (
-            "squares enter v whole, which makes it a sum",
-            rule(name, totals=(weight, full_weight)),
-        ),
-    }
+        ("the state keeps v corrected, and it is corrected anew", rule(name, carried=(False, True))),
+        ("the state keeps both moments corrected, and they are corrected anew", rule(name, carried=(True, True))),
+        ("m lacks its bias correction", rule(name, totals=(uncorrected, weight))),
+        ("new gradients enter m whole, which makes it a sum", rule(name, totals=(full_weight, weight))),
+        ("v lacks its bias correction", rule(name, totals=(weight, uncorrected))),
+        ("squares enter v whole, which makes it a sum", rule(name, totals=(weight, full_weight))),
+    ]
 
 
 def eps_before_the_correction(name: str) -> Direction:
@@ -237,12 +216,16 @@ def eps_before_the_correction(name: str) -> Direction:
     return direction
 
 
+def ages(grads: Array) -> Array:
+    """How many steps ago each came."""
+    return np.arange(len(grads))[::-1, None]
+
+
 def adamax_with(maximum: Callable[[Array, Array], Array]) -> Direction:
     """AdaMax with another u, of the gradients so far and their weights."""
 
     def direction(grads: Array) -> Array:
-        age = np.arange(len(grads))[::-1, None]
-        return moments_of(grads)[0] / maximum(grads, BETAS[1] ** age)
+        return over_maximum(moments_of(grads)[0], maximum(grads, BETAS[1] ** ages(grads)))
 
     return direction
 
@@ -271,6 +254,16 @@ def scheduled(m: Array, grad: Array, t: int) -> Array:
     return schedule[-1] * m / ahead + (1 - schedule[-2]) * grad / now
 
 
+def amsgrad_with(choice: Callable[[Array], Array]) -> Direction:
+    """AMSGrad with another choice among the corrected v of all steps so far."""
+
+    def direction(grads: Array) -> Array:
+        v = np.stack([moments_of(grads[:s])[1] for s in range(1, len(grads) + 1)])
+        return over_root(moments_of(grads)[0], choice(v))
+
+    return direction
+
+
 def maximum_before_the_correction(grads: Array) -> Array:
     """AMSGrad where v is corrected after the maximum, as some libraries have it."""
     t = len(grads)
@@ -278,100 +271,107 @@ def maximum_before_the_correction(grads: Array) -> Array:
     return over_root(moments_of(grads)[0], v / ((1 - BETAS[1]) * weight(BETAS[1], t)))
 
 
-ANOTHER = "this answers another question: it is plain Adam"
-OWN: dict[str, dict[str, tuple[str, Direction]]] = {
-    "Adam": {},
-    "AdaMax": {
-        "plain_adam": (ANOTHER, rule("Adam")),
-        "adamax_without_absolute_value": (
+ANOTHER_QUESTION = "that answers another question"
+OWN: dict[str, list[tuple[str, Direction]]] = {
+    "Adam": [],
+    "AdaMax": [
+        (f"plain Adam: {ANOTHER_QUESTION}", rule("Adam")),
+        (
+            "zero is divided by zero where all gradients have been 0 so far",
+            lambda grads: np.where(np.any(grads, axis=0), rule("AdaMax")(grads), np.nan),
+        ),
+        (
             "negative gradients do not count in u: it may stay zero, and signs are lost",
-            adamax_with(lambda g, weights: np.maximum(np.max(weights * g, axis=0), 0)),
+            lambda grads: moments_of(grads)[0] / np.maximum(np.max(BETAS[1] ** ages(grads) * grads, axis=0), 0),
         ),
-        "adamax_sums": (
-            "u is a sum, not a maximum",
-            adamax_with(lambda g, weights: np.sum(weights * np.abs(g), axis=0)),
-        ),
-        "adamax_never_forgets": (
+        ("u is a sum, not a maximum", adamax_with(lambda g, weights: np.sum(weights * np.abs(g), axis=0))),
+        (
             "the maximum never falls: an old gradient counts as much as a new one",
             adamax_with(lambda g, weights: np.max(np.abs(g), axis=0)),
         ),
-        "adamax_of_squares": (
+        (
             "the maximum is one of squares: it falls at another rate",
             adamax_with(lambda g, weights: np.sqrt(np.max(weights * g**2, axis=0))),
         ),
-        "adamax_without_the_root_of_squares": (
+        (
             "squares stand in u: the step grows as the gradient shrinks",
             adamax_with(lambda g, weights: np.max(weights * g**2, axis=0)),
         ),
-        "adamax_under_a_root": (
+        (
             "a root is taken of u: large gradients move further than small ones",
             adamax_with(lambda g, weights: np.sqrt(np.max(weights * np.abs(g), axis=0))),
         ),
-        "adamax_corrects_u": (
+        (
             "u is bias-corrected, though it is no mean",
             adamax_with(
                 lambda g, weights: np.max(weights * np.abs(g), axis=0) / ((1 - BETAS[1]) * weight(BETAS[1], len(g)))
             ),
         ),
-        "adamax_weighs_the_gradient": (
+        (
             "the new gradient enters the maximum with a factor",
             adamax_with(lambda g, weights: (1 - BETAS[1]) * np.max(weights * np.abs(g), axis=0)),
         ),
-        "adamax_with_adam_eps": (
+        (
             "adam_eps is added to u: the smallest gradients move far less",
             adamax_with(lambda g, weights: np.max(weights * np.abs(g), axis=0) + ADAM_EPS),
         ),
-        "adamax_with_adam_eps_in_the_maximum": (
+        (
             "adam_eps is added inside the maximum: the smallest gradients move far less",
             adamax_with(lambda g, weights: np.max(weights * (np.abs(g) + ADAM_EPS), axis=0)),
         ),
-    },
-    "AMSGrad": {
-        "plain_adam": (f"{ANOTHER}, the maximum is forgotten", rule("Adam")),
-        "amsgrad_maximum_before_the_correction": (
-            "the maximum is taken of v uncorrected, and corrected afterwards",
-            maximum_before_the_correction,
+    ],
+    "AMSGrad": [
+        (f"plain Adam, without the maximum: {ANOTHER_QUESTION}", rule("Adam")),
+        (
+            "the maximum is of this step and the last: what the state keeps of it is not the maximum",
+            amsgrad_with(lambda v: np.max(v[-2:], axis=0)),
         ),
-    },
-    "Nadam": {
-        "plain_adam": (f"{ANOTHER}, without the look ahead", rule("Adam")),
-        "nadam_corrects_as_of_the_next_step": (
-            "the look ahead corrects m as of the next step: that is another form",
-            nadam_with(as_of_the_next_step),
-        ),
-        "nadam_with_a_schedule": ("beta1 follows a schedule: that is another form", nadam_with(scheduled)),
-        "nadam_leaves_the_gradient_uncorrected": (
+        ("the smallest v is taken, not the largest", amsgrad_with(lambda v: np.min(v, axis=0))),
+        ("the maximum is taken of v uncorrected, and corrected afterwards", maximum_before_the_correction),
+    ],
+    "Nadam": [
+        (f"plain Adam, without the look ahead: {ANOTHER_QUESTION}", rule("Adam")),
+        ("the look ahead corrects m as of the next step: that is another form", nadam_with(as_of_the_next_step)),
+        ("beta1 follows a schedule: that is another form", nadam_with(scheduled)),
+        (
             "in the look ahead the gradient lacks its correction",
             nadam_with(lambda m, grad, t: BETAS[0] * m + (1 - BETAS[0]) * grad),
         ),
-        "nadam_weighs_the_other_way_round": (
+        (
             "the weights in the look ahead are exchanged",
             nadam_with(lambda m, grad, t: (1 - BETAS[0]) * m + BETAS[0] * grad / full_weight(BETAS[0], t)),
         ),
-        "nadam_adds_m_whole": (
-            "m enters the look ahead whole",
-            nadam_with(lambda m, grad, t: m + grad / weight(BETAS[0], t)),
+        (
+            "m enters the look ahead as it was before this step",
+            nadam_with(
+                lambda m, grad, t: (1 - BETAS[0]) * (m * weight(BETAS[0], t) - grad) + grad / weight(BETAS[0], t)
+            ),
         ),
-    },
+        ("m enters the look ahead whole", nadam_with(lambda m, grad, t: m + grad / weight(BETAS[0], t))),
+    ],
 }
 """What may go wrong with one of them alone."""
 
 
-def slips_of(variant: Variant) -> list[Slip]:
+def mistakes_of(variant: Variant) -> list[Mistake]:
     name = variant.optimizer
 
-    def slip(called: str, what: str, direction: Direction) -> Slip:
-        return Slip(called, what, lambda probe, right: walk(direction, probe))
+    def mistake(what: str, direction: Direction) -> Mistake:
+        return Mistake(what, lambda probe, right: walk(direction, probe))
 
     def lr_forgotten(probe: Probe, right: Mapping[str, Array]) -> Results:
         theta, grads, _, count = probe.args
         return walk(rule(name), Probe(probe.where, (theta, grads, 1.0, count)))
 
-    table = OWN[name] | common(name) | (of_squares(name) if name != "AdaMax" else {})
-    return [
-        *(slip(called, what, direction) for called, (what, direction) in table.items()),
-        Slip("lr_forgotten", "lr does not enter", lr_forgotten),
-    ]
+    table = OWN[name] + common(name) + (of_squares(name) if name != "AdaMax" else [])
+    return [*(mistake(what, direction) for what, direction in table), Mistake("lr does not enter", lr_forgotten)]
+
+
+def carried_on(key: Any, name: str, cases: Sequence[Any]) -> Shape | None:
+    """Where the first step is right and a later one is not."""
+    if name == LATER and all(agree(case.all_came[FIRST], case.right[FIRST]) for case in cases):
+        return Shape("carried", ": wrong, where the first step is right: what differs later is t and the state")
+    return None
 
 
 # 10. A step.
@@ -390,20 +390,23 @@ def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     return [
         probe(ONE, np.array(100.0)),  # far from adam_eps: where that goes is a matter of the extremes
         probe("gradients that shrink", 100 * 0.5 ** np.arange(steps)[:, None]),
-        probe(EXTREMES, np.array([1e-12, 1e-9, 1e-8, 1e-6, 1e-3, 1e6]), 6),
+        probe(EXTREMES, np.array([1e-12, 1e-9, 1e-8, 1e-6, 1e-3, 1e6, 0.0]), 7),
     ]
 
 
 OPTIMIZER = Exercise(
     name="optimizer_step",
     title="A step of an optimiser",
-    section="Loss",
+    section="",
+    lesson="08_training_on_mnist",
     functions=("optimizer_step",),
     choices={"optimizer": STATE},
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,
     expected=lambda variant, probe: walk(rule(variant.optimizer), probe),
-    slips=slips_of,
+    mistakes=mistakes_of,
+    arguments=lambda variant: ("theta", "grads", "lr"),
+    describe=carried_on,
     properties={
         FIRST: "however large the gradient is, the first step has the same size, and goes downhill",
         LATER: "a corrected moment is a mean over all gradients so far: if all are alike, so are all steps",

@@ -9,15 +9,14 @@ For the bound the student defines importance_bound(log_w) -> (bound, cache), fro
 of the k weights, (N,), and importance_bound_backward(dbound, cache) -> dlog_w.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-import npvae
-from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Slip, differences, spread, table_slips, truth_of
-from npvae.coursework.sandbox.calls import Probe, Results, run_pair
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, differences, forward_alone, spread, truth_of
+from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
@@ -25,7 +24,6 @@ CLASSES = 6
 """C: more than there are latents, fewer than pixels."""
 BATCH = "a batch"
 """In place of SEVERAL, which would cost nothing where no points are set on it."""
-TEXTBOOK = "one-hot last"
 
 # 11. The inputs of a conditional VAE.
 
@@ -65,126 +63,65 @@ def inputs(code: Code, side: str) -> Callable[[Probe], dict[str, Array]]:
     return made
 
 
-def input_slips(variant: Variant) -> list[Slip]:
+def input_mistakes(variant: Variant) -> list[Mistake]:
     kind, side = variant.labels.split()
     right_code = CODES[kind]
     inside, outside = 1.0, right_code(0, ())[1]
     other_kind = next(other for other in CODES if other != kind)
     other_side = "first" if side == "last" else "last"
 
-    def slip(name: str, what: str, code: Code, side: str = side) -> Slip:
-        made = inputs(code, side)
-        return Slip(name, what, lambda probe, right: made(probe))
+    def made(result: str, code: Code, side: str) -> Callable[[Probe, Any], Results]:
+        return lambda probe, right: {result: inputs(code, side)(probe)[result]}
 
-    def never(name: str) -> Callable[[Probe, Any], Results]:
-        made = inputs(marked(0, 0), side)
-        return lambda probe, right: {name: made(probe)[name]}
-
-    def columns(take: Callable[[Array, int], Array]) -> Callable[[Probe, Any], Results]:
-        return lambda probe, right: {"dz": take(probe.args[3], probe.args[1].shape[1])}
+    def dz(what: str, take: Callable[[Array, int], Array]) -> Mistake:
+        """Wrong as a function of dinput and L."""
+        return Mistake(what, lambda probe, right: {"dz": take(probe.args[3], probe.args[1].shape[1])})
 
     last = side == "last"
-    answers_another = [
-        slip("textbook", "the label is one-hot and behind the rest: that answers another question", *textbook())
-    ]
-    return [
-        Slip(
-            "gradient_of_the_label_for_that_of_z",
-            "dz has the wrong columns: the label's gradient goes into the encoder",
-            columns(lambda d, n: d[:, -n:] if last else d[:, :n]),
-        ),
-        Slip(
-            "dz_is_the_whole_gradient",
-            "the label's columns are still in dz",
-            columns(lambda d, n: d),
-        ),
-        Slip(
-            "dz_is_the_labels_gradient",
-            "dz has the label's columns, and none of z",
-            columns(lambda d, n: d[:, n:] if last else d[:, :CLASSES]),
-        ),
-        Slip(
-            "dz_one_column_short",
-            "dz takes the label for one column",
-            columns(lambda d, n: d[:, :-1] if last else d[:, 1:]),
-        ),
-        Slip(
-            "dz_one_column_beside",
-            "dz begins one column beside its place",
-            columns(lambda d, n: d[:, 1 : n + 1] if last else d[:, CLASSES - 1 : -1]),
-        ),
-        Slip("dz_summed", "dz is summed over the examples", lambda _, right: {"dz": right["dz"].sum(axis=0)}),
-        Slip("dz_averaged", "dz is averaged over the examples", lambda _, right: {"dz": right["dz"].mean(axis=0)}),
-        Slip(
-            "dz_divided_by_N",
-            "dz is divided by the number of examples, which is done elsewhere",
-            lambda _, right: {"dz": right["dz"] / len(right["dz"])},
-        ),
-        *(answers_another if variant.labels != TEXTBOOK else []),
-        Slip(
-            "encoder_never_sees_the_label",
-            "zeros stand in the label's place: still a bound, generally a looser one",
-            never("encoder_input"),
-        ),
-        Slip(
-            "decoder_never_sees_the_label",
-            "zeros stand in the label's place: the label that is asked for has no effect on the sample",
-            never("decoder_input"),
-        ),
-        slip("label_left_out", "the label does not enter", lambda label, labels: []),
-        slip(
-            "label_of_the_first_example",
-            "every example gets the label of the first. Wrong only for N > 1",
-            lambda label, labels: right_code(labels[0], labels),
-        ),
-        slip("label_on_the_wrong_side", "the label is on the wrong side", right_code, other_side),
-        slip("label_coded_otherwise", f"the label is coded {other_kind}, which is not asked for", CODES[other_kind]),
-        slip(
-            "label_coded_otherwise_on_the_wrong_side",
-            f"the label is coded {other_kind}, and on the wrong side",
-            CODES[other_kind],
-            other_side,
-        ),
-        slip(
-            "label_as_a_number",
-            "the label enters as a number: class 4 is twice class 2, and between 3 and 5",
-            lambda label, labels: [label],
-        ),
-        slip(
-            "label_as_a_number_on_the_wrong_side",
-            "the label enters as a number, and on the wrong side",
-            lambda label, labels: [label],
-            other_side,
-        ),
-        slip(
-            "label_in_the_column_behind",
-            "each label marks the column behind its own",
-            lambda label, labels: right_code((label + 1) % CLASSES, labels),
-        ),
-        slip(
-            "label_in_the_column_before",
+
+    def of_z(d: Array, n: int) -> Array:
+        return d[:, :n] if last else d[:, -n:]
+
+    codes: list[tuple[str, Code, str]] = [
+        ("zeros stand in the label's place", marked(0, 0), side),
+        ("the label does not enter", lambda label, labels: [], side),
+        ("every example gets the label of the first", lambda label, labels: right_code(labels[0], labels), side),
+        ("the label is on the wrong side", right_code, other_side),
+        (f"the label is coded {other_kind}", CODES[other_kind], side),
+        (f"the label is coded {other_kind}, and on the wrong side", CODES[other_kind], other_side),
+        ("the label enters as a number: class 4 is twice class 2", lambda label, labels: [label], side),
+        ("the label enters as a number, and on the wrong side", lambda label, labels: [label], other_side),
+        ("each label marks the column behind", lambda label, labels: right_code((label + 1) % CLASSES, labels), side),
+        (
             "each label marks the column before its own, as if they were counted from 1",
             lambda label, labels: right_code((label - 1) % CLASSES, labels),
+            side,
         ),
-        slip(
-            "labels_counted_from_one",
-            "labels are taken as counted from 1: class 0 has no column",
-            lambda label, labels: right_code(label - 1, labels),
-        ),
-        slip("label_inverted", "the code is upside down", marked(outside, inside)),
-        slip("label_with_the_wrong_sign", "the code has the wrong sign", marked(-inside, -outside)),
-        slip(
-            "columns_counted_from_the_batch",
+        ("labels counted from 1: class 0 has no column", lambda label, labels: right_code(label - 1, labels), side),
+        ("the code is upside down", marked(outside, inside), side),
+        (
             "there are as many columns as the batch needs: the next one has another number",
             lambda label, labels: right_code(label, labels)[: max(labels) + 1],
+            side,
         ),
     ]
-
-
-def textbook() -> tuple[Code, str]:
-    """Code and side of the textbook's answer."""
-    kind, side = TEXTBOOK.split()
-    return CODES[kind], side
+    if kind == "one-hot":
+        codes.append(("the code has the wrong sign", marked(-inside, outside), side))
+    return [
+        *(
+            Mistake(what, made(result, code, where))
+            for what, code, where in codes
+            for result in ("encoder_input", "decoder_input")
+        ),
+        dz("the wrong columns: the label's gradient for that of z", lambda d, n: d[:, -n:] if last else d[:, :n]),
+        dz("the label's columns are still in it", lambda d, n: d),
+        dz("it has the label's columns, and none of z", lambda d, n: d[:, n:] if last else d[:, :CLASSES]),
+        dz("the label is taken for one column", lambda d, n: d[:, :-1] if last else d[:, 1:]),
+        dz("it begins one column beside its place", lambda d, n: d[:, 1 : n + 1] if last else d[:, CLASSES - 1 : -1]),
+        dz("it is summed over the examples", lambda d, n: of_z(d, n).sum(axis=0)),
+        dz("it is averaged over the examples", lambda d, n: of_z(d, n).mean(axis=0)),
+        dz("it is divided by the number of examples, which is done elsewhere", lambda d, n: of_z(d, n) / len(d)),
+    ]
 
 
 def input_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
@@ -207,12 +144,14 @@ CONDITIONAL = Exercise(
     name="conditional_inputs",
     title="A label enters encoder and decoder",
     section="See Also",
+    lesson="11_conditional_vae",
     functions=("encoder_input", "decoder_input", "decoder_input_backward"),
     choices={"labels": [f"{code} {side}" for code in CODES for side in ("last", "first")]},
     points=lambda variant: {"encoder_input": 2, "decoder_input": 2, "dz": 2},
     probes=input_probes,
     expected=lambda variant, probe: inputs(CODES[variant.labels.split()[0]], variant.labels.split()[1])(probe),
-    slips=input_slips,
+    mistakes=input_mistakes,
+    arguments=lambda variant: ("x", "z", "labels"),
     properties={
         "encoder_input": "q(z given x, y) depends on the label: each example's row holds its own, in D + C columns",
         "decoder_input": "p(x given z, y) depends on the label: each example's row holds its own, in L + C columns",
@@ -223,6 +162,8 @@ CONDITIONAL = Exercise(
 
 # 12. The importance-weighted bound.
 
+OVERFLOW = "the log weights themselves are exponentiated, which gives 0 or infinity far out"
+ONE_MAXIMUM = "one maximum serves all examples: all weights of another example may vanish"
 EXP = np.frompyfunc(lambda value: Decimal(float(value)).exp(), 1, 1)
 LOG = np.frompyfunc(lambda value: value.ln(), 1, 1)
 
@@ -243,109 +184,80 @@ def bound_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     ]
 
 
-def bound_slips(variant: Variant) -> list[Slip]:
-    pair: dict[str, Any] = {
-        "npvae.models.importance.log_mean_exp": npvae.log_mean_exp,
-        "npvae.models.importance.log_mean_exp_backward": npvae.log_mean_exp_backward,
-    }
+def bound_mistakes(variant: Variant) -> list[Mistake]:
+    forwards: list[tuple[str, Callable[[Array], Array]]] = [
+        ("the mean of the log weights: more draws do not tighten it", lambda a: np.mean(a, axis=0)),
+        ("the mean of the weights, without a logarithm", lambda a: np.exp(a).mean(axis=0)),
+        ("log k has the wrong sign", lambda a: bound(a) + 2 * np.log(len(a))),
+        ("divided by k twice", lambda a: bound(a) - np.log(len(a))),
+        ("the sum of the weights for their mean", lambda a: bound(a) + np.log(len(a))),
+        ("the largest log weight is taken out and not put back", lambda a: bound(a) - np.max(a, axis=0)),
+        ("averaged over the examples too, where each has its own", lambda a: bound(a).mean()),
+        ("summed over the examples too", lambda a: bound(a).sum()),
+        ("the mean is over draws and examples", lambda a: bound(a.reshape(-1, 1))[0]),
+        ("the mean is over the wrong axis", lambda a: bound(a.T)),
+        ("only the largest weight counts", lambda a: np.max(a, axis=0)),
+    ]
 
-    def forward(wrong: Callable[[Array], Array]) -> Callable[[Probe, Any], Results]:
-        return lambda probe, right: {"forward": np.asarray(wrong(probe.args[0]))}
+    def backward(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+        """Wrong as a function of log_w, dbound and the right shares."""
+        return Mistake(
+            what, lambda probe, right: {"dlog_w": wrong(probe.args[0], probe.dout, right["dlog_w"] / probe.dout)}
+        )
 
-    def backward(wrong: Callable[[Array, Array, Array], Array]) -> Callable[[Probe, Any], Results]:
-        """From log_w, dbound and the right shares."""
-        return lambda probe, right: {"dlog_w": wrong(probe.args[0], probe.dout, right["dlog_w"] / probe.dout)}
+    def shifted(what: str, shift: Callable[[Array], Any]) -> Mistake:
+        """Right but for the range of the exponential."""
+
+        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
+            a = probe.args[0]
+            w = np.exp(a - shift(a))
+            return {"forward": shift(a) + np.log(w.mean(axis=0)), "dlog_w": probe.dout * w / w.sum(axis=0)}
+
+        return Mistake(what, made)
 
     return [
-        *table_slips(pair, run_pair(("dlog_w",))),
-        Slip(
-            "largest_weight_alone",
-            "only the largest weight counts, in the bound and its gradient",
-            lambda probe, right: {
-                "forward": np.max(probe.args[0], axis=0),
-                "dlog_w": probe.dout * (probe.args[0] == np.max(probe.args[0], axis=0)),
-            },
-        ),
-        Slip(
-            "no_logarithm", "the mean of the weights, without a logarithm", forward(lambda a: np.exp(a).mean(axis=0))
-        ),
-        Slip("log_k_added", "log k has the wrong sign", forward(lambda a: bound(a) + 2 * np.log(len(a)))),
-        Slip("log_k_twice", "divided by k twice", forward(lambda a: bound(a) - np.log(len(a)))),
-        Slip("bound_negated", "the bound has the wrong sign: a loss", lambda _, r: {name: -r[name] for name in r}),
-        Slip(
-            "bound_averaged_over_the_batch",
-            "averaged over the examples too, where each has its own",
-            forward(lambda a: bound(a).mean()),
-        ),
-        Slip("bound_summed_over_the_batch", "summed over the examples too", forward(lambda a: bound(a).sum())),
-        Slip(
-            "mean_over_everything",
-            "the mean is over draws and examples",
-            forward(lambda a: bound(a.reshape(-1, 1))[0]),
-        ),
-        Slip("mean_over_the_examples", "the mean is over the wrong axis", forward(lambda a: bound(a.T))),
-        Slip(
-            "weights_not_normalised",
-            "the weights in the gradient do not sum to one",
-            backward(lambda a, dbound, shares: dbound * np.exp(a)),
-        ),
-        Slip(
-            "weights_relative_to_the_largest",
+        *(forward_alone(what, f) for what, f in forwards),
+        shifted(OVERFLOW, lambda a: 0),
+        shifted(ONE_MAXIMUM, np.max),
+        Mistake("it has the wrong sign: a loss", lambda _, r: {name: -r[name] for name in r}, whole=True),
+        backward("only the draw with the largest weight is heard", lambda a, d, w: d * (a == np.max(a, axis=0))),
+        backward("the weights in the gradient do not sum to one", lambda a, d, w: d * np.exp(a)),
+        backward(
             "the weights in the gradient are relative to the largest, and do not sum to one",
-            backward(lambda a, dbound, shares: dbound * np.exp(a - np.max(a, axis=0))),
+            lambda a, d, w: d * np.exp(a - np.max(a, axis=0)),
         ),
-        Slip(
-            "weights_divided_by_their_mean",
-            "the weights in the gradient sum to k",
-            backward(lambda a, dbound, shares: dbound * shares * len(a)),
-        ),
-        Slip(
-            "weights_divided_by_k_too",
-            "the weights in the gradient sum to 1 / k",
-            backward(lambda a, dbound, shares: dbound * shares / len(a)),
-        ),
-        Slip(
-            "weights_normalised_over_the_examples",
+        backward("the weights in the gradient sum to k", lambda a, d, w: d * w * len(a)),
+        backward("the weights in the gradient sum to 1 / k", lambda a, d, w: d * w / len(a)),
+        backward(
             "the weights in the gradient sum to one over the examples: the wrong axis",
-            backward(lambda a, dbound, shares: dbound * np.exp(a - bound(a.T)[:, None] - np.log(a.shape[1]))),
+            lambda a, d, w: d * np.exp(a - bound(a.T)[:, None] - np.log(a.shape[1])),
         ),
-        Slip(
-            "weights_normalised_over_everything",
+        backward(
             "the weights in the gradient sum to one over draws and examples together",
-            backward(lambda a, dbound, shares: dbound * np.exp(a - bound(a.reshape(-1, 1)) - np.log(a.size))),
+            lambda a, d, w: d * np.exp(a - bound(a.reshape(-1, 1)) - np.log(a.size)),
         ),
-        Slip(
-            "every_draw_at_full_weight",
-            "every draw hears the whole gradient",
-            backward(lambda a, dbound, shares: np.broadcast_to(dbound, a.shape)),
+        backward("every draw hears the whole gradient", lambda a, d, w: np.broadcast_to(d, a.shape)),
+        backward(
+            "every draw hears the same share, whatever its weight",
+            lambda a, d, w: np.broadcast_to(d / len(a), a.shape),
         ),
-        Slip(
-            "log_weights_normalised",
-            "the log weights themselves are normalised, not the weights",
-            backward(lambda a, dbound, shares: dbound * a / a.sum(axis=0)),
-        ),
-        Slip(
-            "bound_upstream_ignored",
-            "the upstream gradient is ignored: 1 / N is lost on the way",
-            backward(lambda a, dbound, shares: shares),
-        ),
-        Slip(
-            "bound_upstream_averaged",
-            "all examples hear the mean of the upstream gradients. Wrong only for N > 1",
-            backward(lambda a, dbound, shares: shares * dbound.mean()),
-        ),
+        backward("the log weights themselves are normalised, not the weights", lambda a, d, w: d * a / a.sum(axis=0)),
+        backward("all examples hear the mean of the upstream gradients", lambda a, d, w: w * d.mean()),
     ]
 
 
 BOUND = Exercise(
     name="importance_bound",
     title="The importance-weighted bound",
-    section="Loss",
+    section="",
+    lesson="12_how_tight_is_the_bound",
     functions=("importance_bound", "importance_bound_backward"),
     points=lambda variant: {"forward": 4, "dlog_w": 4, EXTREMES: 2},
     probes=bound_probes,
     expected=lambda variant, probe: truth_of(bound, {"dlog_w": 0})(probe),
-    slips=bound_slips,
+    mistakes=bound_mistakes,
+    arguments=lambda variant: ("log_w",),
+    upstream="dbound",
     properties={
         "forward": "it lies between the mean and the largest of the log weights, and moves by c if all move by c",
         "dlog_w": "its sum over the draws is the upstream gradient, and it agrees with central differences",

@@ -1,7 +1,11 @@
 """Calling a student's function: what comes back, or one line that says why nothing did."""
 
 import copy
-from collections.abc import Callable, Sequence
+import inspect
+import linecache
+import os
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+OURS = (os.path.dirname(__file__), os.path.dirname(np.__file__))
+"""Where code is that no student wrote."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Failure:
     name: str
     """Of its kind: "blank", "raises", "changes", "number", "unsteady", "needs"."""
     what: str
-    """What the student reads, as the end of a sentence."""
+    """What the student reads, as the end of a sentence that begins with the function or its result."""
 
 
 Results = dict[str, Any]
@@ -46,18 +52,37 @@ def attempt(call: Callable[..., Any], *args: Any) -> Any:
             return call(*args)
     except NotImplementedError:
         return Failure("blank", "is still to be written")
-    except Exception as error:
-        return Failure("raises", f"raises {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())[:200]
+        return Failure("raises", f"raises {type(error).__name__}: {said}{line_of(error)}")
 
 
-def unchanged(call: Callable[..., Any], *args: Any) -> Any:
-    """As `attempt`, and a `Failure` where the call changes what it was given."""
-    before = [arg.copy() if isinstance(arg, np.ndarray) else None for arg in args]
+def line_of(error: BaseException) -> str:
+    """The student's line that an error comes from, where its text is known."""
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    written = [place for place in places if not place[0].startswith(OURS)]
+    text = linecache.getline(*written[-1]).strip()[:100] if written else ""
+    return f", in the line `{text}`" if text else ""
+
+
+def unchanged(call: Callable[..., Any], *args: Any, inside: Mapping[str, Array] | None = None) -> Any:
+    """As `attempt`, and a `Failure` where the call changes what it was given, or arrays inside it."""
+    watched = [(name_of(call, i), arg) for i, arg in enumerate(args) if isinstance(arg, np.ndarray)]
+    watched += (inside or {}).items()
+    before = [arg.copy() for _, arg in watched]
     value = attempt(call, *args)
-    for i, (old, new) in enumerate(zip(before, args, strict=True), 1):
-        if old is not None and not np.array_equal(old, new, equal_nan=True):
-            return Failure("changes", f"changes its argument number {i}: work on a copy")
+    for (name, now), old in zip(watched, before, strict=True):
+        if not np.array_equal(old, now, equal_nan=True):
+            return Failure("changes", f"changes {name}: work on a copy")
     return value
+
+
+def name_of(call: Callable[..., Any], i: int) -> str:
+    """What the student calls an argument."""
+    try:
+        return list(inspect.signature(call).parameters)[i]
+    except (TypeError, ValueError, IndexError):
+        return f"its argument number {i + 1}"
 
 
 def kept(value: Any) -> Any:
@@ -70,6 +95,8 @@ def kept(value: Any) -> Any:
 
 def several(value: Any, names: Sequence[str]) -> Results:
     """The named parts of what a function returned, or a `Failure` for each where their number is not right."""
+    if value is None:
+        value = NOTHING
     if isinstance(value, Failure):
         return dict.fromkeys(names, value)
     if len(names) == 1 and not isinstance(value, tuple):
@@ -87,8 +114,10 @@ def run_pair(names: Sequence[str]) -> Callable[[Functions, Probe], Results]:
     def run(functions: Functions, probe: Probe) -> Results:
         forward, *rest = functions
         returned = unchanged(forward, *copy.deepcopy(probe.args))
+        if returned is None:
+            returned = NOTHING
         if not isinstance(returned, Failure) and not (isinstance(returned, tuple | list) and len(returned) == 2):
-            returned = Failure("number", f"returns {type(returned).__name__}, expected two things: out, cache")
+            returned = Failure("number", f"returns a {type(returned).__name__}, expected two things: out, cache")
         if isinstance(returned, Failure):
             return {"forward": returned, **dict.fromkeys(names if rest else (), NEEDS_FORWARD)}
         out, cache = returned
@@ -106,8 +135,8 @@ def run_pair(names: Sequence[str]) -> Callable[[Functions, Probe], Results]:
     return run
 
 
+NOTHING = Failure("number", "returns None: is a return missing?")
 NEEDS_FORWARD = Failure("needs", "needs a forward that works")
-
 
 UNSTEADY = Failure(
     "unsteady", "gives something else when it is called again: it draws something, or changes its cache"

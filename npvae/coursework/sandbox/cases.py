@@ -1,11 +1,13 @@
 """Gradients, right and wrong, on which a gradient checker is tried; made of functions that no exercise asks for."""
 
-from collections.abc import Callable
+import contextlib
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.sandbox.calls import Array, Functions, Probe, Results, attempt
+from npvae.coursework.sandbox.calls import Array, Failure, Functions, Probe, Results, attempt
 
 Pair = tuple[Callable[..., Any], Callable[..., Any], tuple[Array, ...]]
 """forward, backward and args of a case; made of functions that no exercise asks for."""
@@ -60,11 +62,15 @@ def cases(seed: int) -> list[Pair]:
         forward, backward, args = pair
         return forward, lambda dout, cache: change(backward(dout, cache)), args
 
-    def last_entry_off(gradients: Any) -> Any:
-        da, db = gradients
-        db = db.copy()
-        db[-1, -1] *= 1.01
-        return da, db
+    def one_entry_off(part: int, factor: float) -> Callable[[Any], Any]:
+        """The largest entry of one gradient is multiplied."""
+
+        def change(gradients: Any) -> Any:
+            parts = [np.array(g) for g in gradients] if isinstance(gradients, tuple) else [np.array(gradients)]
+            parts[part].flat[np.argmax(np.abs(parts[part]))] *= factor
+            return tuple(parts) if len(parts) > 1 else parts[0]
+
+        return change
 
     right: dict[str, Pair] = {
         "sines": (sines, sines_backward, (a, b)),
@@ -77,30 +83,71 @@ def cases(seed: int) -> list[Pair]:
     }
     return [
         *(but(pair, lambda g: g) for pair in right.values()),
+        but(right["sines"], lambda g: (1 - 7 * g[0], 1 - 5 * g[1])),
         but(right["sines"], lambda g: (2 * g[0], g[1])),
-        but(right["softmax"], lambda g: -g),
+        but(right["quadratic"], lambda g: (-g[0], -g[1])),
         but(right["large"], np.zeros_like),
         but(right["sines"], lambda g: (g[0], 2 * g[1])),
-        but(right["sines"], last_entry_off),
+        but(right["quadratic"], lambda g: (0.5 * g[0], g[1])),
+        but(right["sines"], one_entry_off(1, 1.01)),
+        but(right["sines"], one_entry_off(0, 0.99)),
         but(right["softmax"], np.zeros_like),  # an upstream gradient of ones does not see it
         but(right["quadratic"], lambda g: (g[0], g[1].T)),
         but(right["tiny"], lambda g: 1.5 * g),
+        but(right["tiny"], one_entry_off(0, 1.01)),
+        but(right["large"], one_entry_off(0, 0.99)),
         but(right["shifted"], lambda g: (g[0], g[1] / 3)),
     ]
 
 
+DRAWS = 3
+"""How often a checker is tried on each pair, each time with other noise: it may not be right by luck."""
+
+
 def run_checker(functions: Functions, probe: Probe) -> Results:
-    """What the student's checker says of each pair; of the last list, whether it left the arguments alone."""
-    seed, lists = probe.args
+    """What the student's checker says of each pair in each draw; for one list, also whether it left args alone."""
+    seed, lists, asked = probe.args
+    said: dict[int, list[Any]] = {i: [] for listed in (*lists.values(), asked) for i in listed}
+    for draw in range(DRAWS):
+        with fixed_noise(draw):
+            for i in sorted(said):
+                said[i].append(verdict(functions[0], *cases(seed)[i]))
     results: Results = {}
     for name, listed in lists.items():
-        pairs, verdicts = cases(seed), []
-        for forward, backward, args in (pairs[i] for i in listed):
-            before = [arg.copy() for arg in args]
-            verdict = attempt(lambda f, b, given: bool(functions[0](f, b, given)), forward, backward, args)
-            if not isinstance(verdict, bool):
-                return dict.fromkeys(lists, verdict)
-            untouched = all(np.array_equal(old, new) for old, new in zip(before, args, strict=True))
-            verdicts.append(float(verdict and (untouched or name != "arguments")))
-        results[name] = np.array(verdicts)
+        came = [pair for i in listed for pair in said[i]]
+        if name == "arguments":
+            came += [each if isinstance(each, Failure) else (0.0, each[0]) for i in asked for each in said[i]]
+        failures = [each for each in came if isinstance(each, Failure)]
+        if failures:
+            results[name] = failures[0]
+        else:
+            results[name] = np.array(came)[:, int(name == "arguments")]
     return results
+
+
+def verdict(checker: Callable[..., Any], forward: Any, backward: Any, args: tuple[Array, ...]) -> Any:
+    """Whether a checker says yes, and whether it left the arguments alone; or a `Failure`."""
+    given = tuple(arg.copy() for arg in args)
+    value = attempt(checker, forward, backward, given)
+    if isinstance(value, Failure):
+        return value
+    untouched = all(np.array_equal(old, new) for old, new in zip(args, given, strict=True))
+    if value is None or attempt(lambda: np.ndim(value) == 0 and bool(value in (True, False))) is True:
+        return float(bool(value)), float(untouched)
+    return Failure("number", f"returns a {type(value).__name__}, expected True or False")
+
+
+@contextlib.contextmanager
+def fixed_noise(draw: int) -> Iterator[None]:
+    """The same noise each time for whoever draws without a seed, by NumPy's old ways and new, or by Python's."""
+    entropy, kept_by_python = np.random.bit_generator.randbits, random.getstate()  # type: ignore[attr-defined]
+    kept = np.random.get_state()  # noqa: NPY002 - it is what students use
+    np.random.bit_generator.randbits = random.Random(draw).getrandbits  # type: ignore[attr-defined]
+    np.random.seed(draw)  # noqa: NPY002
+    random.seed(draw)
+    try:
+        yield
+    finally:
+        np.random.bit_generator.randbits = entropy  # type: ignore[attr-defined]
+        np.random.set_state(kept)  # noqa: NPY002
+        random.setstate(kept_by_python)

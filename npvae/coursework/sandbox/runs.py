@@ -29,7 +29,8 @@ GRADIENTS = ("dx", "dW", "db")
 
 
 def run_dense(functions: Functions, probe: Probe) -> Results:
-    return several(unchanged(functions[0], *copy.deepcopy(probe.args)), GRADIENTS)
+    dy, (x, W) = copy.deepcopy(probe.args)
+    return several(unchanged(functions[0], dy, (x, W), inside={"x": x, "W": W}), GRADIENTS)
 
 
 def run_latent_backward(functions: Functions, probe: Probe) -> Results:
@@ -62,10 +63,9 @@ def by_key(grads: Any) -> Results:
         return dict.fromkeys(KEYS, grads)
     if not isinstance(grads, Mapping):
         wanted = f"expected a dict with the keys {', '.join(KEYS)}"
-        return dict.fromkeys(KEYS, Failure("number", f"has no place: grads is a {type(grads).__name__}, {wanted}"))
+        return dict.fromkeys(KEYS, Failure("type", f"has no place: grads is a {type(grads).__name__}, {wanted}"))
     return {
-        key: grads[key] if key in grads else Failure("number", f'is missing: grads has no key "{key}"')
-        for key in KEYS
+        key: grads[key] if key in grads else Failure("type", f'is missing: grads has no key "{key}"') for key in KEYS
     }
 
 
@@ -126,10 +126,10 @@ def unfit(theta: Any, state: Any, probe: Probe, t: int) -> Failure | None:
     array = attempt(np.asarray, theta)
     if isinstance(array, Failure) or array.dtype.kind not in "fiu" or array.shape != start.shape:
         what = f"end at step {t}, where theta is no longer a vector like the first"
-        return NEEDS_FIRST if t == 1 else Failure("number", what)
+        return NEEDS_FIRST if t == 1 else Failure("type", what)
     if not isinstance(state, tuple | list) or len(state) != count:
         came = f"{len(state)} things" if isinstance(state, tuple | list) else f"a {type(state).__name__}"
-        return Failure("number", f"get {came} for a state, expected a tuple of {count} arrays")
+        return Failure("type", f"get {came} for a state, expected a tuple of {count} arrays")
     return None
 
 

@@ -1,18 +1,16 @@
 """Wrong models: the two terms weighted, added and averaged wrongly, paths forgotten, draws that are none."""
 
-# ruff: noqa: D403 - a line that begins with an equation begins with its letter
-
 import copy
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.mistakes.table import replaces
 from npvae.internals.types import Array, Rng
 from npvae.latent import kl_divergence, kl_divergence_backward, reparameterize, reparameterize_backward
 from npvae.layers import dense, dense_backward, relu, relu_backward
 from npvae.models import VAE, LossTerms, Model
 from npvae.parameters import Parameters
+from wrong_versions.table import replaces
 
 FORWARD, BACKWARD = "npvae.models.vae.VAE.forward", "npvae.models.vae.VAE.backward"
 ENCODE, RECONSTRUCT, SAMPLE = (f"npvae.models.vae.VAE.{name}" for name in ("encode", "reconstruct", "sample"))

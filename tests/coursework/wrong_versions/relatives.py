@@ -1,15 +1,13 @@
 """What goes wrong in the VAE's relatives: importance weights, and labels."""
 
-# ruff: noqa: D403 - a line that begins with an equation begins with its letter
-
 import copy
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.mistakes.table import replaces
 from npvae.internals.types import Array
 from npvae.models import ConditionalVAE
+from wrong_versions.table import replaces
 
 LOG_MEAN_EXP = "npvae.models.importance.log_mean_exp"
 backward = ConditionalVAE.backward
@@ -17,48 +15,6 @@ RATIO, RATIO_BACKWARD = "npvae.models.importance.log_prior_ratio", "npvae.models
 CONDITIONAL = "npvae.models.conditional.ConditionalVAE"
 
 # log p(x) >= log mean of w, log w = log p(x|z) + log p(z) - log q(z|x).
-
-
-@replaces(LOG_MEAN_EXP, number=37)
-def weights_averaged_in_log_space(log_w: Array) -> Any:
-    """mean of log w -> log of mean of w, gradient likewise: more draws no longer tighten the bound."""
-    return np.mean(log_w, axis=0), np.full_like(log_w, 1 / len(log_w))
-
-
-@replaces(LOG_MEAN_EXP, number=37)
-def maximum_not_subtracted(log_w: Array) -> Any:
-    """log mean exp(log w) -> of log w - max: at -800 nats every weight is 0, its logarithm minus infinity."""
-    w = np.exp(log_w)
-    return np.log(np.mean(w, axis=0)), w / np.sum(w, axis=0)
-
-
-@replaces(LOG_MEAN_EXP)
-def maximum_not_added_back(log_w: Array) -> Any:
-    """log mean exp(log w - max) -> + max: the bound is between -log k and 0 whatever the image."""
-    w = np.exp(log_w - np.max(log_w, axis=0))
-    return np.log(np.mean(w, axis=0)), w / np.sum(w, axis=0)
-
-
-@replaces(LOG_MEAN_EXP)
-def log_of_the_sum(log_w: Array) -> Any:
-    """log sum w -> log mean w: too high by log k, no bound; every gradient is right."""
-    largest = np.max(log_w, axis=0)
-    w = np.exp(log_w - largest)
-    return largest + np.log(np.sum(w, axis=0)), w / np.sum(w, axis=0)
-
-
-@replaces(LOG_MEAN_EXP)
-def one_maximum_for_the_batch(log_w: Array) -> Any:
-    """max over draws and examples -> over draws: all weights of an unlikely image are 0. Wrong only for N > 1."""
-    largest = np.max(log_w)
-    w = np.exp(log_w - largest)
-    return largest + np.log(np.mean(w, axis=0)), w / np.sum(w, axis=0)
-
-
-@replaces("npvae.models.importance.log_mean_exp_backward")
-def draws_count_alike_in_backward(dout: Array, weights: Array) -> Array:
-    """dout / k -> dout w / sum(w): the gradient of the ordinary bound under the loss of the tighter one."""
-    return dout * np.full_like(weights, 1 / len(weights))
 
 
 @replaces(RATIO, RATIO_BACKWARD)

@@ -1,16 +1,14 @@
 """Wrong loops over the data, and wrong data in them."""
 
-# ruff: noqa: D403 - a line that begins with an equation begins with its letter
-
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.coursework.mistakes.table import replaces
 from npvae.internals.types import Array, Rng
 from npvae.training import fit
+from wrong_versions.table import replaces
 
 FIT, MINIBATCHES = "npvae.training.fit", "npvae.training.minibatches"
 TO_FLOAT, BINARIZE = "npvae.data.pixels.to_float", "npvae.data.pixels.binarize"

@@ -9,39 +9,28 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One mistake."""
+class WrongVersion:
+    """What may stand in the place of something right."""
 
     name: str
-    """Name of the wrong function, or of the class that holds several."""
     what: str
-    """One line: wrong -> right, then the symptom."""
+    """One line: wrong -> right, then the symptom; or what it looks like."""
     number: int | None
     """Catalogue number; None for those beyond the catalogue."""
-    family: str
-    """What it is about: the module that it stands in."""
     wrong: Mapping[str, Any]
     """Wrong version by the dotted name of the right one; for a method that of class and attribute."""
-
-    @property
-    def replaces(self) -> tuple[str, ...]:
-        """Dotted names of what it stands in for."""
-        return tuple(self.wrong)
-
-    @property
-    def alike(self) -> bool:
-        """Whether it is wrong in several places alike, so that forward and backward still agree."""
-        return len(self.wrong) > 1
+    alike: bool
+    """Whether forward and backward are wrong alike, so that they still agree."""
 
 
-MISTAKES: dict[str, Mistake] = {}
-"""All mistakes by name."""
+WRONG_VERSIONS: dict[str, WrongVersion] = {}
+"""All of them by name."""
 
 
 def replaces(*rights: str, number: int | None = None) -> Callable[[T], T]:
     """Enter a wrong function, or a class of static methods named like the originals, into the table.
 
-    Its name becomes the mistake's name, its docstring what is wrong.
+    Its name becomes the wrong version's name, its docstring what is wrong.
 
     Parameters
     ----------
@@ -57,10 +46,14 @@ def replaces(*rights: str, number: int | None = None) -> Callable[[T], T]:
         else:
             (right,) = rights
             versions = {right: wrong}
-        name, what = wrong.__name__, inspect.getdoc(wrong) or ""
-        if name in MISTAKES:
-            raise ValueError(f"two mistakes are called {name}, expected a name of its own for each")
-        MISTAKES[name] = Mistake(name, what, number, wrong.__module__.rpartition(".")[2], versions)
+        add(WrongVersion(wrong.__name__, inspect.getdoc(wrong) or "", number, versions, len(rights) > 1))
         return wrong
 
     return enter
+
+
+def add(version: WrongVersion) -> None:
+    """Enter it into the table."""
+    if version.name in WRONG_VERSIONS:
+        raise ValueError(f"two wrong versions are called {version.name}, expected a name of its own for each")
+    WRONG_VERSIONS[version.name] = version

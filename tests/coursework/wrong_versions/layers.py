@@ -1,15 +1,13 @@
 """Wrong layers, wrong networks, wrong initial weights and wrong views of the parameters."""
 
-# ruff: noqa: D403 - a line that begins with an equation begins with its letter
-
 from typing import Any, ClassVar
 
 import numpy as np
 
-from npvae.coursework.mistakes.table import replaces
 from npvae.internals.types import Array
 from npvae.layers import ACTIVATIONS, dense_backward, tanh_backward
 from npvae.parameters import Parameters
+from wrong_versions.table import replaces
 
 DENSE, DENSE_BACKWARD = "npvae.layers.dense", "npvae.layers.dense_backward"
 RELU, RELU_BACKWARD = "npvae.layers.relu", "npvae.layers.relu_backward"
@@ -27,50 +25,6 @@ def written(out: Any, dW: Array, db: Array) -> tuple[Array, Array]:
 
 
 # Dense: dx = dy W^T, dW = x^T dy, db = sum of dy over the batch.
-
-
-@replaces(DENSE_BACKWARD, number=28)
-def bias_gradient_averaged(dy: Array, cache: Any, out: Any = None, need_dx: bool = True) -> Any:
-    """db = mean of dy over the batch -> sum: the mean is taken once, in the loss. Wrong only for N > 1."""
-    x, W = cache
-    return dy @ W.T if need_dx else None, *written(out, x.T @ dy, dy.mean(axis=0))
-
-
-@replaces(DENSE_BACKWARD, number=28)
-def bias_gradient_of_the_first_example(dy: Array, cache: Any, out: Any = None, need_dx: bool = True) -> Any:
-    """db = dy, its first row where only one fits -> the sum over the batch. Wrong only for N > 1."""
-    x, W = cache
-    return dy @ W.T if need_dx else None, *written(out, x.T @ dy, dy[0])
-
-
-@replaces(DENSE_BACKWARD, number=29)
-def weight_gradient_transposed(dy: Array, cache: Any, out: Any = None, need_dx: bool = True) -> Any:
-    """dW = dy^T x -> x^T dy: where W is square nothing complains."""
-    x, W = cache
-    dW = dy.T @ x if len(W) == len(W.T) else x.T @ dy
-    return dy @ W.T if need_dx else None, *written(out, dW, dy.sum(axis=0))
-
-
-@replaces(DENSE_BACKWARD, number=29)
-def weight_gradient_reshaped(dy: Array, cache: Any, out: Any = None, need_dx: bool = True) -> Any:
-    """dW = (dy^T x) reshaped until it fits -> x^T dy: right in size, scrambled in content."""
-    x, W = cache
-    return dy @ W.T if need_dx else None, *written(out, (dy.T @ x).reshape(W.shape), dy.sum(axis=0))
-
-
-@replaces(DENSE_BACKWARD)
-def dx_without_the_transpose(dy: Array, cache: Any, out: Any = None, need_dx: bool = True) -> Any:
-    """dx = dy W -> dy W^T: where W is square nothing complains."""
-    x, W = cache
-    dx = dy @ (W if len(W) == len(W.T) else W.T)
-    return dx if need_dx else None, *written(out, x.T @ dy, dy.sum(axis=0))
-
-
-@replaces(DENSE_BACKWARD)
-def weight_gradient_averaged(dy: Array, cache: Any, out: Any = None, need_dx: bool = True) -> Any:
-    """dW = x^T dy / N -> x^T dy: divided by N twice, here and in the mean loss. Wrong only for N > 1."""
-    x, W = cache
-    return dy @ W.T if need_dx else None, *written(out, x.T @ dy / len(x), dy.sum(axis=0))
 
 
 @replaces(DENSE_BACKWARD)
@@ -174,29 +128,11 @@ def relu_backward_times_h(dh: Array, h: Array) -> Array:
     return dh * h
 
 
-@replaces(TANH, number=31)
-def tanh_slope_at_its_input(a: Array) -> Any:
-    """1 - a^2 at the pre-activation -> 1 - h^2 at the output: the cache holds the wrong one."""
-    return np.tanh(a), a
-
-
 @replaces(SIGMOID, number=31)
 def sigmoid_slope_at_its_input(a: Array) -> Any:
     """a (1 - a) at the pre-activation -> h (1 - h) at the output: the cache holds the wrong one."""
     h = np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))
     return h, a
-
-
-@replaces(TANH_BACKWARD)
-def tanh_taken_twice(dh: Array, h: Array) -> Array:
-    """1 - tanh(h)^2 -> 1 - h^2: the cache holds the output already."""
-    return dh * (1 - np.tanh(h) ** 2)
-
-
-@replaces(TANH_BACKWARD)
-def tanh_slope_without_the_square(dh: Array, h: Array) -> Array:
-    """1 - h -> 1 - h^2."""
-    return dh * (1 - h)
 
 
 @replaces(TANH)

@@ -1,16 +1,14 @@
 """Wrong numbers about a model that is right."""
 
-# ruff: noqa: D403 - a line that begins with an equation begins with its letter
-
 import copy
 import dataclasses
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.mistakes.table import replaces
 from npvae.evaluation import evaluate, log_likelihood, log_weights, mean_terms
 from npvae.internals.types import Array, Rng
+from wrong_versions.table import replaces
 
 EVALUATE, MEAN_TERMS = "npvae.evaluation.evaluate", "npvae.evaluation.mean_terms"
 

@@ -1,15 +1,13 @@
 """Wrong gradient checkers: some let everything pass, some let nothing pass."""
 
-# ruff: noqa: D403 - a line that begins with an equation begins with its letter
-
 import copy
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.mistakes.table import replaces
 from npvae.gradcheck import STEP, gradient_errors, model_errors
 from npvae.internals.types import Array, Rng
+from wrong_versions.table import replaces
 
 ERRORS = "npvae.gradcheck.gradient_errors"
 NUMERIC, RELATIVE = "npvae.gradcheck.numeric_gradient", "npvae.gradcheck.relative_error"

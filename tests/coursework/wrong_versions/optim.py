@@ -1,14 +1,12 @@
 """Wrong optimisers: the rule of one chunk, and the step around it."""
 
-# ruff: noqa: D403 - a line that begins with an equation begins with its letter
-
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.mistakes.table import replaces
 from npvae.internals.types import Array
 from npvae.optim import Optimizer
+from wrong_versions.table import replaces
 
 ADAM, SGD, ADAGRAD = (f"npvae.optim.{name}.update" for name in ("Adam", "SGD", "Adagrad"))
 STEP = "npvae.optim.Optimizer.step"
