@@ -18,6 +18,12 @@ HOSTILE = """
 VARIANT = "textbook"
 import sys
 
+files = !ls
+HALF = 1 / 0
+
+def bernoulli_nll(x, logits):
+    return HALF, files
+
 def kl_divergence(mu, rho):
     sys.stdout.write("all right\\n" * 100_000)
     while True:
@@ -59,10 +65,17 @@ def test_feedback_says_what_is_still_to_be_written_and_what_took_too_long(graded
     assert "took longer than 2 s" in (out / "feedback" / "eve.md").read_text()
 
 
+def test_what_raises_and_what_was_left_out_is_named_where_an_exercise_needs_it(graded):
+    out, _ = graded
+    for text in ((out / "feedback" / "eve.md").read_text(), (out / "summary.md").read_text()):
+        assert "line 6 of code cell 1 raises ZeroDivisionError: division by zero" in text
+        assert "line 5 of code cell 1 was left out, and files stands there" in text
+
+
 def test_the_summary_names_the_hostile_file_to_look_at_and_no_other(graded):
     out, _ = graded
     to_look_at = (out / "summary.md").read_text().partition("## To look at")[2]
-    assert "- eve: kl_divergence: took longer than 2 s" in to_look_at
+    assert "; kl_divergence: took longer than 2 s" in to_look_at
     assert "ada" not in to_look_at
     assert "bob" not in to_look_at
 

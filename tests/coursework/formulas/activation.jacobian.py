@@ -1,4 +1,4 @@
-"""A matrix for each example: right, and more than memory holds where there are many numbers."""
+"""A matrix for each row: right, and more than memory holds where there are many numbers."""
 
 import numpy as np
 
@@ -8,4 +8,5 @@ def activation(a):
 
 
 def activation_backward(dh, h):
-    return np.stack([np.diag(1 - row**2) @ upstream for row, upstream in zip(h, dh, strict=True)])
+    rows = zip(h.reshape(-1, h.shape[-1]), dh.reshape(-1, h.shape[-1]), strict=True)
+    return np.stack([np.diag(1 - row**2) @ upstream for row, upstream in rows]).reshape(h.shape)
