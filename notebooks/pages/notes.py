@@ -14,9 +14,9 @@ import npvae
 import numpy as np
 from npvae.cli.gradients import gradient_table
 from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.mistakes import MISTAKES
 from npvae.gradcheck import all_pairs
 from npvae.lessons import source
+from wrong_versions import WRONG_VERSIONS
 
 from pages.lessons import lessons
 from pages.site import HERE, ROOT, Site, line_of
@@ -82,15 +82,15 @@ def panel(site: Site, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "error": errors().get(spec.get("errors", name)),
         "guards": [link for row in about for link in row["guards"]] + [test(site, each) for each in listed["guard"]],
         "documented": zip(shows, to_html(*documented, kind=DOCSTRING), strict=False),
-        "rejected": [(mistake(each), test(site, by)) for each, by in (line.split(": ") for line in listed["wrong"])],
+        "rejected": [(mistake(a), test(site, b)) for a, b in (line.rsplit(": ", 1) for line in listed["wrong"])],
         "taught": [link for row in about for link in row["taught"]] + taught,
         "exercise": EXERCISES[spec["exercise"]].title if "exercise" in spec else "",
     }
 
 
 def mistake(name: str) -> str:
-    """What is wrong, what is right, and what comes of it, in one line."""
-    return MISTAKES[name].what
+    """What is wrong, and what comes of it, in one line: of the tests' wrong versions the first that begins so."""
+    return next(version.what for key, version in WRONG_VERSIONS.items() if re.match(name, key))
 
 
 def in_the_package(site: Site, function: Any) -> str:

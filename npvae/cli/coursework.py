@@ -61,7 +61,8 @@ def add_parsers(subparsers: Any) -> None:
         type=known_variant,
         default="0",
         metavar="SEED",
-        help='a whole number, each for different questions; "textbook": answered in the package (default: 0)',
+        help='a whole number, each for different questions; "textbook": answered in the package; or the line that an '
+        "earlier handout carries (default: 0)",
     )
     handout.add_argument("--feedback", choices=FEEDBACK, default="hint", help="what check says (default: hint)")
     handout.add_argument("--short", action="store_true", help=f"the short form, {points_of('short')} points")
@@ -89,7 +90,8 @@ def add_parsers(subparsers: Any) -> None:
         "--variant",
         type=known_variant,
         metavar="SEED",
-        help="the number given to npvae handout (default: what the files say, where they agree)",
+        help="the number given to npvae handout, which is looked up in the files, or the line that it printed "
+        "(default: what the files say, where they agree)",
     )
     version = grade.add_mutually_exclusive_group()
     for name in FORMS:

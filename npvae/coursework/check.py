@@ -29,7 +29,7 @@ class Checker:
     Parameters
     ----------
     variant : int or str
-        The assignment's number, or "textbook".
+        The line that the handout carries, "textbook", or a number that was all that it carried.
     feedback : "hint", "pass-fail" or "none"
         How much a call says. With "hint", the first call on something wrong says where, the second what it
         violates, the third what it looks like.

@@ -50,7 +50,7 @@ def earned(
     *functions : callable
         Its functions, in its order.
     seed : int or str
-        Number of the assignment, or "textbook".
+        The line of a handout, "textbook", or a number that was all that a handout carried.
     probes_seed : int
         Of the probes.
     """

@@ -17,7 +17,7 @@ from npvae.cli import main
 from npvae.coursework.assignments import variant
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.exercise import EXTREMES
-from npvae.coursework.exercises import EXERCISES, SHORT, WRITTEN
+from npvae.coursework.exercises import EXERCISES, SHORT, WRITTEN, total
 from npvae.coursework.handout import MASTER, assigned, find_master, write_handout
 from npvae.coursework.key import answer_key
 from npvae.coursework.marks import GRADING_SEED, earned, full
@@ -190,8 +190,10 @@ def test_the_page_beside_it_tells_the_points_and_that_the_short_version_skips_nu
     for short in (False, True):
         write_handout(tmp_path / str(short), 3, short=short)
     long, short = [(tmp_path / name / "README.md").read_text("utf-8") for name in ("False", "True")]
-    assert "11 exercises, 100 points. A bonus exercise has 10 more." in long
-    assert "5 exercises, 50 points." in short
+    exercises = sum(not exercise.bonus for exercise in EXERCISES.values())
+    bonus = total(Variant(), bonus=True)
+    assert f"{exercises} exercises, {total(Variant())} points. A bonus exercise has {bonus} more." in long
+    assert f"{len(SHORT)} exercises, {total(Variant(form='short'))} points.\n" in short
     assert ["some numbers are missing" in text for text in (long, short)] == [False, True]
 
 

@@ -101,8 +101,14 @@ def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_besid
     other = Graded("ada", "ada.py", own, {})
     seen = results({"ada": graded("ada")}, Assignment("2026"), {"ada": (Assignment("7"), other)})
     (row,) = csv.DictReader(io.StringIO(grades_csv(seen, {})))
-    assert (row["total"], row["handed out as"], row["total as that"]) == ("0", "assignment 7, long version", "6")
-    assert seen.to_look_at == [f"ada: as assignment 7, long version it has 6 of {total(Variant())} points"]
+    assert (row["total"], row["handed out as"], row["total as that"]) == (
+        "0",
+        "assignment 7, long version",
+        str(other.total),
+    )
+    assert seen.to_look_at == [
+        f"ada: as assignment 7, long version it has {other.total} of {total(Variant())} points"
+    ]
 
 
 def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, monkeypatch):

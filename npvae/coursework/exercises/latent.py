@@ -108,6 +108,11 @@ def draw_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     ]
 
 
+def seeded(kind: Callable[[int], Any], seed: int) -> Callable[[tuple[int, ...]], Array]:
+    """The same noise in every call."""
+    return lambda shape: kind(seed).standard_normal(shape)
+
+
 def draw_mistakes(variant: Variant) -> list[Mistake]:
     head, sigma = variant.head, SIGMA[variant.head]
 
@@ -118,7 +123,16 @@ def draw_mistakes(variant: Variant) -> list[Mistake]:
         """Wrong as a function of the right one, of sigma, eps and dz."""
         return Mistake(what, lambda p, right: {"drho": wrong(right["drho"], sigma(p.args[1]), p.args[2], p.dout)})
 
+    def noisy(what: str, noise: Callable[[tuple[int, ...]], Array]) -> Mistake:
+        return alike(what, lambda mu, rho, eps: mu + sigma(rho) * noise(eps.shape), BY)
+
     mistakes = [
+        noisy("eps does not enter: always the same way off the mean", np.ones),
+        *(
+            noisy("eps does not enter: a generator of its own, with a seed, draws the noise", seeded(kind, seed))
+            for kind in (np.random.default_rng, np.random.RandomState)
+            for seed in (0, 42)
+        ),
         scaled(VARIANCE_FOR_SIGMA, lambda rho: sigma(rho) ** 2),
         Mistake(
             VARIANCE_FOR_SIGMA,
