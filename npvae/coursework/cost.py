@@ -17,7 +17,7 @@ SECONDS = 5.0
 """What one wide example may take. A formula takes milliseconds, with loops in Python less than a second."""
 CALLS = 10
 """Most calls of one forward for one gradient. One is needed."""
-ENTRY_BY_ENTRY = set(RUN_ONCE) - {"dense_backward", "importance_bound", "loss_and_grad"}
+ENTRY_BY_ENTRY = set(RUN_ONCE) - {"dense_backward", "loss_and_grad"}
 """Where a repeated example has repeated gradients."""
 
 

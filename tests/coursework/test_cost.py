@@ -59,7 +59,7 @@ def limited():
     resource = pytest.importorskip("resource")
 
     def too_long(*args):
-        raise KeyboardInterrupt("the grader would flag it")
+        pytest.fail("the grader would flag it")
 
     before = signal.signal(signal.SIGALRM, too_long), resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, before[1][1]))
@@ -139,6 +139,6 @@ def test_a_repeated_example_has_repeated_gradients(path):
     assert list(suspicions(key, Outcome([results]), True)) == []
 
 
-def test_exercises_that_ask_for_no_gradient_have_no_price():
-    for name in ("gradient_is_right", "optimizer_step", "conditional_inputs"):
+def test_exercises_in_which_nothing_is_told_apart_have_no_price():
+    for name in ("gradient_is_right", "optimizer_step", "conditional_inputs", "importance_bound"):
         assert cost_job(answer_key(name, TEXTBOOK, 20_000), []) is None

@@ -346,7 +346,12 @@ def test_output_and_files():
     [
         ("exits_hard", "ended with status 0 before it gave a result"),
         ("exits", Failure("raises", "raises RuntimeError: SystemExit: 0")),
-        ("recursion", Failure("raises", "raises RecursionError: maximum recursion depth exceeded")),
+        (
+            "recursion",
+            Failure(
+                "raises", "raises RecursionError: maximum recursion depth exceeded, in the line `return attack()`"
+            ),
+        ),
     ],
 )
 def test_ends(name, expected):
