@@ -136,6 +136,12 @@ def test_draws_of_an_output_take_one_label_for_each_row_of_z():
     np.testing.assert_allclose(model.draw_output(eps, 0, 2), model.decode(eps, np.full(N, 2)), atol=1e-4)
 
 
+def test_samples_with_output_noise_are_draws_around_the_mean_of_the_label_asked_for():
+    model, *_ = small_cvae(likelihood=npvae.Gaussian(1e-6))
+    drawn = model.sample(4, 3, output_noise=True, labels=2)
+    np.testing.assert_allclose(drawn, model.sample(4, 3, labels=2), atol=1e-4)
+
+
 def test_the_code_of_an_image_is_its_mean_given_its_label():
     model, x, _, labels = small_cvae()
     np.testing.assert_array_equal(model.codes(x, labels), model.encode(x, labels)[0])

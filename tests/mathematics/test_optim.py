@@ -181,3 +181,21 @@ def test_cosine_decay_starts_at_its_start_and_is_half_of_it_in_the_middle():
 def test_linear_warmup_rises_in_equal_steps_and_stays():
     schedule = npvae.linear_warmup(2.0, 4)
     assert [schedule(epoch) for epoch in (1, 2, 3, 4, 5, 100)] == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "arguments", "name"),
+    [
+        (npvae.cosine_decay, (-1.0, 3), "start"),
+        (npvae.cosine_decay, (1.0, 0), "epochs"),
+        (npvae.linear_warmup, (-1.0, 3), "end"),
+        (npvae.linear_warmup, (1.0, 0), "epochs"),
+    ],
+)
+def test_a_schedule_refuses_what_it_cannot_do_by_the_name_of_the_argument(schedule, arguments, name):
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        schedule(*arguments)
+
+
+def test_a_warmup_may_end_below_one():
+    assert npvae.linear_warmup(0.5, 2)(1) <= 0.5

@@ -75,6 +75,19 @@ def test_samples_with_output_noise_are_the_same_for_the_same_seed_and_others_for
     assert np.any(model.sample(5, 4, output_noise=True) != drawn)
 
 
+def test_what_cannot_be_drawn_is_refused_by_the_name_of_the_argument():
+    model, _, eps = small_vae()
+    for name, call in (
+        ("n", lambda: model.draw_eps(0)),
+        ("n", lambda: model.sample(-1)),
+        ("rng", lambda: model.draw_eps(4, "a")),
+        ("rng", lambda: model.sample(4, "a")),
+        ("rng", lambda: model.draw_output(eps, "a")),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} is "):
+            call()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_no_samples_have_the_dtype_of_the_model(dtype):
     assert npvae.VAE(D, L, (H,), dtype=dtype).sample(0).dtype == dtype
