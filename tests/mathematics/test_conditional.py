@@ -20,10 +20,18 @@ def small_cvae(rng=0, n=N, **settings):
 
 
 @whole_model
-@given(activation=activations, hidden_dims=st.sampled_from([(), (8, 6)]), seed=seeds, n=examples)
-def test_the_gradient_of_every_parameter_meets_finite_differences(activation, hidden_dims, seed, n):
+@given(
+    activation=activations,
+    hidden_dims=st.sampled_from([(), (8, 6)]),
+    likelihood=st.sampled_from(["bernoulli", npvae.Gaussian("learned")]),
+    seed=seeds,
+    n=examples,
+)
+def test_the_gradient_of_every_parameter_meets_finite_differences(activation, hidden_dims, likelihood, seed, n):
     def check(rng):
-        model, x, eps, labels = small_cvae(rng, n, activation=activation, hidden_dims=hidden_dims)
+        model, x, eps, labels = small_cvae(
+            rng, n, activation=activation, hidden_dims=hidden_dims, likelihood=likelihood
+        )
         return model_errors(model, x, eps, rng, labels)
 
     errors, _ = redraw(check, seed)
