@@ -182,13 +182,13 @@ def test_the_probabilities_of_all_64_images_with_z_integrated_out_sum_to_one(mod
     np.testing.assert_allclose(p, np.exp(log_marginal(model, IMAGES)), rtol=1e-10)
 
 
-# The trick itself: two ways to estimate the gradient of E[f(z)], z from N(mu, sigma^2), by mu and logvar.
+# The trick itself: two ways to estimate the gradient of E[f(z)], z from N(mu, sigma^2), for mu and logvar.
 
 DRAWS = 200_000
 
 
 def two_estimators(f, df, mu, logvar, rng):
-    """Draws of the reparameterized and of the score-function gradient by (mu, logvar), each (2, DRAWS, points)."""
+    """Draws of the reparameterized and of the score-function gradient for (mu, logvar), each (2, DRAWS, points)."""
     z, cache = npvae.reparameterize(mu, logvar, rng.standard_normal((DRAWS, len(mu))))
     reparameterized = npvae.reparameterize_backward(df(z), cache)
     var = np.exp(logvar)

@@ -78,7 +78,7 @@ def by_nodes(nodes):
 
 
 def expected_terms(model, x, mu, logvar, eps, weights):
-    """E_q[nll] of one image as a weighted mean over eps (K, L), and its gradients by mu and logvar."""
+    """E_q[nll] of one image as a weighted mean over eps (K, L), and its gradients for mu and logvar."""
     z, z_cache = npvae.reparameterize(mu[None], logvar[None], eps)
     g, g_cache = model.decoder.forward(z, model.params)
     output, output_cache = npvae.dense(g, *model.params.layer("output"))

@@ -1,7 +1,7 @@
 """Loss and gradient, put together from given pieces.
 
 The student defines loss_and_grad(x, eps, params, beta, pieces) -> (loss, grads): the mean over the batch of
-nll + beta kl, a float, and its gradients by the weights, a dict with the keys of params: "trunk", "mu", "rho" and
+nll + beta kl, a float, and its gradients for the weights, a dict with the keys of params: "trunk", "mu", "rho" and
 "decoder". The pieces are right, and `PIECES` says what each takes and returns.
 """
 

@@ -360,7 +360,7 @@ def meeting_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 
 def meeting(variant: Variant, through_z: float = 1.0, through_kl: float = 1.0) -> Callable[[Probe], dict[str, Array]]:
-    """Gradients of sum(dz * z) + sum(dkl * kl) by mu and rho."""
+    """Gradients of sum(dz * z) + sum(dkl * kl) for mu and rho."""
     z_of, kl = draw(SIGMA[variant.head]), kl_of(variant)
 
     def gradients(probe: Probe) -> dict[str, Array]:

@@ -15,7 +15,7 @@ KL, KL_BACKWARD = "npvae.latent.kl_divergence", "npvae.latent.kl_divergence_back
 
 @replaces(Z_BACKWARD, number=2)
 def noise_drawn_again_in_backward(dz: Array, cache: Any) -> Any:
-    """New eps in backward -> the cached one: the gradient by logvar is noise."""
+    """New eps in backward -> the cached one: the gradient for logvar is noise."""
     sigma, _ = cache
     eps = np.random.default_rng().standard_normal(dz.shape)
     return dz, 0.5 * dz * sigma * eps
