@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, differences, forward_alone, spread, truth_of
+from npvae.coursework.differences import differences, forward_alone, pair, spread
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
@@ -254,7 +255,7 @@ BOUND = Exercise(
     functions=("importance_bound", "importance_bound_backward"),
     points=lambda variant: {"forward": 4, "dlog_w": 4, EXTREMES: 2},
     probes=bound_probes,
-    expected=lambda variant, probe: truth_of(bound, {"dlog_w": 0})(probe),
+    expected=lambda variant, probe: pair(bound, {"dlog_w": 0}, probe),
     mistakes=bound_mistakes,
     arguments=lambda variant: ("log_w",),
     upstream="dbound",
