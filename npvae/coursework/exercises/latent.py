@@ -16,7 +16,6 @@ from npvae.coursework.differences import (
     pair,
     slope,
     spread,
-    summed,
 )
 from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Mistake
 from npvae.coursework.sandbox.calls import Probe, Results
@@ -58,6 +57,7 @@ HALF_ON_A_PART = "the half is on a part of the sum only: a parenthesis in the wr
 DIVIDED_BY_SIGMA = "squares are divided by the prior's sigma, not by its variance"
 TWICE = "squares count twice as much as they should"
 """What these two come to where the prior's sigma is 2."""
+NOT_SQUARED = "q's sigma is not squared where its variance belongs beside the square of mu"
 SLOPE_ONCE = "one of its two terms lacks the way from sigma back to the head"
 
 
@@ -67,20 +67,20 @@ def draw(sigma: Callable[[Array], Array]) -> Forward:
 
 
 def divergence(sigma: Callable[[Array], Array], prior_mean: float, prior_sigma: float) -> Forward:
-    """Each latent's KL to the prior, by its definition: mean of log q(z) - log p(z) over z from q, by quadrature."""
+    """KL to the prior by its definition: the mean of log q(z) - log p(z) over z from q, by quadrature."""
 
     def kl(mu: Array, rho: Array) -> Array:
         z = mu[..., None] + sigma(rho)[..., None] * NODES
         log_q = -np.log(sigma(rho))[..., None] - 0.5 * NODES**2
         log_p = -np.log(prior_sigma) - 0.5 * ((z - prior_mean) / prior_sigma) ** 2
-        return np.asarray((log_q - log_p) @ WEIGHTS)
+        return np.sum((log_q - log_p) @ WEIGHTS, axis=-1)
 
     return kl
 
 
 def kl_of(variant: Variant) -> Forward:
-    """The divergence that a variant asks for, of each example."""
-    return summed(divergence(HEADS[variant.head].sigma, variant.prior_mean, variant.prior_sigma))
+    """The divergence that a variant asks for."""
+    return divergence(HEADS[variant.head].sigma, variant.prior_mean, variant.prior_sigma)
 
 
 def points_of_heads(variant: Variant, rng: np.random.Generator) -> list[tuple[str, Array, Array]]:
@@ -196,46 +196,37 @@ def kl_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 def kl_mistakes(variant: Variant) -> list[Mistake]:
     head, sigma, m, s = variant.head, HEADS[variant.head].sigma, variant.prior_mean, variant.prior_sigma
-    right = divergence(sigma, m, s)
+    kl = kl_of(variant)
 
     def reverse(mu: Array, rho: Array) -> Array:
         z = m + s * NODES
         log_q = -np.log(sigma(rho))[..., None] - 0.5 * ((z - mu[..., None]) / sigma(rho)[..., None]) ** 2
-        return np.asarray((-np.log(s) - 0.5 * NODES**2 - log_q) @ WEIGHTS)
+        return np.sum((-np.log(s) - 0.5 * NODES**2 - log_q) @ WEIGHTS, axis=-1)
 
     def square(mu: Array, q: Array) -> Array:
         """What the square of (z - m) / s has for a mean, halved."""
         return 0.5 * (q**2 + (mu - m) ** 2) / s**2
 
-    changes: Rows = [
-        ("the sign of the whole: a divergence is never negative", lambda kl, mu, q: -kl),
-        (TWICE if s == 2 else HALF_ON_A_PART, lambda kl, mu, q: kl + square(mu, q)),
-        (
-            "the half is on the squares only, and not on the logarithm of the variance",
-            lambda kl, mu, q: kl - np.log(q),
-        ),
-        ("half of what it should be: a hidden beta", lambda kl, mu, q: 0.5 * kl),
-        ("twice what it should be: a hidden beta", lambda kl, mu, q: 2 * kl),
-        ("averaged over the latent dimensions: a hidden beta of 1 / L", lambda kl, mu, q: kl / kl.shape[-1]),
-        ("summed over the examples, where each has its own", lambda kl, mu, q: np.broadcast_to(kl.sum(0), kl.shape)),
-        ("only q's log sigma enters", lambda kl, mu, q: kl - 0.5 * (q / s) ** 2),
-        (
-            "the logarithm of q's sigma is missing: nothing keeps sigma from vanishing",
-            lambda kl, mu, q: kl + np.log(q),
-        ),
-        ("q's log sigma is negated", lambda kl, mu, q: kl + 2 * np.log(q)),
-        ("logarithms to base 2: bits, not nats", lambda kl, mu, q: kl / np.log(2)),
-        ("a constant is missing: the prior's own divergence is not 0", lambda kl, mu, q: kl + 0.5),
-        ("a constant is negated: the prior's own divergence is not 0", lambda kl, mu, q: kl + 1),
-        (
-            "q's sigma is not squared where its variance belongs beside the square of mu",
-            lambda kl, mu, q: kl + (q - q**2) / (2 * s**2),
-        ),
-    ]
-    others: Rows = [
+    forwards: Rows = [
         ("q's variance stands where its sigma belongs", divergence(lambda rho: sigma(rho) ** 2, m, s)),
+        ("the sign of the whole: a divergence is never negative", lambda mu, rho: -kl(mu, rho)),
+        ("half of what it should be: a hidden beta", lambda mu, rho: 0.5 * kl(mu, rho)),
+        ("twice what it should be: a hidden beta", lambda mu, rho: 2 * kl(mu, rho)),
+        ("averaged over the latent dimensions: a hidden beta of 1 / L", lambda mu, rho: kl(mu, rho) / mu.shape[-1]),
+        ("summed over the examples, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
         ("the divergence from p to q: it is not symmetric", reverse),
-        ("mu does not enter", lambda mu, rho: right(np.full_like(mu, m), rho)),
+        ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
+        ("logarithms to base 2: bits, not nats", lambda mu, rho: kl(mu, rho) / np.log(2)),
+    ]
+    added: Rows = [
+        (TWICE if s == 2 else HALF_ON_A_PART, square),
+        ("the half is on the squares only, and not on the logarithm of the variance", lambda mu, q: -np.log(q)),
+        ("only q's log sigma enters", lambda mu, q: -0.5 * (q / s) ** 2),
+        ("the logarithm of q's sigma is missing: nothing keeps sigma from vanishing", lambda mu, q: np.log(q)),
+        ("q's log sigma is negated", lambda mu, q: 2 * np.log(q)),
+        ("a constant is missing: the prior's own divergence is not 0", lambda mu, q: 0.5),
+        ("a constant is negated: the prior's own divergence is not 0", lambda mu, q: 1.0),
+        (NOT_SQUARED, lambda mu, q: (q - q**2) / (2 * s**2)),
     ]
     slopes: Rows = [
         (BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
@@ -244,7 +235,7 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         ("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
     ]
     if (m, s) != (0, 1):
-        others += [
+        forwards += [
             (f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
             ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
             ("the sigma of the prior is taken for 1", divergence(sigma, m, 1.0)),
@@ -252,26 +243,26 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
             ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
             ("the prior's sigma stands where its variance belongs", divergence(sigma, m, s**0.5)),
         ]
-        changes += [
-            (TWICE if s == 2 else DIVIDED_BY_SIGMA, lambda kl, mu, q: kl + (s - 1) * square(mu, q)),
-            ("the prior's variance divides nothing", lambda kl, mu, q: kl + (s**2 - 1) * square(mu, q)),
-            ("the prior's log sigma is missing: its own divergence is not 0", lambda kl, mu, q: kl - np.log(s)),
+        added += [
+            (TWICE if s == 2 else DIVIDED_BY_SIGMA, lambda mu, q: (s - 1) * square(mu, q)),
+            ("the prior's variance divides nothing", lambda mu, q: (s**2 - 1) * square(mu, q)),
+            ("the prior's log sigma is missing: its own divergence is not 0", lambda mu, q: -np.log(s)),
         ]
     if s != 1:
         slopes.append(("the prior's variance is missing", lambda rho, q, slope: slope * (q - 1 / q)))
         slopes.append(("the prior's sigma is not squared", lambda rho, q, slope: slope * (q / s - 1 / q)))
     if head != TEXTBOOK:
-        others.append((ANOTHER_HEAD, divergence(HEADS[TEXTBOOK].sigma, m, s)))
+        forwards.append((ANOTHER_HEAD, divergence(HEADS[TEXTBOOK].sigma, m, s)))
         if (m, s) != (0, 1):
-            others.append((ANOTHER_HEAD_AND_PRIOR, divergence(HEADS[TEXTBOOK].sigma, 0.0, 1.0)))
+            forwards.append((ANOTHER_HEAD_AND_PRIOR, divergence(HEADS[TEXTBOOK].sigma, 0.0, 1.0)))
     if head != "log-sigma":
-        others.append(("q's sigma stands where its variance belongs", divergence(lambda r: sigma(r) ** 0.5, m, s)))
+        forwards.append(("q's sigma stands where its variance belongs", divergence(lambda r: sigma(r) ** 0.5, m, s)))
         slopes.append((SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q))
         slopes.append((SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q))
 
-    def changed(change: Forward) -> Forward:
-        """Wrong as a function of each latent's divergence, of mu and of sigma."""
-        return lambda mu, rho: change(right(mu, rho), mu, sigma(rho))
+    def with_term(term: Forward) -> Forward:
+        """What comes out where this is added to each latent's part, given its mu and sigma."""
+        return lambda mu, rho: kl(mu, rho) + np.sum(term(mu, sigma(rho)) + 0 * mu, axis=-1)
 
     def drho(what: str, wrong: Forward) -> Mistake:
         """Wrong as a function of the head, of sigma and of its slope, before dkl."""
@@ -283,10 +274,10 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         return Mistake(what, made)
 
     return [
-        *(alike(what, summed(changed(change)), BY) for what, change in changes),
-        *(alike(what, summed(f), BY) for what, f in others),
+        *(alike(what, f, BY) for what, f in forwards),
+        *(alike(what, with_term(term), BY) for what, term in added),
         *(drho(what, wrong) for what, wrong in slopes),
-        forward_alone("the head stands where sigma belongs", summed(divergence(np.abs, m, s))),
+        forward_alone("the head stands where sigma belongs", divergence(np.abs, m, s)),
         Mistake("it points the wrong way: the means run away", lambda _, right: {"dmu": -right["dmu"]}),
         Mistake("it points the wrong way: sigma runs away", lambda _, right: {"drho": -right["drho"]}),
         Mistake("it points the wrong way and is twice too long", lambda _, right: {"drho": -2 * right["drho"]}),
