@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.differences import differences, spread
 from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Mistake
+from npvae.coursework.pairs import differences, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
 from npvae.coursework.variants import Variant

@@ -6,18 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npvae.coursework.differences import (
-    Forward,
-    Rows,
-    alike,
-    differences,
-    exchanged,
-    forward_alone,
-    pair,
-    slope,
-    spread,
-)
 from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Mistake
+from npvae.coursework.pairs import Forward, Rows, alike, differences, exchanged, forward_alone, pair, slope, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array

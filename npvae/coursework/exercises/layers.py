@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from npvae.coursework.differences import STEP, alike, differences, pair, slope, spread
 from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Mistake
+from npvae.coursework.pairs import STEP, alike, differences, pair, slope, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.runs import GRADIENTS, run_dense
 from npvae.coursework.variants import Variant

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from npvae.coursework.differences import Forward, Rows, alike, exchanged, forward_alone, pair, spread, summed
 from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Mistake
+from npvae.coursework.pairs import Forward, Rows, alike, exchanged, forward_alone, pair, spread, summed
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array

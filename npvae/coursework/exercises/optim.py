@@ -31,8 +31,8 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.compare import agree
-from npvae.coursework.differences import spread
 from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, Shape
+from npvae.coursework.pairs import spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.runs import FIRST, LATER
 from npvae.coursework.variants import Variant

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.differences import differences, forward_alone, pair, spread
 from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake
+from npvae.coursework.pairs import differences, forward_alone, pair, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
