@@ -208,7 +208,7 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
         ("logarithms to base 2: bits, not nats", lambda mu, rho: kl(mu, rho) / np.log(2)),
     ]
-    added: Rows = [
+    added: list[tuple[str, Callable[[Array, Array], Any]]] = [
         (TWICE if s == 2 else HALF_ON_A_PART, square),
         ("the half is on the squares only, and not on the logarithm of the variance", lambda mu, q: -np.log(q)),
         ("only q's log sigma enters", lambda mu, q: -0.5 * (q / s) ** 2),
@@ -250,7 +250,7 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         slopes.append((SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q))
         slopes.append((SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q))
 
-    def with_term(term: Forward) -> Forward:
+    def with_term(term: Callable[[Array, Array], Any]) -> Forward:
         """What comes out where this is added to each latent's part, given its mu and sigma."""
         return lambda mu, rho: kl(mu, rho) + np.sum(term(mu, sigma(rho)) + 0 * mu, axis=-1)
 
