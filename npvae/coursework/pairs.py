@@ -26,7 +26,7 @@ STEP, COARSE_STEP = 1e-3, 1e-6
 
 
 def differences(
-    f: Forward, args: Sequence[Any], i: int, dout: Array, step: float = STEP, stencil: Stencil = FINE
+    f: Forward, args: Sequence[Any], i: int, dout: Array | float = 1.0, step: float = STEP, stencil: Stencil = FINE
 ) -> Array:
     """Gradient of sum(dout * f(*args)) with respect to the argument number i."""
     arg = np.asarray(args[i], np.float64)
@@ -42,7 +42,7 @@ def differences(
 
 def slope(f: Forward, a: Array) -> Array:
     """The derivative of a function of single numbers."""
-    return differences(f, (a,), 0, np.ones_like(a))
+    return differences(f, (a,), 0)
 
 
 def pair(f: Forward, by: Mapping[str, int], probe: Probe, **steps: float) -> dict[str, Array]:

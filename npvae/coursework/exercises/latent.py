@@ -318,11 +318,8 @@ def meeting(variant: Variant, probe: Probe, through_z: float = 1.0, through_kl: 
     def reached(mu: Array, rho: Array) -> Array:
         return through_z * np.sum(dz * z(mu, rho, eps), axis=-1) + through_kl * dkl * kl(mu, rho)
 
-    ones = np.ones(len(mu))
-    return {
-        "dmu": differences(reached, (mu, rho), 0, ones, step=0.5),  # a parabola in mu: exact
-        "drho": differences(reached, (mu, rho), 1, ones),
-    }
+    dmu = differences(reached, (mu, rho), 0, step=0.5)  # a parabola in mu: exact
+    return {"dmu": dmu, "drho": differences(reached, (mu, rho), 1)}
 
 
 def of_ones(probe: Probe, i: int) -> Probe:
