@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from npvae.coursework.collection.persons import Person, without_suffix
-from npvae.coursework.collection.platforms import NOBODY
+from npvae.coursework.collection.names import NOBODY, without_suffix
+from npvae.coursework.collection.person import Person
 from npvae.coursework.collection.roster import Roster, Student
 
 
@@ -26,14 +26,14 @@ def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
     for student, claimed in claims.items():
         by_number = [person for person in claimed if student in roster.numbered(person.platform, person.number)]
         apart = [person for person in claimed if person.platform != "file"]
-        first = (by_number or apart or claimed)[0]
         if len(apart) < 2:
-            first.attempts = [attempt for person in claimed for attempt in person.attempts]
-            enrolled.append(first)
+            first = (by_number or apart or claimed)[0]
+            first.files = {file: attempt for person in claimed for file, attempt in person.files.items()}
             first.student = student
+            enrolled.append(first)
             continue
         if len(by_number) == 1:
-            first.student = student
+            by_number[0].student = student
         for person in claimed:
             if person.student is None:
                 others = ", ".join(other.name for other in claimed if other is not person)
@@ -54,8 +54,8 @@ def by_files(person: Person, roster: Roster) -> set[Student]:
     """Who a person may be by the names of files in a folder that names nobody."""
     if person.platform != "folder":
         return set()
-    files = [attempt.file.name for attempt in person.attempts if attempt.file.may_be_the_assignment]
-    meant = set().union(*(roster.meant_by(without_suffix(file)) for file in files))
+    names = [without_suffix(file.name) for file in person.files if file.may_be_the_assignment]
+    meant = set().union(*map(roster.meant_by, names))
     if len(meant) == 1 and not NOBODY.fullmatch(person.name):
         person.flags.append("is known by the name of a file alone: the folder's is not in the roster")
     return meant
