@@ -1,9 +1,8 @@
 """A class: everybody once, with the file that is graded and what a human should look at."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from npvae.coursework.collection.archives import close_archives
@@ -12,6 +11,7 @@ from npvae.coursework.collection.enrolling import enrol
 from npvae.coursework.collection.finding import find
 from npvae.coursework.collection.found import OTHER, UNREADABLE, Found, brief
 from npvae.coursework.collection.looking import Look, look
+from npvae.coursework.collection.names import apart
 from npvae.coursework.collection.person import Person
 from npvae.coursework.collection.persons import persons
 from npvae.coursework.collection.roster import Roster, read_roster
@@ -79,8 +79,8 @@ def collect(path: Path, roster: Path | None = None, anonymous: bool = False) -> 
         graded = [file for file, seen in looks.items() if seen.is_of_the_assignment] or list(looks)
         people, strays = persons(files, graded, known)
         everybody = enrol(people, known)
-        everybody.sort(key=lambda person: person.student is None)  # the roster's names stay as they are
-        names = apart(person.student.student if person.student else person.name for person in everybody)
+        everybody.sort(key=lambda person: not person.student)  # the roster's names stay as they are
+        names = apart(person.student or person.name for person in everybody)
         if anonymous:
             names = apart(identifier_of(person, known) for person in everybody)
         hand_ins = [handed_in(person, name, looks, anonymous) for person, name in zip(everybody, names, strict=True)]
@@ -119,19 +119,8 @@ def handed_in(person: Person, name: str, looks: Mapping[Found, Look], anonymous:
 
 def identifier_of(person: Person, roster: Roster) -> str:
     """What stands for a person in the roster or on the platform; a code where only a name does."""
-    known = roster.identifiers(person.student.row) if person.student else []
     number = "" if "@" in person.number else person.number
-    return [*known, *filter(None, [number]), pseudonym(person.name)][0]
-
-
-def apart(names: Iterable[str]) -> Iterator[str]:
-    """The names, those that are taken with a number."""
-    taken: set[str] = set()
-    for name in names:
-        numbers = (f"{name} ({i})" for i in count(2))
-        free = next(each for each in chain([name], numbers) if each not in taken)
-        taken.add(free)
-        yield free
+    return [*roster.identifiers(person.row), *filter(None, [number]), pseudonym(person.name)][0]
 
 
 def without_names(person: Person, choice: Choice, identifier: str) -> tuple[Person, Choice]:

@@ -1,7 +1,8 @@
 """What the name of a file or a folder says: its kind, a time, which attempt it is, or nothing of whose it is."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
 
 from npvae.coursework.collection.archives import TARS
 from npvae.coursework.collection.found import ASSIGNMENT
@@ -50,3 +51,12 @@ def attempt(path: Sequence[str]) -> tuple[float, ...]:
     stamps = [float("".join(match.groups())) for part in path if (match := STAMP.search(part))]
     folders = [numbered(without_archive(part))[1] for part in path[:-1]]
     return max(stamps, default=0.0), max(folders, default=0.0), numbered(without_suffix(path[-1]))[1]
+
+
+def apart(names: Iterable[str], numbered: str = "{} ({})") -> Iterator[str]:
+    """The names, those that are taken with a number."""
+    taken: set[str] = set()
+    for name in names:
+        free = next(each for each in chain([name], (numbered.format(name, i) for i in count(2))) if each not in taken)
+        taken.add(free)
+        yield free

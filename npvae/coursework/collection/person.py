@@ -1,9 +1,9 @@
 """Somebody who handed in something, or who is in the roster and did not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from npvae.coursework.collection.found import Found
-from npvae.coursework.collection.roster import Student
 
 Attempt = tuple[float, ...]
 """A file's place among those of one person: the later has the larger. By the platform first, then by names."""
@@ -23,5 +23,7 @@ class Person:
     files: dict[Found, Attempt] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
     """What a human should look at."""
-    student: Student | None = None
-    """The row of the roster."""
+    student: str = ""
+    """What the roster calls them."""
+    row: Mapping[str, str] = field(default_factory=dict)
+    """Of the roster, by the titles of its columns."""

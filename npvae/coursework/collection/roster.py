@@ -5,11 +5,10 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 
-from npvae.coursework.collection.names import NOBODY
+from npvae.coursework.collection.names import NOBODY, apart
 from npvae.coursework.tables import read_table
 from npvae.internals.text import printable
 
@@ -37,16 +36,8 @@ SHORTEST_NUMBER = 4
 YEARS = ("19", "20")
 NOT_A_PERSON = {"Points Possible", "Student, Test", "Test Student"}
 """What Canvas puts between the rows of people."""
-
-
-@dataclass(frozen=True)
-class Student:
-    """A row of a roster."""
-
-    student: str
-    """What the person is called in every table."""
-    row: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """By the titles of the columns."""
+Row = Mapping[str, str]
+"""Of a roster, by the titles of the columns."""
 
 
 class Roster:
@@ -60,56 +51,54 @@ class Roster:
         Of the columns.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, str]] = (), titles: Sequence[str] = ()) -> None:
+    def __init__(self, rows: Sequence[Row] = (), titles: Sequence[str] = ()) -> None:
         self.roles = {title: plain(title) for title in titles}
         self.ignored = tuple(title for title, role in self.roles.items() if title and role not in KNOWN)
         """Titles of columns that stand for nobody."""
-        self.students = [Student(shown, row) for shown, row in zip(self._shown(rows), rows, strict=True)]
+        self.students = dict(zip(apart(self._shown(rows), "{}-{}"), rows, strict=True))
+        """Rows by what each person is called in every table."""
         self._numbered = self._by(lambda row: numbers(self.values(row, IDENTIFIERS), self.values(row, "id")))
         self._identified = self._by(lambda row: identifiers(self.values(row, STUDENT, IDENTIFIERS)))
         self._named = self._by(lambda row: orders(self.names(row)))
         self._shortened = self._by(lambda row: orders(self.names(row), shortened=True))
         self._single = self._by(lambda row: (" ".join(words(name)) for name in self.names(row) if words(name)))
 
-    def _by(self, keys: Callable[[Mapping[str, str]], Iterable[str]]) -> dict[str, set[Student]]:
+    def _by(self, keys: Callable[[Row], Iterable[str]]) -> dict[str, set[str]]:
         """Students by what stands for them."""
-        found: dict[str, set[Student]] = defaultdict(set)
-        for student in self.students:
-            for key in keys(student.row):
+        found = defaultdict(set)
+        for student, row in self.students.items():
+            for key in keys(row):
                 found[key].add(student)
         return found
 
-    def values(self, row: Mapping[str, str], *roles: str) -> list[str]:
+    def values(self, row: Row, *roles: str) -> list[str]:
         """What a row has in the columns of these roles, in the order of the roles."""
         asked = " ".join(roles).split()
-        return [row[title] for role in asked for title, its in self.roles.items() if its == role and row[title]]
+        return [row[title] for role in asked for title, its in self.roles.items() if its == role and row.get(title)]
 
-    def names(self, row: Mapping[str, str]) -> list[str]:
+    def names(self, row: Row) -> list[str]:
         """The names of a person."""
         parts = [*self.values(row, FIRST)[:1], *self.values(row, LAST)[:1]]
         return [*self.values(row, NAMES, STUDENT), *filter(None, [" ".join(parts)])]
 
-    def identifiers(self, row: Mapping[str, str]) -> list[str]:
+    def identifiers(self, row: Row) -> list[str]:
         """What stands for a person without a name; of an address only what is a name, so it is none."""
         student = self.values(row, STUDENT) if self.values(row, NAMES, FIRST, LAST) else []
         return [*self.values(row, *(role for role in IDENTIFIERS.split() if "mail" not in role)), *student]
 
-    def _shown(self, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    def _shown(self, rows: Sequence[Row]) -> Iterator[str]:
         """What each is called: "student", a name or an identifier; two alike, with an identifier."""
         roles = [[*self.values(row, STUDENT), *self.names(row), *self.values(row, IDENTIFIERS)] for row in rows]
         first = Counter(called[0] for called in roles)
-        taken: Counter[str] = Counter()
         for row, (name, *_) in zip(rows, roles, strict=True):
             others = [value for value in self.values(row, IDENTIFIERS) if value != name]
-            shown = f"{name}_{others[0]}" if others and first[name] > 1 else name
-            taken[shown] += 1
-            yield shown if taken[shown] == 1 else f"{shown}-{taken[shown]}"
+            yield f"{name}_{others[0]}" if others and first[name] > 1 else name
 
-    def numbered(self, platform: str, number: str) -> set[Student]:
+    def numbered(self, platform: str, number: str) -> set[str]:
         """Who has this number on this platform."""
         return self._numbered.get(f"{platform} {number}", set())
 
-    def meant_by(self, text: str) -> set[Student]:
+    def meant_by(self, text: str) -> set[str]:
         """Who is meant by the words of a text: an identifier counts before a name, of several the longest."""
         found = words(text)
         if " ".join(found) in self._identified:
