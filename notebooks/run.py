@@ -5,10 +5,10 @@
     python notebooks/run.py --figures slides    only their main figures, as PNG and SVG
     python notebooks/run.py --site pages        notes, lessons, slides: a folder to open
 
-The first two need the extra "notebooks", lesson 13 the extra "torch" too, and --site
-the extra "pages". A rerun on the same versions and the same machine writes the same
-bytes. Beside a lesson that has a lab they write the lab, `07_lab.ipynb`: the lesson,
-with some cells left to students.
+The first two need the extra "notebooks", lesson 13 the extra "torch" too (the first
+leaves it out where that is missing), and --site the extra "pages". A rerun on the
+same versions and the same machine writes the same bytes. Beside a lesson that has a
+lab they write the lab, `07_lab.ipynb`: the lesson, with some cells left to students.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import json
 import os
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from npvae.internals.files import write_text
@@ -26,6 +27,8 @@ from npvae.internals.files import write_text
 HERE = Path(__file__).parent
 TIMEOUT = 900
 """Seconds a cell may take."""
+NEEDS = {"13": "torch"}
+"""What a lesson needs beyond the extra "notebooks", a module named like its extra."""
 KERNEL_ENVIRONMENT = os.environ | {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline"
 }
@@ -68,6 +71,10 @@ def main() -> int:
             f"no lesson's name begins with {' or '.join(args.lessons)}, try: 04 06"
         )
     for path in paths:
+        needed = NEEDS.get(path.name[:2])
+        if needed and not (args.lessons or find_spec(needed)):
+            print(f'{path.name}: left out, it needs the extra "{needed}"', flush=True)
+            continue
         start = time.perf_counter()
         if args.figures:
             export_figures(path, args.figures)

@@ -93,6 +93,37 @@ def plot_bounds(histories: "Mapping[str, History]", examples: int) -> Figure:
     return figure
 
 
+def plot_stages(histories: "Mapping[str, History]", stages: Sequence[tuple[int, float]]) -> Figure:
+    """Plot the bound on training and test data over the epochs, with the learning rate above each stage of training.
+
+    Parameters
+    ----------
+    histories : mapping of str to History
+        By the name to show in the legend.
+    stages : sequence of (int, float)
+        Epochs and learning rate of each stage, in order; those that no history has reached are left out.
+    """
+    figure, axes = _subplots(figsize=(7, 4.2), layout="constrained")
+    for colour, (name, history) in zip((BLUE, ORANGE, GREEN, BLACK, "C4", "C5"), histories.items(), strict=False):
+        lines = {"color": colour, "linewidth": 1}
+        axes.plot(history["epoch"], -history["train_loss"], label=f"{name}, training", linestyle="--", **lines)
+        axes.plot(history["epoch"], -history["test_loss"], label=f"{name}, test", **lines)
+    start, last = 1, max(map(len, histories.values()))
+    for epochs, lr in stages:
+        if start <= last:
+            axes.axvline(start, color="gray", linestyle=":", linewidth=0.8)
+            axes.annotate(f" {lr:.2g}", (start, 1), xycoords=axes.get_xaxis_transform(), va="bottom", fontsize=7)
+        start += epochs
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    fifth = max(history["test_loss"][:5][-1] for history in histories.values())  # later differences show
+    axes.set(xlabel="epoch", ylabel="lower bound, nats per image", ylim=(-fifth - 1, None))
+    axes.set_title("learning rate of each stage:", fontsize=8, pad=12, loc="left")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower right")
+    return figure
+
+
 def plot_images(
     images: Array,
     columns: int = 10,

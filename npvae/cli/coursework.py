@@ -15,7 +15,7 @@ from npvae.coursework.assignments import apart, variant
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.collection import Collection, collect
 from npvae.coursework.exercises import total
-from npvae.coursework.grading import Assignment, Graded, differences, grade, graded_as, load, probes_seed
+from npvae.coursework.grading import Graded, Kept, differences, grade, probes_seed
 from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.listing import on_screen
 from npvae.coursework.report import Results, write_reports
@@ -23,6 +23,7 @@ from npvae.coursework.sandbox.grader import missing_isolation
 from npvae.coursework.submissions import Submission
 from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
+from npvae.internals.files import write_text
 from npvae.internals.progress import progress
 
 T = TypeVar("T")
@@ -93,11 +94,11 @@ def add_parsers(subparsers: Any) -> None:
         help="the number given to npvae handout, which is looked up in the files, or the line that it printed "
         "(default: what the files say, where they agree)",
     )
-    version = grade.add_mutually_exclusive_group()
+    form = grade.add_mutually_exclusive_group()
     for name in FORMS:
-        version.add_argument(
+        form.add_argument(
             f"--{name}",
-            dest="version",
+            dest="form",
             action="store_const",
             const=name,
             help=f"the {name} form, {points_of(name)} points (default: what the files ask, where they agree)",
@@ -164,32 +165,33 @@ def mark(options: Namespace) -> int:
     collection = collect(options.submissions, options.roster, options.anonymous)
     if options.list:
         return _show(collection, options)
-    assignment = replace(_asked(collection, options), probes_seed=probes_seed(options.out, options.seed))
+    assignment, seed_file = _asked(collection, options), options.out / "seed.txt"
+    kept = Kept(options.out / "results", probes_seed(seed_file) if options.seed is None else options.seed)
     submissions = chosen = collection.submissions
     if options.only is not None:
         chosen = [submission for submission in submissions if submission.student == options.only]
         if not chosen:
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
-        _refuse_a_mixture(submissions, assignment, options)
+        _refuse_a_mixture(submissions, assignment, kept, options)
     if missing_isolation():
         print(missing_isolation(), flush=True)
-    print(assignment, flush=True)
-    results = options.out / "results"
-    results.mkdir(parents=True, exist_ok=True)
+    print(assignment.title, flush=True)
+    kept.folder.mkdir(parents=True, exist_ok=True)
+    write_text(seed_file, f"{kept.seed}\n")
     try:
-        graded = _in_parallel(chosen, assignment, results, options, again=options.only is not None)
-        own = _under_their_own(collection, assignment, options)
+        graded = _in_parallel(chosen, assignment, kept, options, again=options.only is not None)
+        own = _under_their_own(collection, assignment, kept, options)
     except KeyboardInterrupt:
-        kept = sum(load(results, submission, assignment) is not None for submission in submissions)
+        done = sum(kept.load(submission, assignment) is not None for submission in submissions)
         print(
-            f"{kept} of {len(submissions)} students are graded and kept in {results}; "
+            f"{done} of {len(submissions)} students are graded and kept in {kept.folder}; "
             "the same command goes on from there",
             file=sys.stderr,
         )
         raise
     for submission in submissions:
-        known_before = None if submission.student in graded else load(results, submission, assignment)
+        known_before = None if submission.student in graded else kept.load(submission, assignment)
         if known_before:
             graded[submission.student] = known_before
     in_order = {each.student: graded[each.student] for each in submissions if each.student in graded}
@@ -208,40 +210,39 @@ def _show(collection: Collection, options: Namespace) -> int:
         assignment, unclear = None, str(error)
     for line in on_screen(collection, assignment):
         print(line)
-    print(assignment or unclear)
+    print(assignment.title if assignment else unclear)
     return 0
 
 
-def _asked(collection: Collection, options: Namespace) -> Assignment:
+def _asked(collection: Collection, options: Namespace) -> Variant:
     """The assignment to grade: what the options say, or else what the files do."""
     origins = [one.choice.look.origin for one in collection.hand_ins if one.choice.file]
-    said = [variant(origin.variant) if origin.variant else None for origin in origins]
+    said = [origin.variant for origin in origins]
     chosen = variant(options.variant) if options.variant else None
     if chosen is None:
         chosen = _agreed("variant", said, "--variant")
     elif not chosen.package:  # a number: the files carry the choices that it was handed out with
         same = [each for each in said if each and each.name == chosen.name]
         chosen = _agreed("variant", same, "--variant, as the line of the handout") if same else chosen
-    version = options.version or _agreed("version", [origin.version for origin in origins], "--short or --long")
-    return Assignment(replace(chosen, form=version).said, version == "short")
+    form = options.form or _agreed("form", [origin.form for origin in origins], "--short or --long")
+    return replace(chosen, form=form)
 
 
 def _under_their_own(
-    collection: Collection, assignment: Assignment, options: Namespace
-) -> dict[str, tuple[Assignment, Graded]]:
+    collection: Collection, assignment: Variant, kept: Kept, options: Namespace
+) -> dict[str, tuple[Variant, Graded]]:
     """What the files are worth that say that they are of another assignment, each under that."""
-    others: dict[Assignment, list[Submission]] = {}
-    results = options.out / "results" / "own"
+    others: dict[str, tuple[Variant, list[Submission]]] = {}
+    kept = replace(kept, folder=kept.folder / "own")
     for one in collection.hand_ins:
         origin, submission = one.choice.look.origin, one.submission
         if one.choice.file and any(differences(origin, assignment)):
-            short = (origin.version or assignment.version) == "short"
-            own = replace(assignment, seed=origin.variant or assignment.seed, short=short)
-            if options.only in (None, submission.student) or load(results, submission, own):
-                others.setdefault(own, []).append(submission)
-    graded: dict[str, tuple[Assignment, Graded]] = {}
-    for own, submissions in others.items():
-        found = _in_parallel(submissions, own, results, options, again=False)
+            own = replace(origin.variant or assignment, form=origin.form or assignment.form)
+            if options.only in (None, submission.student) or kept.load(submission, own):
+                others.setdefault(str(own), (own, []))[1].append(submission)
+    graded: dict[str, tuple[Variant, Graded]] = {}
+    for own, submissions in others.values():
+        found = _in_parallel(submissions, own, kept, options, again=False)
         graded |= {student: (own, result) for student, result in found.items()}
     return graded
 
@@ -259,19 +260,20 @@ def _agreed(what: str, said: Sequence[T | None], option: str) -> T:
     )
 
 
-def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Assignment, options: Namespace) -> None:
+def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, kept: Kept, options: Namespace) -> None:
     """One student graded as another assignment than the rest would cost the rest their place in the tables."""
     for submission in submissions:
-        before = graded_as(options.out / "results", submission)
-        if submission.student != options.only and before not in (None, assignment):
+        before = kept.asked_before(submission)
+        if submission.student != options.only and before not in (None, kept.asked(assignment)):
+            title, seed = variant(before["assignment"]).title, before["seed"]
             raise UsageError(
-                f"{options.out} holds {before}, and --only would grade {assignment}: "
-                "give the same options as before, or grade all without --only"
+                f"{options.out} holds {title} with seed {seed}, and --only would grade {assignment.title} with seed "
+                f"{kept.seed}: give the same options as before, or grade all without --only"
             )
 
 
 def _in_parallel(
-    submissions: list[Submission], assignment: Assignment, results: Path, options: Namespace, again: bool
+    submissions: list[Submission], assignment: Variant, kept: Kept, options: Namespace, again: bool
 ) -> dict[str, Graded]:
     """Grade in several processes; a submission that brought a process down is tried once more in a separate one."""
     hide = [options.submissions.resolve(), options.out.resolve()]
@@ -280,9 +282,9 @@ def _in_parallel(
         return progress(futures, "grading", True, total)
 
     with workers(max(1, options.workers)) as executor:
-        graded = grade(submissions, assignment, results, executor, hide, again, steps)
+        graded = grade(submissions, assignment, kept, executor, hide, again, steps)
     for submission in submissions:
-        if load(results, submission, assignment) is None:
+        if kept.load(submission, assignment) is None:
             with workers(1) as executor:
-                graded |= grade([submission], assignment, results, executor, hide)
+                graded |= grade([submission], assignment, kept, executor, hide)
     return graded

@@ -5,25 +5,26 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from npvae.coursework.assignments import apart, variant
+from npvae.coursework.assignments import apart
 from npvae.coursework.cost import cost_job, suspicions
 from npvae.coursework.diagnose import Finding, judge
-from npvae.coursework.exercises import EXERCISES, SHORT
+from npvae.coursework.exercises import EXERCISES, asked
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import GRADING_SEED, marks
 from npvae.coursework.origin import Origin
 from npvae.coursework.sandbox.calls import Failure, Results
-from npvae.coursework.sandbox.grader import run
+from npvae.coursework.sandbox.grader import DEFAULT, run
 from npvae.coursework.sandbox.process import Job
 from npvae.coursework.sandbox.reading import Limits
-from npvae.coursework.submissions import Submission, read
+from npvae.coursework.submissions import Contents, Submission, read
+from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -59,74 +60,47 @@ class Graded:
         return sum(self.marks[exercise].values())
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """What was asked."""
-
-    seed: str = "textbook"
-    """The line of a handout, its number, or "textbook"."""
-    short: bool = False
-    probes_seed: int = GRADING_SEED
-
-    @property
-    def exercises(self) -> tuple[str, ...]:
-        """Names of its exercises."""
-        return SHORT if self.short else tuple(EXERCISES)
-
-    @property
-    def version(self) -> str:
-        """Its name as a submission's origin has it."""
-        return "short" if self.short else "long"
-
-    def __str__(self) -> str:
-        return f"assignment {variant(self.seed).name}, {self.version} version"
-
-
-def probes_seed(folder: Path, asked: int | None = None) -> int:
-    """The seed of a class's probes, kept in its folder: the one that is asked for, or there already, or drawn now.
+def probes_seed(path: Path) -> int:
+    """The seed of a class's probes: the one that a file holds, or, where there is no file, one that is drawn now.
 
     Raises
     ------
     ValueError
-        Where the folder's file holds no seed.
+        Where the file holds no seed.
     """
-    path = folder / "seed.txt"
     try:
-        kept = int(path.read_text("utf-8")) if path.exists() else secrets.randbits(63)
+        return int(path.read_text("utf-8")) if path.exists() else secrets.randbits(63)
     except ValueError as error:
         raise ValueError(f"{path} holds no seed ({error}): give it with --seed, or remove the file") from error
-    seed = kept if asked is None else asked
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, f"{seed}\n")
-    return seed
 
 
 def grade_one(
     submission: Submission,
-    assignment: Assignment,
+    assignment: Variant,
+    seed: int = GRADING_SEED,
     hide: Sequence[Path] = (),
-    limits: Limits | None = None,
+    limits: Limits = DEFAULT,
 ) -> Graded:
     """Run one submission in its sandbox and compare here.
 
     Parameters
     ----------
     submission : Submission
-    assignment : Assignment
+    assignment : Variant
+        What was asked.
+    seed : int
+        Of the probes.
     hide : sequence of path
         Folders that the submission must not see.
-    limits : Limits, optional
+    limits : Limits
         Of each exercise.
     """
     contents = read(submission)
-    keys = {name: answer_key(name, variant(assignment.seed), assignment.probes_seed) for name in assignment.exercises}
-    statements = {
-        name: [(each.where, each.source) for each in contents.code.needed(EXERCISES[name].functions)] for name in keys
-    }
-    jobs = {name: Job(name, EXERCISES[name].functions, statements[name], key.probes) for name, key in keys.items()}
-    costs = {name: job for name, key in keys.items() if (job := cost_job(key, statements[name]))}
-    outcomes = run({**jobs, **{job.exercise: job for job in costs.values()}}, limits or Limits(), hide)
-    missed = [what for name in keys for what in contents.code.missed(EXERCISES[name].functions)]
+    keys = {name: answer_key(name, assignment, seed) for name in asked(assignment)}
+    jobs = {name: Job(name, key.exercise.functions, needed(contents, key), key.probes) for name, key in keys.items()}
+    costs = {name: job for name, key in keys.items() if (job := cost_job(key, jobs[name].statements))}
+    outcomes = run({**jobs, **{job.exercise: job for job in costs.values()}}, limits, hide)
+    missed = [what for key in keys.values() for what in contents.code.missed(key.exercise.functions)]
     points: dict[str, Mapping[str, int]] = {}
     findings: dict[str, Sequence[Finding]] = {}
     failures: dict[str, str] = {}
@@ -149,14 +123,17 @@ def grade_one(
     return Graded(submission.student, submission.file, points, findings, failures, notes, unique, contents.written)
 
 
-def differences(origin: Origin, assignment: Assignment) -> Iterator[str]:
+def needed(contents: Contents, key: AnswerKey) -> list[tuple[str, str]]:
+    """Where each statement stands that an exercise needs, and its source."""
+    return [(each.where, each.source) for each in contents.code.needed(key.exercise.functions)]
+
+
+def differences(origin: Origin, assignment: Variant) -> Iterator[str]:
     """Where a submission was handed out as something else than it is graded as."""
-    graded = variant(assignment.seed)
-    said = variant(origin.variant) if origin.variant else graded
-    if said != graded:
-        yield "handed out as {}, graded as {}".format(*apart([said, graded]))
-    if origin.version not in (None, assignment.version):
-        yield f"handed out as the {origin.version} version, graded as the {assignment.version} version"
+    if origin.variant not in (None, assignment):
+        yield "handed out as {}, graded as {}".format(*apart([origin.variant, assignment]))
+    if origin.form not in (None, assignment.form):
+        yield f"handed out as the {origin.form} form, graded as the {assignment.form} form"
 
 
 def nothing(key: AnswerKey, why: str) -> list[Results]:
@@ -164,22 +141,67 @@ def nothing(key: AnswerKey, why: str) -> list[Results]:
     return [dict.fromkeys(right, Failure("ended", why or "gave no result")) for right in key.right]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What has been graded: one file of results per student, for one seed of the probes."""
+
+    folder: Path
+    seed: int = GRADING_SEED
+
+    def place(self, submission: Submission) -> Path:
+        """Where the results of a student stand."""
+        return self.folder / f"{hashlib.sha256(submission.student.encode()).hexdigest()[:16]}.json"
+
+    def asked(self, assignment: Variant) -> dict[str, Any]:
+        """What results belong to: the assignment, whichever version handed it out, and the seed."""
+        return {"assignment": str(replace(assignment, package="")), "seed": self.seed}
+
+    def asked_before(self, submission: Submission) -> dict[str, Any] | None:
+        """What a student's results belong to; None where there are none."""
+        try:
+            content = json.loads(self.place(submission).read_text("utf-8"))
+            return {name: content[name] for name in ("assignment", "seed")}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, submission: Submission, assignment: Variant, graded: Graded) -> None:
+        """Write the results of one submission."""
+        content = {**self._stamp(submission, assignment), "graded": asdict(graded)}
+        write_text(self.place(submission), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def load(self, submission: Submission, assignment: Variant) -> Graded | None:
+        """The results of one submission, where they are there and belong to the same file and assignment."""
+        try:
+            content = json.loads(self.place(submission).read_text("utf-8"))
+            fields = content.pop("graded")
+            if content != self._stamp(submission, assignment):
+                return None
+            findings = {name: [Finding(**each) for each in listed] for name, listed in fields.pop("findings").items()}
+            return Graded(findings=findings, **fields)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _stamp(self, submission: Submission, assignment: Variant) -> dict[str, Any]:
+        return {"format": FORMAT, **self.asked(assignment), "digest": submission.digest}
+
+
 def grade(
     submissions: Sequence[Submission],
-    assignment: Assignment,
-    folder: Path,
+    assignment: Variant,
+    kept: Kept,
     executor: Executor,
     hide: Sequence[Path] = (),
     again: bool = False,
     progress: Callable[..., Any] = lambda steps, total: steps,
 ) -> dict[str, Graded]:
-    """Grade submissions in parallel and leave a file of results for each, as soon as it is there.
+    """Grade submissions in parallel and keep the results of each, as soon as they are there.
 
     Parameters
     ----------
     submissions : sequence of Submission
-    assignment : Assignment
-    folder : path
+    assignment : Variant
+        What was asked.
+    kept : Kept
         Where results stand. What stands there already for the same file and assignment is not graded again.
     executor : concurrent.futures.Executor
         Where they run: processes of this machine (`npvae.coursework.workers`), or Dask's `client.get_executor()`.
@@ -195,15 +217,15 @@ def grade(
     graded : dict of str to Graded
         By student.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    kept.folder.mkdir(parents=True, exist_ok=True)
     graded: dict[str, Graded] = {}
     waiting = {}
     for submission in submissions:
-        known = None if again else load(folder, submission, assignment)
+        known = None if again else kept.load(submission, assignment)
         if known:
             graded[submission.student] = known
         else:
-            waiting[executor.submit(grade_one, submission, assignment, hide)] = submission
+            waiting[executor.submit(grade_one, submission, assignment, kept.seed, hide)] = submission
     for future in progress(as_completed(waiting), len(waiting)):
         submission = waiting[future]
         try:
@@ -211,59 +233,16 @@ def grade(
         except Exception as error:  # a grader's fault must not cost the class: it stands in the report
             result = ungraded(submission, assignment, error)
         else:
-            save(folder, submission, assignment, result)
+            kept.save(submission, assignment, result)
         graded[submission.student] = result
     return dict(sorted(graded.items()))
 
 
-def ungraded(submission: Submission, assignment: Assignment, error: Exception) -> Graded:
+def ungraded(submission: Submission, assignment: Variant, error: Exception) -> Graded:
     """What stands for a submission on which the grader itself failed; a later run tries it again."""
     why = f"the grader failed on this file ({type(error).__name__}: {error}): grade it by hand, or run again"
-    empty = {
-        name: dict.fromkeys(EXERCISES[name].points(variant(assignment.seed)), 0) for name in assignment.exercises
-    }
+    empty = {name: dict.fromkeys(exercise.points(assignment), 0) for name, exercise in asked(assignment).items()}
     return Graded(submission.student, submission.file, empty, {}, flags=(why,))
-
-
-# One file per student.
-
-
-def place(folder: Path, submission: Submission) -> Path:
-    """Where the results of a student stand."""
-    return folder / f"{hashlib.sha256(submission.student.encode()).hexdigest()[:16]}.json"
-
-
-def save(folder: Path, submission: Submission, assignment: Assignment, graded: Graded) -> None:
-    """Write the results of one submission."""
-    content = {
-        "format": FORMAT,
-        "assignment": asdict(assignment),
-        "digest": submission.digest,
-        "graded": asdict(graded),
-    }
-    write_text(place(folder, submission), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
-def load(folder: Path, submission: Submission, assignment: Assignment) -> Graded | None:
-    """The results of one submission, where they are there and belong to the same file and assignment."""
-    try:
-        content = json.loads(place(folder, submission).read_text("utf-8"))
-        same = (FORMAT, asdict(assignment), submission.digest)
-        if (content["format"], content["assignment"], content["digest"]) != same:
-            return None
-        fields = content["graded"]
-        findings = {name: [Finding(**each) for each in listed] for name, listed in fields.pop("findings").items()}
-        return Graded(findings=findings, **fields)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def graded_as(folder: Path, submission: Submission) -> Assignment | None:
-    """What a student's results that stand there belong to; None where there are none."""
-    try:
-        return Assignment(**json.loads(place(folder, submission).read_text("utf-8"))["assignment"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def mistakes_of(graded: Mapping[str, Graded]) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from npvae.coursework.assignments import variant
 from npvae.coursework.collection import Collection, HandIn
-from npvae.coursework.grading import Assignment, differences
+from npvae.coursework.grading import differences
+from npvae.coursework.variants import Variant
 from npvae.internals.text import printable
 
 HEADER = ("person", "assignment", "form", "attempt", "exercises", "file", "why", "set aside")
@@ -25,8 +25,8 @@ def columns(one: HandIn) -> Iterator[str]:
     if not one.submission.file:
         yield from ("", "", "", "", "nothing", "", "")
         return
-    name = look.origin.variant and variant(look.origin.variant).name
-    yield ", ".join(filter(None, (name, look.origin.version))) or "not said"
+    name = look.origin.variant.name if look.origin.variant else None
+    yield ", ".join(filter(None, (name, look.origin.form))) or "not said"
     yield look.form or "not readable"
     yield choice.attempt
     yield str(len(look.exercises))
@@ -36,13 +36,13 @@ def columns(one: HandIn) -> Iterator[str]:
     yield "; ".join([*(f"{path} ({why})" for path, why in choice.aside[:SHOWN]), *more])
 
 
-def to_look_at(one: HandIn, assignment: Assignment | None) -> list[str]:
+def to_look_at(one: HandIn, assignment: Variant | None) -> list[str]:
     """What a human should look at before anything is run."""
     origin = one.choice.look.origin
     return [*one.flags, *origin.flags, *(differences(origin, assignment) if assignment else ())]
 
 
-def on_screen(collection: Collection, assignment: Assignment | None) -> Iterator[str]:
+def on_screen(collection: Collection, assignment: Variant | None) -> Iterator[str]:
     """The table, the lines to look at, and how many of each there are."""
     cells = [[printable(cell) for cell in row] for row in [list(HEADER), *rows(collection)]]
     widths = [min(NARROW, max(map(len, column))) for column in zip(*cells, strict=True)]

@@ -19,9 +19,9 @@ NO_ASSIGNMENT = "something that names no assignment"
 class Origin:
     """What a submission says of itself."""
 
-    variant: str | None = None
-    """The line or the number of its assignment; None where it does not say it plainly."""
-    version: str | None = None
+    variant: Variant | None = None
+    """Its assignment; None where it does not say it plainly."""
+    form: str | None = None
     """ "short" or "long"; None where it does not show."""
     flags: tuple[str, ...] = ()
     """What a human should look at."""
@@ -32,11 +32,11 @@ def origin_of(cells: Sequence[ast.Module]) -> Origin:
     said = list(dict.fromkeys(variants(cells)))
     match said:
         case []:
-            return Origin(None, version(cells))
+            return Origin(None, form(cells))
         case [Variant() as one]:
-            return Origin(one.said, one.form if one.package else version(cells))
+            return Origin(one, one.form if one.package else form(cells))
     values = " and ".join(apart(said[:3]))
-    return Origin(None, version(cells), (f"does not say plainly which assignment it is: VARIANT is {values}",))
+    return Origin(None, form(cells), (f"does not say plainly which assignment it is: VARIANT is {values}",))
 
 
 def variants(cells: Sequence[ast.Module]) -> Iterator[Variant | str]:
@@ -61,8 +61,8 @@ def named(value: str | int) -> Variant | str:
         return f"{NO_ASSIGNMENT} ({error})"
 
 
-def version(cells: Sequence[ast.Module]) -> str | None:
-    """Which version asks the exercises that are checked; those that are defined, where none is checked."""
+def form(cells: Sequence[ast.Module]) -> str | None:
+    """Which form asks the exercises that are checked; those that are defined, where none is checked."""
     nodes = [node for cell in cells for node in ast.walk(cell)]
     checked = {
         node.args[0].value

@@ -3,19 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from npvae.coursework.assignments import variant
 from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.diagnose import PLAIN
-from npvae.coursework.exercises import EXERCISES, WRITTEN, number, total
+from npvae.coursework.exercises import EXERCISES, WRITTEN, asked, number, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
-from npvae.coursework.grading import Assignment, Graded, mistakes_of
+from npvae.coursework.grading import Graded, mistakes_of
 from npvae.coursework.listing import HEADER, rows
 from npvae.coursework.submissions import pseudonym, safe_name
 from npvae.coursework.tables import in_line, markdown_table, table
+from npvae.coursework.variants import Variant
 from npvae.coursework.written import Marks, manual_marks, write_written
 from npvae.internals.files import write_text
 
@@ -30,10 +30,10 @@ class Results:
     """What came of grading a class."""
 
     collection: Collection
-    assignment: Assignment
+    assignment: Variant
     graded: Mapping[str, Graded]
     """By student."""
-    own: Mapping[str, tuple[Assignment, Graded]] = field(default_factory=dict)
+    own: Mapping[str, tuple[Variant, Graded]] = field(default_factory=dict)
     """Of those whose file says that it is of another assignment: that, and what the file is worth under it."""
 
     def flags(self, student: str) -> list[str]:
@@ -42,7 +42,7 @@ class Results:
         said = [*self._found[student].flags, *one.flags, *(f"{name}: {why}" for name, why in one.failures.items())]
         if student in self.own:
             assignment, other = self.own[student]
-            said.append(f"as {assignment} it has {other.total} of {possible(assignment)} points")
+            said.append(f"as {assignment.title} it has {other.total} of {total(assignment)} points")
         return list(dict.fromkeys(said))
 
     @cached_property
@@ -57,11 +57,6 @@ class Results:
             *(f"{student}: {'; '.join(flags)}" for student, flags in said.items() if flags),
             *self.collection.strays,
         ]
-
-
-def possible(assignment: Assignment) -> int:
-    """Points without the bonus."""
-    return total(replace(variant(assignment.seed), form=assignment.version))
 
 
 def write_reports(folder: Path, results: Results, gradescope: bool = False) -> None:
@@ -105,15 +100,15 @@ def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
     people = [one for one in results.collection.hand_ins if one.submission.student in results.graded]
     words = {student: sum(by_hand.get(pseudonym(student), {}).values()) for student in results.graded}
     marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
-    all_points = possible(results.assignment) + sum(WRITTEN.values())
+    all_points = total(results.assignment) + sum(WRITTEN.values())
     write_text(folder / "moodle.csv", moodle_csv(people, marks))
-    title = f"Coursework {variant(results.assignment.seed).name}"
+    title = f"Coursework {results.assignment.name}"
     write_text(folder / "canvas.csv", canvas_csv(people, marks, all_points, title))
 
 
 def grades_csv(results: Results, by_hand: Marks) -> str:
     """One row per student, one column per exercise."""
-    exercises = results.assignment.exercises
+    exercises = asked(results.assignment)
     header = ["student", "total", "bonus", *WRITTEN, *exercises, "flags", "handed out as", "total as that", "file"]
     lines = []
     for student, one in results.graded.items():
@@ -121,25 +116,24 @@ def grades_csv(results: Results, by_hand: Marks) -> str:
         words = [hand.get(question, "") for question in WRITTEN]
         points = [one.points(name) for name in exercises]
         other = results.own.get(student)
-        own = [str(other[0]), other[1].total] if other else ["", ""]
+        own = [other[0].title, other[1].total] if other else ["", ""]
         lines.append([student, one.total, one.bonus, *words, *points, len(results.flags(student)), *own, one.file])
     return table(header, lines)
 
 
-def feedback(one: Graded, assignment: Assignment, by_hand: Mapping[str, float]) -> str:
+def feedback(one: Graded, assignment: Variant, by_hand: Mapping[str, float]) -> str:
     """What one student reads."""
-    points = {name: EXERCISES[name].points(variant(assignment.seed)) for name in assignment.exercises}
     lines = [
         f"# {in_line(one.student)}",
         "",
-        f"**{one.total} of {possible(assignment)} points**" + (f", and {one.bonus} bonus" if one.bonus else ""),
+        f"**{one.total} of {total(assignment)} points**" + (f", and {one.bonus} bonus" if one.bonus else ""),
     ]
     lines += ["", *(f"- {in_line(note)}" for note in one.notes)] if one.notes else []
     for question, value in by_hand.items():
         lines += ["", f"{question}: {value:g} points"]
-    for name in assignment.exercises:
-        earned, parts = one.marks[name], points[name]
-        lines += ["", f"## {number(name)}. {EXERCISES[name].title}: {one.points(name)} of {sum(parts.values())}", ""]
+    for name, exercise in asked(assignment).items():
+        earned, parts = one.marks[name], exercise.points(assignment)
+        lines += ["", f"## {number(name)}. {exercise.title}: {one.points(name)} of {sum(parts.values())}", ""]
         lines += [", ".join(f"{part} {earned[part]}/{value}" for part, value in parts.items()), ""]
         if name in one.failures:
             lines.append(f"- It gave no results: {in_line(one.failures[name])}.")
@@ -152,17 +146,17 @@ def feedback(one: Graded, assignment: Assignment, by_hand: Mapping[str, float]) 
     return "\n".join(lines) + "\n"
 
 
-def gradescope_json(one: Graded, assignment: Assignment) -> str:
+def gradescope_json(one: Graded, assignment: Variant) -> str:
     """One submission as Gradescope's autograder reads it: a test a part."""
     tests = []
-    for name in assignment.exercises:
-        for part, value in EXERCISES[name].points(variant(assignment.seed)).items():
+    for name, exercise in asked(assignment).items():
+        for part, value in exercise.points(assignment).items():
             said = [finding.sentence for finding in one.findings.get(name, ()) if finding.result == part]
             tests.append(
                 {
-                    "name": f"{EXERCISES[name].title}: {part}",
+                    "name": f"{exercise.title}: {part}",
                     "score": one.marks[name][part],
-                    "max_score": 0 if EXERCISES[name].bonus else value,
+                    "max_score": 0 if exercise.bonus else value,
                     "output": "; ".join(said) or one.failures.get(name, ""),
                     "visibility": "after_published",
                 }
@@ -179,21 +173,21 @@ def summary(results: Results) -> str:
     handed_in = [one for one in graded.values() if one.file]
     totals = sorted(one.total for one in handed_in)
     lines = [f"# The class: {len(graded)} students, {len(handed_in)} submissions", ""]
-    lines += [f"{str(assignment).capitalize()}.", ""]
+    lines += [f"{assignment.title.capitalize()}.", ""]
     lines += [*markdown_table(HEADER, rows(results.collection)), ""]
     if totals:
         median = totals[len(totals) // 2]
         lines += [f"Points: median {median}, lowest {totals[0]}, highest {totals[-1]}.", ""]
     lines += ["| exercise | mean points | of | full marks |", "| --- | ---: | ---: | ---: |"]
-    for name in assignment.exercises:
-        full = sum(EXERCISES[name].points(variant(assignment.seed)).values())
+    for name, exercise in asked(assignment).items():
+        full = sum(exercise.points(assignment).values())
         points = [one.points(name) for one in handed_in]
         mean = sum(points) / max(1, len(points))
-        lines.append(f"| {EXERCISES[name].title} | {mean:.1f} | {full} | {sum(p == full for p in points)} |")
+        lines.append(f"| {exercise.title} | {mean:.1f} | {full} | {sum(p == full for p in points)} |")
     lines += ["", "## Mistakes, most frequent first", "", "![How often each mistake was made](mistakes.png)", ""]
     lines += ["| how often | exercise | what it looks like |", "| ---: | --- | --- |"]
-    for (exercise, what), count in frequencies(graded):
-        lines.append(f"| {count} | {EXERCISES[exercise].title} | {in_line(what)} |")
+    for (name, what), count in frequencies(graded):
+        lines.append(f"| {count} | {EXERCISES[name].title} | {in_line(what)} |")
     if results.to_look_at:
         lines += ["", "## To look at", "", *(f"- {in_line(line)}" for line in results.to_look_at)]
     return "\n".join(lines) + "\n"

@@ -33,9 +33,9 @@ class Variant:
     """Version of npvae that it was handed out with; empty where a number was all that it carried."""
 
     @property
-    def said(self) -> str:
-        """What names it in a file: its line, or the number that was all."""
-        return str(self) if self.package else self.name
+    def title(self) -> str:
+        """What people call it."""
+        return f"assignment {self.name}, {self.form} form"
 
     def __str__(self) -> str:
         said = {"variant": self.name, "form": self.form, "npvae": self.package or "0.1"}

@@ -2,12 +2,14 @@
 
 import json
 import math
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import npvae
 from npvae.data import binarize, load_mnist
 from npvae.evaluation import evaluate, log_likelihood
 from npvae.experiments.recipes import Arm, Recipe
@@ -79,7 +81,11 @@ def measure(
         if verbose:
             count = sum(map(len, done))
             print(f"  {count:5d} of {len(x)} test images: nll {-np.mean(np.concatenate(done)):.3f} nats", flush=True)
-    return measured | {"nll": -float(np.mean(np.concatenate(done)))}
+    log_p = np.concatenate(done)
+    return measured | {
+        "nll": -float(np.mean(log_p)),
+        "standard error": float(np.std(log_p, ddof=1) / len(log_p) ** 0.5),
+    }
 
 
 def reproduce(
@@ -91,7 +97,7 @@ def reproduce(
     threads: int = 1,
     say: Callable[[str], Any] = print,
 ) -> dict[str, dict[str, Any]]:
-    """Run a recipe, or some of its arms, and write results.json into its folder.
+    """Run a recipe, or some of its arms, and write results.json and the curves into its folder.
 
     Parameters
     ----------
@@ -136,12 +142,14 @@ def reproduce(
             say(f"stopped: run the same command again to resume from {folder}")
             break
         results[name] = measure(recipe, arm, model, len(history), folder, threads, verbose=True) | {
+            "seed": seed,
+            "versions": {"npvae": npvae.__version__, "NumPy": np.__version__, "Python": platform.python_version()},
             "epochs": len(history),
             "training seconds": float(np.sum(history["seconds"])),
             "published": arm.published,
         }
         write_text(folder / "results.json", json.dumps(results, indent=2) + "\n")
-    if recipe.measure == "curve" and results:
+    if recipe.measure != "loss" and results:
         _draw_curves(recipe, folder, list(results))
         say(f"\nwrote {folder / 'curves.png'}")
     for line in _table(recipe, results):
@@ -152,17 +160,20 @@ def reproduce(
 def _table(recipe: Recipe, results: dict[str, dict[str, Any]]) -> list[str]:
     """Return a table of our numbers beside theirs."""
     key = "nll" if recipe.measure == "nll" else "test loss"
-    lines = ["", f"{'':12s} {'epochs':>6s} {key + ', ours':>16s} {'published':>16s} {'active units':>13s}"]
+    lines = ["", f"{'':12s} {'epochs':>6s} {key + ', ours':>19s} {'published':>16s} {'active units':>13s}"]
     for name, result in results.items():
-        ours = f"{result[key]:.2f} nats"
+        error = f" +- {result['standard error']:.2f}" if "standard error" in result else ""
+        ours = f"{result[key]:.2f}{error} nats"
         lines.append(
-            f"{name:12s} {result['epochs']:6d} {ours:>16s} {result['published']:>16s} {result['active units']:13d}"
+            f"{name:12s} {result['epochs']:6d} {ours:>19s} {result['published']:>16s} {result['active units']:13d}"
         )
     return lines
 
 
 def _draw_curves(recipe: Recipe, folder: Path, names: list[str]) -> None:
-    from npvae.plots import plot_bounds, save_figure
+    from npvae.plots import plot_bounds, plot_stages, save_figure
 
     histories = {name.replace("Nz-", "$N_z$ = "): History.from_csv(folder / f"{name}.csv") for name in names}
-    save_figure(plot_bounds(histories, examples=60_000), folder / "curves.png")
+    stages = recipe.arms[0].lr_stages
+    drawn = plot_stages(histories, stages) if stages else plot_bounds(histories, examples=60_000)
+    save_figure(drawn, folder / "curves.png")

@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from classes import results
 from unseen_answers import unseen
 
 from npvae.cli import main
+from npvae.coursework.assignments import variant
 from npvae.coursework.exercises import EXERCISES, total
-from npvae.coursework.grading import Assignment, Graded, grade, grade_one, graded_as, load
+from npvae.coursework.grading import Graded, Kept, grade, grade_one
 from npvae.coursework.handout import write_handout
 from npvae.coursework.marks import full
 from npvae.coursework.report import write_reports
@@ -58,7 +60,7 @@ def right(tmp_path_factory):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_reference_solution_earns_all_points_and_the_bonus_and_the_empty_handout_nothing(seed, tmp_path):
-    assignment = Assignment(seed)
+    assignment = variant(seed)
     best = grade_one(Submission("ada", "a.ipynb", solution(tmp_path, seed)), assignment)
     assert (best.total, best.bonus) == (LONG, BONUS)
     assert not any(best.findings.values())
@@ -69,13 +71,13 @@ def test_the_reference_solution_earns_all_points_and_the_bonus_and_the_empty_han
 
 def test_the_script_of_a_handout_is_graded_like_its_notebook(tmp_path):
     path = write_handout(tmp_path / "both", "textbook")[1]
-    graded = grade_one(Submission("ada", "a.py", path.read_bytes()), Assignment())
+    graded = grade_one(Submission("ada", "a.py", path.read_bytes()), Variant())
     assert graded.total == 0
     assert {finding.name for findings in graded.findings.values() for finding in findings} <= {"blank", "needs"}
 
 
-def test_the_short_version_is_worth_its_own_points(right):
-    assert grade_one(Submission("ada", "a.ipynb", right), Assignment(short=True)).total == SHORT
+def test_the_short_form_is_worth_its_own_points(right):
+    assert grade_one(Submission("ada", "a.ipynb", right), Variant(form="short")).total == SHORT
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_the_short_version_is_worth_its_own_points(right):
     ],
 )
 def test_a_mistake_costs_its_part_alone_and_is_named(right, old, new, exercise, lost, name):
-    graded = grade_one(Submission("ada", "a.ipynb", with_change(right, old, new)), Assignment())
+    graded = grade_one(Submission("ada", "a.ipynb", with_change(right, old, new)), Variant())
     for other in EXERCISES:
         expected = {part: 0 if other == exercise and part in lost else points for part, points in full(other).items()}
         if other != "latent_backward" or exercise == "latent_backward":  # that one calls the student's own pair
@@ -124,7 +126,7 @@ def planted():
 def test_a_wrong_answer_loses_its_parts_in_the_sandbox_and_the_others_keep_theirs(answer, right):
     notebook = json.loads(right)
     notebook["cells"].append({"cell_type": "code", "metadata": {}, "source": answer.code})
-    graded = grade_one(Submission("ada", "a.ipynb", json.dumps(notebook).encode()), Assignment())
+    graded = grade_one(Submission("ada", "a.ipynb", json.dumps(notebook).encode()), Variant())
     for name in EXERCISES:
         lost = answer.lost if name == answer.exercise else ()
         expected = {part: 0 if part in lost else points for part, points in full(name).items()}
@@ -179,7 +181,7 @@ def test_feedback_names_the_mistake_and_what_could_not_be_read(graded_class):
 def test_the_summary_counts_mistakes_and_draws_them(graded_class):
     out = graded_class / "out"
     assert "sigma stands in the place of its slope" in (out / "mistakes.csv").read_text()
-    assert "4 students, 4 submissions\n\nAssignment textbook, long version." in (out / "summary.md").read_text()
+    assert "4 students, 4 submissions\n\nAssignment textbook, long form." in (out / "summary.md").read_text()
     assert (out / "mistakes.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -238,19 +240,19 @@ def test_the_assignment_is_taken_from_the_files_and_told_first(tmp_path, capsys)
     (folder / "bob.py").write_text("x = 1\n")
     assert main(["grade", str(folder), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert "assignment 2026, short version" in printed[:2]
+    assert "assignment 2026, short form" in printed[:2]
     assert rows_of(tmp_path / "out" / "grades.csv")["ada"]["total"] == str(SHORT)
     to_look_at = (tmp_path / "out" / "summary.md").read_text().partition("## To look at\n\n")[2]
     assert to_look_at == "- bob: bob.py holds nothing of the assignment\n"
 
 
-def test_a_file_of_another_assignment_or_version_is_flagged_with_both(tmp_path):
+def test_a_file_of_another_assignment_or_form_is_flagged_with_both(tmp_path):
     (path,) = write_handout(tmp_path / "solution", "2026", short=True, solutions=True)
     submission = Submission("ada", "a.ipynb", path.read_bytes())
-    assert grade_one(submission, Assignment("2026", short=True)).flags == ()
-    assert grade_one(submission, Assignment("0")).flags == (
+    assert grade_one(submission, replace(variant("2026"), form="short")).flags == ()
+    assert grade_one(submission, variant("0")).flags == (
         "handed out as 2026, graded as 0",
-        "handed out as the short version, graded as the long version",
+        "handed out as the short form, graded as the long form",
     )
 
 
@@ -259,8 +261,14 @@ def test_one_student_is_not_graded_as_another_assignment_than_the_rest(graded_cl
     before = (out / "grades.csv").read_bytes()
     arguments = ["grade", str(graded_class / "in"), "--out", str(out), "--only", "cyd"]
     assert main([*arguments, "--variant", "7"]) == 2
-    assert "holds assignment textbook, long version, and --only would grade assignment 7" in capsys.readouterr().err
+    seed = (out / "seed.txt").read_text().strip()
+    assert (
+        f"holds assignment textbook, long form with seed {seed}, and --only would grade assignment 7"
+        in capsys.readouterr().err
+    )
     assert main([*arguments, "--variant", "textbook", "--short"]) == 2
+    assert main([*arguments, "--seed", "5"]) == 2
+    assert (out / "seed.txt").read_text() == f"{seed}\n"
     assert (out / "grades.csv").read_bytes() == before
     assert main(arguments) == 0
 
@@ -333,7 +341,8 @@ def test_an_interrupted_grading_keeps_what_is_graded_and_leaves_no_process_behin
     # an exercise that nobody ends goes on for 10 s
     assert becomes_true(lambda: not any(map(runs, running)), 5)
     submission = Submission("ada", "ada.ipynb", right)
-    assert load(out / "results", submission, graded_as(out / "results", submission)).total == LONG
+    kept = Kept(out / "results", int((out / "seed.txt").read_text()))
+    assert kept.load(submission, Variant()).total == LONG
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 
 
@@ -346,26 +355,30 @@ def test_workers_leave_an_interruption_to_the_grader(capfd):
 
 
 def test_results_of_another_assignment_or_damaged_ones_are_not_taken(tmp_path, right):
-    submission, folder = Submission("ada", "a.ipynb", right), tmp_path / "results"
+    submission, kept = Submission("ada", "a.ipynb", right), Kept(tmp_path / "results")
     with ProcessPoolExecutor(1) as executor:
-        grade([submission], Assignment(), folder, executor)
-    assert load(folder, submission, Assignment()).total == LONG
-    assert load(folder, submission, Assignment("7")) is None
-    assert load(folder, Submission("ada", "a.ipynb", right + b" "), Assignment()) is None
-    (path,) = folder.iterdir()
-    path.write_text(path.read_text()[:100])
-    assert load(folder, submission, Assignment()) is None
+        grade([submission], Variant(), kept, executor)
+    assert kept.load(submission, Variant()).total == LONG
+    assert kept.load(submission, variant("7")) is None
+    assert kept.load(submission, Variant(form="short")) is None
+    assert kept.load(Submission("ada", "a.ipynb", right + b" "), Variant()) is None
+    assert Kept(kept.folder, kept.seed + 1).load(submission, Variant()) is None
+    (path,) = kept.folder.iterdir()
+    for damaged in (path.read_text()[:100], "[]", "{}"):
+        path.write_text(damaged)
+        assert kept.load(submission, Variant()) is None
+        assert kept.asked_before(submission) is None
 
 
 def test_a_cluster_of_dask_grades_like_processes_of_ones_own(tmp_path, right):
     distributed = pytest.importorskip("distributed", reason="Dask is not installed")
     submissions = [Submission("ada", "a.ipynb", right), Submission("bob", "b.ipynb", b"no notebook")]
-    assignment = Assignment()
+    kept = Kept(tmp_path / "results")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-        graded = grade(submissions, assignment, tmp_path / "results", client.get_executor())
+        graded = grade(submissions, Variant(), kept, client.get_executor())
     assert {student: (one.total, one.flags) for student, one in graded.items()} == {"ada": (100, ()), "bob": (0, ())}
-    assert load(tmp_path / "results", submissions[0], assignment).total == 100
+    assert kept.load(submissions[0], Variant()).total == 100
 
 
 class Breaking:
@@ -387,11 +400,12 @@ class Breaking:
 
 def test_a_submission_on_which_the_grader_fails_stands_in_the_report_and_stops_nobody(tmp_path, right):
     submissions = [Submission(name, f"{name}.ipynb", right) for name in ("ada", "bob")]
-    graded = grade(submissions, Assignment(), tmp_path / "results", Breaking("ada"))
+    kept = Kept(tmp_path / "results")
+    graded = grade(submissions, Variant(), kept, Breaking("ada"))
     assert (graded["ada"].total, graded["bob"].total) == (0, LONG)
     assert "the grader failed on this file" in graded["ada"].flags[0]
-    assert load(tmp_path / "results", submissions[0], Assignment()) is None
-    write_reports(tmp_path, results(graded, Assignment()))
+    assert kept.load(submissions[0], Variant()) is None
+    write_reports(tmp_path, results(graded, Variant()))
     assert "ada: the grader failed" in (tmp_path / "summary.md").read_text()
 
 
@@ -402,8 +416,8 @@ def test_written_answers_are_collected_without_names(tmp_path):
             cell["source"] = "Because of the logarithm."
     submission = Submission("ada", "a.ipynb", json.dumps(notebook).encode())
     assert read(submission).written["W1"] == "Because of the logarithm."
-    graded = {"ada": grade_one(submission, Assignment(short=True))}
-    write_reports(tmp_path, results(graded, Assignment(short=True)))
+    graded = {"ada": grade_one(submission, Variant(form="short"))}
+    write_reports(tmp_path, results(graded, Variant(form="short")))
     page = (tmp_path / "written" / "W1.md").read_text()
     assert "Because of the logarithm." in page
     assert "ada" not in page
@@ -414,7 +428,7 @@ def test_a_student_called_like_a_formula_or_a_path_harms_no_table_and_no_folder(
     parts = {name: dict.fromkeys(full(name), 0) for name in EXERCISES}
     graded = {name: Graded(name, "a.py", parts, {}) for name in ("=cmd|' /C calc'!A0", "../../escaped", "a/b", "a_b")}
     (tmp_path / "out").mkdir()
-    write_reports(tmp_path / "out", results(graded, Assignment()))
+    write_reports(tmp_path / "out", results(graded, Variant()))
     assert "'=cmd" in (tmp_path / "out" / "grades.csv").read_text()
     assert len(list((tmp_path / "out" / "feedback").iterdir())) == 4
     assert {path.name for path in tmp_path.iterdir()} == {"out"}

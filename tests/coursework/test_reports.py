@@ -8,10 +8,11 @@ import pytest
 from classes import UNTOUCHED, answered, collected, results, write
 
 from npvae.cli import main
+from npvae.coursework.assignments import variant
 from npvae.coursework.collection import collect
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
-from npvae.coursework.grading import Assignment, Graded
+from npvae.coursework.grading import Graded
 from npvae.coursework.marks import full
 from npvae.coursework.report import feedback, grades_csv, summary
 from npvae.coursework.submissions import pseudonym
@@ -56,7 +57,7 @@ def test_the_list_shows_everybody_and_runs_nothing(tmp_path, capsys, monkeypatch
         "- list.csv: nobody's, and no answers",
         "columns of the roster that stand for nobody: group",
         "3 people, 1 with a file to grade, 2 without; 3 to look at",
-        "assignment 2026, long version",
+        "assignment 2026, long form",
     ]
 
 
@@ -87,7 +88,7 @@ def test_the_list_is_safe_to_show(tmp_path, capsys):
 
 def test_the_summary_opens_with_who_handed_in_what(tmp_path):
     people = collected(tmp_path, {"ada.ipynb": answered(), "bob.ipynb": UNTOUCHED})
-    seen = results({name: graded(name) for name in people}, Assignment("2026"))
+    seen = results({name: graded(name) for name in people}, variant("2026"))
     seen = type(seen)(collect(tmp_path / "in"), seen.assignment, seen.graded)
     lines = summary(seen).splitlines()
     assert lines[:2] == ["# The class: 2 students, 2 submissions", ""]
@@ -99,28 +100,26 @@ def test_the_summary_opens_with_who_handed_in_what(tmp_path):
 def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_beside_it():
     own = {**NOTHING, "activation": full("activation", "7")}
     other = Graded("ada", "ada.py", own, {})
-    seen = results({"ada": graded("ada")}, Assignment("2026"), {"ada": (Assignment("7"), other)})
+    seen = results({"ada": graded("ada")}, variant("2026"), {"ada": (variant("7"), other)})
     (row,) = csv.DictReader(io.StringIO(grades_csv(seen, {})))
     assert (row["total"], row["handed out as"], row["total as that"]) == (
         "0",
-        "assignment 7, long version",
+        "assignment 7, long form",
         str(other.total),
     )
-    assert seen.to_look_at == [
-        f"ada: as assignment 7, long version it has {other.total} of {total(Variant())} points"
-    ]
+    assert seen.to_look_at == [f"ada: as assignment 7, long form it has {other.total} of {total(Variant())} points"]
 
 
 def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, monkeypatch):
     asked = []
 
-    def grade(submissions, assignment, folder, *rest, **more):
-        asked.append((assignment.seed, [one.student for one in submissions], folder.name))
-        parts = {name: dict.fromkeys(full(name, assignment.seed), 0) for name in assignment.exercises}
+    def grade(submissions, assignment, kept, *rest, **more):
+        asked.append((assignment.name, [one.student for one in submissions], kept.folder.name))
+        parts = {name: dict.fromkeys(EXERCISES[name].points(assignment), 0) for name in EXERCISES}
         return {one.student: Graded(one.student, one.file, parts, {}) for one in submissions}
 
     monkeypatch.setattr("npvae.cli.coursework.grade", grade)
-    monkeypatch.setattr("npvae.cli.coursework.load", lambda *rest: True)
+    monkeypatch.setattr("npvae.cli.coursework.Kept.load", lambda *rest: True)
     monkeypatch.setattr("npvae.coursework.report.draw_mistakes", lambda graded, path: None)
     write(tmp_path / "in", {"ada.ipynb": answered(), "bob.ipynb": answered(seed="7")})
     options = ["--out", str(tmp_path / "out"), "--variant", "2026", "--long", "--workers", "1"]
@@ -128,7 +127,7 @@ def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, mon
     assert asked == [("2026", ["ada", "bob"], "results"), ("7", ["bob"], "own")]
     assert "2 students graded; 1 to look at" in capsys.readouterr().out
     assert (
-        f"- bob: as assignment 7, long version it has 0 of {total(Variant())} points"
+        f"- bob: as assignment 7, long form it has 0 of {total(Variant())} points"
         in (tmp_path / "out/summary.md").read_text()
     )
 
@@ -233,8 +232,8 @@ def test_no_cell_is_a_formula_for_any_program(name):
 
 def test_no_name_forges_a_section_a_link_or_html_in_any_page(tmp_path):
     bad = Graded(HOSTILE, HOSTILE, NOTHING, {}, {"activation": HOSTILE}, (HOSTILE,), (HOSTILE,), {"W1": HOSTILE})
-    seen = results({HOSTILE: bad}, Assignment())
-    for text in (summary(seen), feedback(bad, Assignment(), {})):
+    seen = results({HOSTILE: bad}, Variant())
+    for text in (summary(seen), feedback(bad, Variant(), {})):
         assert "<script>" not in text
         assert not re.search(r"(?<!\\)\]\(", text.replace("![How often each mistake was made](", ""))
         assert "\x1b" not in text

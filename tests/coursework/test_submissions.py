@@ -6,9 +6,11 @@ import pytest
 from classes import notebook
 
 from npvae.cli import main
+from npvae.coursework.assignments import variant
 from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import LARGEST, Submission, pseudonym, read, safe_name
+from npvae.coursework.variants import FORMS
 
 
 def contents(text, file="a.ipynb"):
@@ -102,14 +104,13 @@ def test_answers_in_words_are_found_in_a_notebook_and_in_a_script():
 
 
 @pytest.mark.parametrize("seed", ["2026", "0", "textbook"])
-@pytest.mark.parametrize("version", ["long", "short"])
-def test_a_handout_says_its_assignment_and_its_version_as_a_notebook_and_as_a_script(seed, version, tmp_path):
-    handout = write_handout(tmp_path / "out", seed, short=version == "short")[:2]
-    lecturers = write_handout(tmp_path / "lecturer", seed, short=version == "short", solutions=True)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_handout_says_its_assignment_and_its_form_as_a_notebook_and_as_a_script(seed, form, tmp_path):
+    handout = write_handout(tmp_path / "out", seed, short=form == "short")[:2]
+    lecturers = write_handout(tmp_path / "lecturer", seed, short=form == "short", solutions=True)
     for path in (*handout, *lecturers):
-        assert read(Submission("a", path.name, path.read_bytes())).origin == Origin(
-            str(assigned(seed, version == "short")), version
-        )
+        origin = read(Submission("a", path.name, path.read_bytes())).origin
+        assert origin == Origin(assigned(seed, form == "short"), form)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_a_handout_says_its_assignment_and_its_version_as_a_notebook_and_as_a_sc
     ],
 )
 def test_an_assignment_is_said_by_a_literal_and_by_nothing_else(source, said):
-    assert contents(notebook(source)).origin == Origin(said)
+    assert contents(notebook(source)).origin == Origin(said and variant(said))
 
 
 @pytest.mark.parametrize(
@@ -149,24 +150,24 @@ def test_an_assignment_that_is_not_said_plainly_is_flagged_and_not_guessed(sourc
     assert origin.flags[0].startswith("does not say plainly which assignment it is: VARIANT is ")
 
 
-def test_without_its_checks_a_file_shows_its_version_by_what_it_defines(tmp_path):
-    for version in ("long", "short"):
-        path = write_handout(tmp_path / version, "3", short=version == "short")[1]
+def test_without_its_checks_a_file_shows_its_form_by_what_it_defines(tmp_path):
+    for form in FORMS:
+        path = write_handout(tmp_path / form, "3", short=form == "short")[1]
         stripped = "".join(line for line in path.read_text("utf-8").splitlines(True) if not line.startswith("check("))
-        assert contents(stripped, "a.py").origin.version == version
-    assert contents("def kl_divergence(mu, rho): pass", "a.py").origin.version is None
+        assert contents(stripped, "a.py").origin.form == form
+    assert contents("def kl_divergence(mu, rho): pass", "a.py").origin.form is None
 
 
-def test_a_helper_named_like_an_exercise_of_the_long_version_does_not_make_a_short_file_long(tmp_path):
+def test_a_helper_named_like_an_exercise_of_the_long_form_does_not_make_a_short_file_long(tmp_path):
     path = write_handout(tmp_path / "out", "3", short=True)[1]
     text = path.read_text("utf-8") + "\n\ndef activation(a):\n    return a\n"
-    assert contents(text, "a.py").origin.version == "short"
+    assert contents(text, "a.py").origin.form == "short"
 
 
 def handed_in(folder, *handouts):
-    """A folder with a file for each pair of assignment and version."""
-    for i, (seed, version) in enumerate(handouts):
-        written = write_handout(folder / "handouts" / str(i), seed, short=version == "short")
+    """A folder with a file for each pair of assignment and form."""
+    for i, (seed, form) in enumerate(handouts):
+        written = write_handout(folder / "handouts" / str(i), seed, short=form == "short")
         (folder / "in").mkdir(exist_ok=True)
         (folder / "in" / f"student{i}.py").write_bytes(written[1].read_bytes())
     (folder / "in" / "silent.py").write_text("x = 1\n")
@@ -183,11 +184,11 @@ def test_files_of_several_assignments_are_not_graded_until_one_is_named(tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_files_of_both_versions_are_not_graded_until_one_is_named(tmp_path, capsys):
+def test_files_of_both_forms_are_not_graded_until_one_is_named(tmp_path, capsys):
     folder = handed_in(tmp_path, ("7", "long"), ("7", "short"), ("7", "short"))
     assert main(["grade", folder, "--out", str(tmp_path / "out"), "--variant", "7"]) == 2
     assert (
-        "which version to grade does not follow from the files (short: 2, long: 1, not said: 1): give it with --short"
+        "which form to grade does not follow from the files (short: 2, long: 1, not said: 1): give it with --short"
         in (capsys.readouterr().err)
     )
 

@@ -4,7 +4,7 @@ import configparser
 import re
 import sys
 
-from test_notebooks import LESSONS, ROOT, cells, outputs, text_of
+from test_notebooks import LESSONS, ROOT, cells, outputs, runner, text_of
 
 LESSON = next(path for path in LESSONS if path.name.startswith("13_"))
 
@@ -15,6 +15,20 @@ def test_without_pytorch_lesson_13_says_in_one_sentence_what_to_install(monkeypa
     said = capsys.readouterr().out
     assert f'"{sys.executable}" -m pip install ".[torch]"' in said
     assert len(said.splitlines()) == 1
+
+
+def test_without_pytorch_all_other_lessons_are_run_and_lesson_13_is_said_to_be_left_out(monkeypatch, capsys):
+    run, done = runner(), []
+    monkeypatch.setattr(run, "write_outputs", done.append)
+    monkeypatch.setattr(run, "write_lab", lambda path: None)
+    monkeypatch.setattr(run, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    assert run.main() == 0
+    assert done == [path for path in run.find([]) if path != LESSON]
+    assert f'{LESSON.name}: left out, it needs the extra "torch"' in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["run.py", "13"])
+    assert run.main() == 0
+    assert done[-1] == LESSON
 
 
 def test_the_extra_that_lesson_13_names_exists_and_the_package_itself_needs_no_pytorch():

@@ -76,7 +76,9 @@ def test_a_shortened_run_says_so_and_sets_ours_beside_theirs(tiny_mnist, tmp_pat
     for name, published in (("vae-1", "86.76"), ("iwae-5", "85.54")):
         assert results[name]["published"] == published
         (line,) = (line for line in out.splitlines() if line.startswith(name) and published in line)
-        assert f"{results[name]['nll']:.2f} nats" in line
+        assert f"{results[name]['nll']:.2f} +- {results[name]['standard error']:.2f} nats" in line
+        assert (results[name]["seed"], results[name]["versions"]["NumPy"]) == (0, np.__version__)
+    assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_whole_test_set_is_measured_and_the_measure_is_the_models_own(tiny_mnist, tmp_path):
@@ -84,7 +86,10 @@ def test_the_whole_test_set_is_measured_and_the_measure_is_the_models_own(tiny_m
     _, (x_test, _) = reproduce.load_mnist()
     x, model = npvae.binarize(x_test, 0), npvae.load_model(tmp_path / "run" / "vae-1.npz")
     blocks = [npvae.log_likelihood(model, x[8 * i : 8 * i + 8], n_samples=3, rng=i) for i in range(3)]
-    assert results["vae-1"]["nll"] == pytest.approx(-np.mean(np.concatenate(blocks)), rel=1e-12)
+    log_p = np.concatenate(blocks)
+    assert results["vae-1"]["nll"] == pytest.approx(-np.mean(log_p), rel=1e-12)
+    deviations = log_p - np.mean(log_p)
+    assert results["vae-1"]["standard error"] == pytest.approx(np.sqrt(np.sum(deviations**2) / (20 * 19)), rel=1e-12)
     assert results["vae-1"]["test loss"] == npvae.evaluate(model, x).loss
 
 

@@ -93,7 +93,7 @@ def said(code: Sequence[str], definitions: Iterable[str]) -> Origin:
     """What the cells say of the assignment: only those can that name it, check an exercise or define one."""
     speaking = [cell for cell in code if "VARIANT" in cell or "check" in cell]
     origin = origin_in(tuple(speaking))
-    if origin.version is None:
+    if origin.form is None:
         origin = origin_in((*speaking, *(f"def {name}(): pass" for name in definitions if name in ASKS)))
     return origin
 
