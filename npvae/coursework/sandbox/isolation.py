@@ -41,7 +41,7 @@ def libc() -> ctypes.CDLL:
 
 def call(name: str, *args: Any) -> None:
     """Call a function of the C library, or raise its OSError."""
-    given = [ctypes.c_char_p(os.fsencode(arg)) if isinstance(arg, str) else ctypes.c_long(arg or 0) for arg in args]
+    given = [os.fsencode(arg) if isinstance(arg, str | bytes) else ctypes.c_long(arg or 0) for arg in args]
     if libc()[name](*given) == -1:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}{args}: {os.strerror(number)}")
@@ -138,9 +138,7 @@ def give_up_privileges(size: int, root: bool) -> None:
     with contextlib.suppress(OSError):  # the first number that is not a capability
         for capability in range(64):
             call("prctl", DROP_BOUND, capability, 0, 0, 0)
-    header = struct.pack("=II", CAPABILITY_VERSION, 0)
-    if libc().capset(header, bytes(24)) == -1:
-        raise OSError(ctypes.get_errno(), "capset")
+    call("capset", struct.pack("=II", CAPABILITY_VERSION, 0), bytes(24))
 
 
 def gain_no_privileges() -> None:
