@@ -24,7 +24,7 @@ from npvae.coursework.sandbox import channel
 from npvae.coursework.sandbox.calls import Failure, Probe, Results, described
 from npvae.coursework.sandbox.cases import fixed_noise
 from npvae.coursework.sandbox.channel import RESULT, STDERR, STDIN, STDOUT, write_all
-from npvae.coursework.sandbox.isolation import gain_no_privileges, give_up_privileges, leave_keyring, set_limits
+from npvae.coursework.sandbox.isolation import give_up_privileges, leave_keyring, set_limits
 from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.sandbox.stand_ins import put_in_place
 from npvae.coursework.sandbox.watching import be_watched
@@ -74,7 +74,6 @@ def enter(config: Config, result: int, output: int, launcher: socket.socket | No
         os.chdir(tempfile.mkdtemp(dir=config["scratch"]))
     set_limits(config)
     if config["watch"]:
-        gain_no_privileges()
         listener = be_watched()
         socket.send_fds(launcher, [b"!"], [listener])
         os.close(listener)

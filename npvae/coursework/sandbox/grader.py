@@ -74,6 +74,7 @@ class Isolation(NamedTuple):
     watch: bool
     """Whether the kernel tells what it does."""
     missing: str
+    """What this system cannot enforce, in a sentence; "" where isolation is complete."""
 
 
 NAMESPACES = {True: "-nmpif", False: "-Urnmpif"}
@@ -83,11 +84,6 @@ FREE = (
     "leave processes behind; grade in a container or a virtual machine that holds nothing else"
 )
 UNWATCHED = "what submissions do as they run is not seen here, nor their memory added up over processes ({why})"
-
-
-def missing_isolation() -> str:
-    """What this system cannot enforce, in a sentence; "" where isolation is complete."""
-    return isolation().missing
 
 
 @functools.cache

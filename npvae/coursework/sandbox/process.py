@@ -10,13 +10,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from npvae.coursework.sandbox import channel
 from npvae.coursework.sandbox.calls import Probe
-from npvae.coursework.sandbox.child import Statements, Tried, still_to_be_written
+from npvae.coursework.sandbox.child import Statements, still_to_be_written
 from npvae.coursework.sandbox.isolation import NOBODY, SCRATCH
 from npvae.coursework.sandbox.reading import Limits, Outcome, clean, outcome_of
 from npvae.coursework.sandbox.runs import RUN
@@ -34,8 +34,7 @@ KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """What a child does."""
 
     exercise: str
@@ -47,14 +46,8 @@ class Job:
     wall: float = math.inf
     """Seconds, where they are fewer than those of all exercises."""
 
-    @property
-    def tried(self) -> Tried:
-        """The probes, with the names of the results of each."""
-        blanks = [still_to_be_written] * len(self.functions)
-        return [(probe, tuple(RUN[self.exercise](blanks, probe))) for probe in self.probes]
 
-
-class Launcher:
+class Launcher(contextlib.AbstractContextManager["Launcher"]):
     """The process of one submission: see `npvae.coursework.sandbox.launcher`."""
 
     def __init__(self, limits: Limits, hide: Sequence[Path], command: Sequence[str], watch: bool) -> None:
@@ -65,33 +58,26 @@ class Launcher:
         self.lost = False
         """Whether it ended by itself."""
         self.scratch = tempfile.TemporaryDirectory(prefix="npvae-", ignore_cleanup_errors=True)
-        nobody: dict[str, Any] = {}
-        if not command and FORKS and os.getuid() == 0:
-            nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
+        root = FORKS and os.getuid() == 0
+        options: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        if root and not command:
+            options |= {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
             os.chown(self.scratch.name, NOBODY, NOBODY)
         python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
         folder = SCRATCH if command else self.scratch.name
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         environment |= dict.fromkeys(THREADS, "1") | dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), folder)
         visible, hidden = places(hide)
-        config: dict[str, Any] = {
-            "isolated": bool(command),
-            "watch": watch,
-            "fork": FORKS,
-            "root": FORKS and os.getuid() == 0,
-        }
+        config: dict[str, Any] = {"isolated": bool(command), "watch": watch, "root": root, "fork": FORKS}
         config |= {"visible": visible, "hidden": hidden, "scratch": folder, "package": str(PACKAGE), **vars(limits)}
         try:
             # -S: no .pth file is obeyed. Not -I: it would ignore the seed of hashes, the one variable that we set.
             self.process = subprocess.Popen(
                 [*command, python, "-S", "-s", "-B", PROGRAM, SITE],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
                 env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", **environment},
                 cwd=os.path.abspath(os.sep),
                 start_new_session=True,  # Ctrl-C is for the grader
-                **nobody,
+                **options,
             )
         except OSError as error:
             self.scratch.cleanup()
@@ -105,16 +91,14 @@ class Launcher:
             why = self.close().strip().rpartition("\n")[2]
             raise RuntimeError(f"the sandbox does not start: {why or 'no reason given'}") from None
 
-    def __enter__(self) -> "Launcher":
-        return self
-
     def __exit__(self, *error: object) -> None:
         self.close()
 
     def ask(self, job: Job) -> Outcome:
         """Run one exercise."""
         limits = replace(self.limits, wall=min(job.wall, self.limits.wall))
-        tried = job.tried
+        blanks = [still_to_be_written] * len(job.functions)
+        tried = [(probe, tuple(RUN[job.exercise](blanks, probe))) for probe in job.probes]
         task = pickle.dumps((job.exercise, job.functions, job.statements, tried))
         output, flags = b"", b"[]"
         self.late = False
