@@ -71,7 +71,7 @@ def rejects(check):
 
 
 def print_matrix(checks):
-    """Print a row a mistake, a column a check; returns the names of mistakes that no check rejects."""
+    """Print one row per mistake, one column per check; return the names of mistakes that no check rejects."""
     for i, check in enumerate(checks):
         print(" " * 62 + "| " * i + check.__name__)
     survivors = []
