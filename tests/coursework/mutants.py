@@ -4,6 +4,7 @@ import contextlib
 import functools
 import sys
 import time
+import warnings
 from pathlib import Path
 from unittest.mock import patch
 
@@ -85,8 +86,6 @@ def print_matrix(checks):
 
 
 def main():
-    import warnings
-
     from checks import CHECKS
 
     warnings.simplefilter("ignore")
