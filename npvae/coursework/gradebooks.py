@@ -1,6 +1,6 @@
 """Marks as Moodle and Canvas read them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from npvae.coursework.collection import HandIn
 from npvae.coursework.collection.roster import FIRST, IDENTIFIERS, LAST, NAMES, plain
@@ -10,22 +10,14 @@ MOODLE = ("Identifier", "Full name", "ID number", "Email address", "Grade")
 MOODLE_GRADES = ("grade", "bewertung", "note", "calificacion", "valutazione", "punteggio", "cijfer")
 """Titles of the column for marks in Moodle's worksheet, in letters alone."""
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
-NUMBERS = ("studentid", "studentnumber", "matriculationnumber", "matrikelnummer", "matrikel", "sid")
+NUMBERS = "studentid studentnumber matriculationnumber matrikelnummer matrikel sid"
 ALSO = {
     "Full name": NAMES,
     "Student": NAMES,
-    "ID number": (
-        "studentid",
-        "studentnumber",
-        "matriculationnumber",
-        "matrikelnummer",
-        "matrikel",
-        "sid",
-        "student",
-    ),
+    "ID number": f"{NUMBERS} student",
     "SIS User ID": NUMBERS,
-    "SIS Login ID": ("login", "username", "benutzername"),
-    "Email address": tuple(role for role in IDENTIFIERS if "mail" in role),
+    "SIS Login ID": "login username benutzername",
+    "Email address": " ".join(role for role in IDENTIFIERS.split() if "mail" in role),
 }
 """Roles of a roster's columns that say the same as a title."""
 Marks = Mapping[str, float]
@@ -34,8 +26,8 @@ Marks = Mapping[str, float]
 
 def moodle_csv(hand_ins: Sequence[HandIn], marks: Marks) -> str:
     """Moodle's grading worksheet with the marks in it: the one given as roster, or else the columns it must have."""
-    titles = [title for one in hand_ins for title in row_of(one)]
-    header = list(dict.fromkeys(titles)) if any(plain(title) in MOODLE_GRADES for title in titles) else [*MOODLE]
+    titles = list(dict.fromkeys(title for one in hand_ins for title in one.person.row))
+    header = titles if any(plain(title) in MOODLE_GRADES for title in titles) else MOODLE
 
     def value(one: HandIn, title: str) -> object:
         if plain(title) in MOODLE_GRADES:
@@ -44,38 +36,24 @@ def moodle_csv(hand_ins: Sequence[HandIn], marks: Marks) -> str:
             return f"Participant {one.person.number}"
         return by_title(one, title) or (one.submission.student if title == "Full name" else "")
 
-    return table(header, rows(hand_ins, header, value))
+    return table(header, ([value(one, title) for title in header] for one in hand_ins))
 
 
 def canvas_csv(hand_ins: Sequence[HandIn], marks: Marks, possible: float, name: str) -> str:
     """Canvas's gradebook with one column of marks."""
 
     def value(one: HandIn, title: str) -> object:
-        if title == name:
-            return marks[one.submission.student]
         if title == "ID" and one.person.platform == "Canvas":
             return one.person.number
         return by_title(one, title) or (one.submission.student if title == "Student" else "")
 
-    header = [*CANVAS, name]
-    return table(header, [["    Points Possible", "", "", "", "", possible], *rows(hand_ins, header, value)])
-
-
-def rows(
-    hand_ins: Sequence[HandIn], header: Sequence[str], value: Callable[[HandIn, str], object]
-) -> list[list[object]]:
-    return [[value(one, title) for title in header] for one in hand_ins]
-
-
-def row_of(one: HandIn) -> Mapping[str, str]:
-    """A person's row of the roster."""
-    return one.person.student.row if one.person.student else {}
+    people = [[*(value(one, title) for title in CANVAS), marks[one.submission.student]] for one in hand_ins]
+    return table([*CANVAS, name], [["    Points Possible", "", "", "", "", possible], *people])
 
 
 def by_title(one: HandIn, title: str) -> str:
     """What the roster has under a title, however it is spelled, or under one that says the same."""
-    row = {plain(its): text for its, text in row_of(one).items() if text}
-    names = " ".join(row[role] for roles in (FIRST, LAST) for role in roles if role in row)
-    return next((row[role] for role in (plain(title), *ALSO.get(title, ())) if role in row), "") or (
-        names if title in ("Full name", "Student") else ""
-    )
+    row = {plain(its): text for its, text in one.person.row.items() if text}
+    names = [" ".join(row[role] for role in f"{FIRST} {LAST}".split() if role in row)]
+    said = [row[role] for role in (plain(title), *ALSO.get(title, "").split()) if role in row]
+    return [*said, *(names if title in ("Full name", "Student") else []), ""][0]

@@ -67,8 +67,7 @@ def collected(folder, files, roster=None, **options):
 def results(graded, assignment, own=()):
     """What came of grading people, as if each had handed in a file under their name."""
     people = (
-        HandIn(Person(student), Submission(student, one.file, b""), Choice(), (), student)
-        for student, one in graded.items()
+        HandIn(Person(student), Submission(student, one.file, b""), Choice(), ()) for student, one in graded.items()
     )
     return Results(Collection(tuple(people)), assignment, graded, dict(own))
 

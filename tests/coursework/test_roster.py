@@ -3,7 +3,7 @@
 import pytest
 from classes import BLANK, answered, chosen, collected, flags
 
-from npvae.coursework.collection.collect import apart
+from npvae.coursework.collection.names import apart
 from npvae.coursework.collection.roster import read_roster
 
 DONE = answered()

@@ -29,19 +29,14 @@ PASSED_OVER = re.compile(
     r"|Thumbs\.db|desktop\.ini|~\$.*|[Vv]env)"
 )
 """What systems, editors and version control leave behind: no file of a student's."""
-TARS: dict[str, Callable[[Any], Any]] = {
-    ".tar": lambda file: file,
-    **dict.fromkeys((".gz", ".tgz"), gzip.open),
-    **dict.fromkeys((".bz2", ".tbz2"), bz2.open),
-    **dict.fromkeys((".xz", ".txz"), lzma.open),
-}
+TARS: dict[str, Callable[[Any], Any]] = {".tar": lambda file: file, ".gz": gzip.open, ".tgz": gzip.open}
+TARS |= {".bz2": bz2.open, ".tbz2": bz2.open, ".xz": lzma.open, ".txz": lzma.open}
 """What unpacks a tar, by its suffix."""
 
 
 def in_archive(file: Found, limit: int, most: int, place: Path | None = None) -> Iterator[Found]:
     """The files of a zip or a tar. What says that it unpacks to more than the limit is not read."""
-    is_tar = PurePosixPath(file.name).suffix.lower() in TARS
-    members = tar_members(file, max(limit, LARGEST_ARCHIVE)) if is_tar else zip_members(file, place)
+    members = members_of(file, max(limit, LARGEST_ARCHIVE), place)
     unpacked = count = 0
     for member in sorted(members, key=lambda member: len(re.findall(r"[\\/]", member.path))):
         parts = [part for part in re.split(r"[\\/]", member.path) if part not in ("", ".", "..")] or ["(no name)"]
@@ -56,7 +51,7 @@ def in_archive(file: Found, limit: int, most: int, place: Path | None = None) ->
             unpacked += min(member.size, LARGEST)
             if unpacked > limit:
                 trouble = f"not unpacked: all that stands in its archive has more than {limit:,} bytes"
-        longest = max(map(len, parts), default=0)
+        longest = max(map(len, parts))
         note = f"the name has {longest:,} characters and is shortened here" if longest > LONGEST_NAME else ""
         yield Found(path, member.size, member.time, member.load, trouble, note)
 
@@ -67,16 +62,12 @@ def short(name: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def open_zip(file: Found, place: Path | None) -> zipfile.ZipFile:
-    """A zip, open for as long as it is one of the last few."""
-    return zipfile.ZipFile(place or io.BytesIO(file.load(LARGEST_ARCHIVE)))
-
-
-@lru_cache(maxsize=4)
-def open_tar(file: Found, limit: int) -> tarfile.TarFile:
-    """A tar, unpacked in memory."""
-    packed = io.BytesIO(file.load(limit))
-    content = read_up_to(TARS[PurePosixPath(file.name).suffix.lower()](packed), limit + 1)
+def open_archive(file: Found, limit: int, place: Path | None) -> zipfile.ZipFile | tarfile.TarFile:
+    """A zip or a tar, open for as long as it is one of the last few. A tar is unpacked in memory."""
+    unpack = TARS.get(PurePosixPath(file.name).suffix.lower())
+    if not unpack:
+        return zipfile.ZipFile(place or io.BytesIO(file.load(LARGEST_ARCHIVE)))
+    content = read_up_to(unpack(io.BytesIO(file.load(limit))), limit + 1)
     if len(content) > limit:
         raise ValueError(f"it unpacks to more than {limit:,} bytes")
     return tarfile.open(fileobj=io.BytesIO(content), mode="r:")
@@ -84,55 +75,48 @@ def open_tar(file: Found, limit: int) -> tarfile.TarFile:
 
 def close_archives() -> None:
     """Close those that are still open."""
-    open_zip.cache_clear()
-    open_tar.cache_clear()
+    open_archive.cache_clear()
 
 
-def zip_members(file: Found, place: Path | None) -> Iterator[Found]:
-    members = open_zip(file, place).infolist()
-    filled = {str(parent) for member in members for parent in PurePosixPath(member.filename).parents}
-    for index, member in enumerate(members):
-        if member.filename.endswith("/"):
-            if str(PurePosixPath(member.filename)) not in filled:
-                yield Found(zip_name(member), trouble=EMPTY_FOLDER)
-        else:
-            trouble = "encrypted" if member.flag_bits & 1 else ""
-            if stat.S_ISLNK(member.external_attr >> 16):
-                trouble = "a link, which is not followed"
-            load = partial(read_zip, file, place, index)
-            yield Found(zip_name(member), member.file_size, zip_time(member), load, trouble)
+def read(file: Found, limit: int, place: Path | None, index: int, size: int) -> bytes:
+    """At most so many bytes of one of the members."""
+    archive = open_archive(file, limit, place)
+    if isinstance(archive, zipfile.ZipFile):
+        return bytes(unzip(archive, archive.infolist()[index], size))
+    member = archive.extractfile(archive.getmembers()[index])
+    return member.read(size) if member else b""
+
+
+def members_of(file: Found, limit: int, place: Path | None) -> Iterator[Found]:
+    """All members, by the names that they have in there; of folders those that are empty."""
+    archive, load = open_archive(file, limit, place), partial(read, file, limit, place)
+    if isinstance(archive, tarfile.TarFile):
+        for index, info in enumerate(archive.getmembers()):
+            if not info.isdir():
+                trouble = "" if info.isreg() else "a link or a device, which is not followed"
+                yield Found(info.name, info.size, float(info.mtime), partial(load, index), trouble)
+        return
+    filled = {str(parent) for name in archive.namelist() for parent in PurePosixPath(name).parents}
+    for index, member in enumerate(archive.infolist()):
+        trouble = "encrypted" if member.flag_bits & 1 else ""
+        if stat.S_ISLNK(member.external_attr >> 16):
+            trouble = "a link, which is not followed"
+        if not member.filename.endswith("/"):
+            yield Found(zip_name(member), member.file_size, zip_time(member), partial(load, index), trouble)
+        elif str(PurePosixPath(member.filename)) not in filled:
+            yield Found(zip_name(member), trouble=EMPTY_FOLDER)
 
 
 def zip_time(member: zipfile.ZipInfo) -> float:
     """When a member was last changed; 0 where the archive says nonsense."""
-    try:
+    with contextlib.suppress(ValueError):
         return datetime(*member.date_time, tzinfo=timezone.utc).timestamp()
-    except ValueError:
-        return 0.0
+    return 0.0
 
 
 def zip_name(member: zipfile.ZipInfo) -> str:
     """A member's name; macOS writes UTF-8 without saying so, and Windows backslashes."""
-    name = member.filename
     if not member.flag_bits & 0x800:
         with contextlib.suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    return name
-
-
-def read_zip(file: Found, place: Path | None, index: int, size: int) -> bytes:
-    archive = open_zip(file, place)
-    return bytes(unzip(archive, archive.infolist()[index], size))
-
-
-def tar_members(file: Found, limit: int) -> Iterator[Found]:
-    for index, member in enumerate(open_tar(file, limit).getmembers()):
-        if not member.isdir():
-            trouble = "" if member.isreg() else "a link or a device, which is not followed"
-            yield Found(member.name, member.size, float(member.mtime), partial(read_tar, file, limit, index), trouble)
-
-
-def read_tar(file: Found, limit: int, index: int, size: int) -> bytes:
-    archive = open_tar(file, limit)
-    member = archive.extractfile(archive.getmembers()[index])
-    return member.read(size) if member else b""
+            return member.filename.encode("cp437").decode("utf-8")
+    return member.filename

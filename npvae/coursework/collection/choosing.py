@@ -8,8 +8,8 @@ from typing import Any
 
 from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, Found
 from npvae.coursework.collection.looking import Look
-from npvae.coursework.collection.persons import Attempt, Person, without_suffix
-from npvae.coursework.collection.platforms import NOBODY, numbered
+from npvae.coursework.collection.names import NOBODY, numbered, without_suffix
+from npvae.coursework.collection.person import Person
 
 SOON = 60.0
 """Seconds within which files may have been written in any order, by unpacking or cloning."""
@@ -20,6 +20,8 @@ NOT_MEANT = re.compile(
 """Names of files that their owners hardly meant to hand in."""
 MOST_FLAGS = 10
 EMPTY = "is empty"
+LACKS = ("cannot be read", "nothing of the assignment", "nothing is written in it")
+"""Why a file is set aside for another with more in it, by its rank."""
 HIDDEN = re.compile(r"(^|/)\.")
 """Paths of checkpoint copies and hidden files."""
 
@@ -44,19 +46,19 @@ class Choice:
 class Candidates:
     """The files that are left to choose from; each step sets some aside, if it tells any apart."""
 
-    def __init__(self, left: Sequence[Attempt], looks: Mapping[Found, Look]) -> None:
-        self.left = sorted(left, key=lambda each: preferred(each, looks))
+    def __init__(self, left: Sequence[Found], looks: Mapping[Found, Look]) -> None:
+        self.left = sorted(left, key=lambda file: preferred(file, looks[file]))
         self.looks = looks
         self.aside: list[tuple[str, str]] = []
         self.why = "the only one"
 
-    def keep(self, best_by: Callable[[Attempt], Any], why: str, lost: str = "") -> list[Attempt]:
+    def keep(self, best_by: Callable[[Found], Any], why: str, lost: str = "") -> list[Found]:
         """Keep those that are best by something; what is set aside is what could not be, or what it lacks."""
         best = max(map(best_by, self.left))
-        gone = [each for each in self.left if best_by(each) < best]
-        self.left = [each for each in self.left if best_by(each) == best]
+        gone = [file for file in self.left if best_by(file) < best]
+        self.left = [file for file in self.left if file not in gone]
         self.why = why if gone else self.why
-        self.aside += [(each.file.path, lost or what_lacks(self.looks[each.file])) for each in gone]
+        self.aside += [(file.path, lost or LACKS[rank(self.looks[file])]) for file in gone]
         return gone
 
 
@@ -69,57 +71,50 @@ def choose(person: Person, looks: Mapping[Found, Look]) -> Choice:
     looks : mapping of Found to Look
         What is in each file that may be the assignment.
     """
-    candidates = [each for each in person.attempts if each.file in looks]
-    others = [each.file for each in person.attempts if each.file not in looks]
+    candidates = [file for file in person.files if file in looks]
+    others = [file for file in person.files if file not in looks]
     flags = [f"{file.path} is {file.kind}" for file in others if hides(file, candidates)]
     aside = [(file.path, file.kind) for file in others]
     if not candidates:
         what = "no notebook and no script" if others else "nothing"
         return Choice(aside=tuple(aside), flags=bounded([f"handed in {what}", *flags]))
-    unread = [each.file for each in candidates if looks[each.file].trouble not in ("", EMPTY)]
-    flags += [f"{file.path} {looks[file].trouble}" for file in unread]
-    field = Candidates(candidates, looks)
-    poorer = field.keep(lambda each: rank(looks[each.file]), "the only one with answers")
-    field.keep(lambda each: not HIDDEN.search(each.file.path), "not a checkpoint", "a checkpoint or a hidden file")
-    drafts = field.keep(lambda each: not NOT_MEANT.search(each.file.name), "not a draft", "a draft, by its name")
-    earlier = field.keep(lambda each: each.number[:-1], "the latest attempt", "an earlier attempt")
-    if len({place_of(each.file) for each in field.left}) == 1:
-        earlier += field.keep(lambda each: each.number[-1:], "the latest attempt", "an earlier attempt")
-    first = looks[field.left[0].file]
-    field.keep(lambda each: each is field.left[0] or not looks[each.file].same(first), field.why, "the same answers")
-    most = max((looks[each.file].answers.keys() for each in field.left), key=len)
-    field.keep(lambda each: not looks[each.file].answers.keys() < most, "answers the most", "answers less")
-    newest = max(each.file.time for each in field.left)
-    older = field.keep(lambda each: each.file.time > newest - SOON, "the newest", "older")
-    chosen, *as_likely = field.left
-    file, look = chosen.file, looks[chosen.file]
-    names = ", ".join(each.file.path for each in (*field.left, *older))
+    flags += [f"{file.path} {looks[file].trouble}" for file in candidates if looks[file].trouble not in ("", EMPTY)]
+    field, number = Candidates(candidates, looks), person.files
+    poorer = field.keep(lambda file: rank(looks[file]), "the only one with answers")
+    field.keep(lambda file: not HIDDEN.search(file.path), "not a checkpoint", "a checkpoint or a hidden file")
+    drafts = field.keep(lambda file: not NOT_MEANT.search(file.name), "not a draft", "a draft, by its name")
+    earlier = field.keep(lambda file: number[file][:-1], "the latest attempt", "an earlier attempt")
+    if len(set(map(place_of, field.left))) == 1:
+        earlier += field.keep(lambda file: number[file][-1:], "the latest attempt", "an earlier attempt")
+    first = field.left[0]
+    field.keep(lambda file: file is first or not looks[file].same(looks[first]), field.why, "the same answers")
+    most = max((looks[file].answers.keys() for file in field.left), key=len)
+    field.keep(lambda file: not looks[file].answers.keys() < most, "answers the most", "answers less")
+    newest = max(file.time for file in field.left)
+    older = field.keep(lambda file: file.time > newest - SOON, "the newest", "older")
+    file, *as_likely = field.left
+    look, names = looks[file], ", ".join(each.path for each in (*field.left, *older))
     if as_likely:
         field.why = "the first of several"
-        field.aside += [(each.file.path, "as likely") for each in as_likely]
+        field.aside += [(each.path, "as likely") for each in as_likely]
         flags.append(f"any of these may be meant, and the first is graded: {names}")
-    elif any(place_of(each.file) != place_of(file) for each in older):
+    elif any(place_of(each) != place_of(file) for each in older):
         flags.append(f"only time tells these apart, and the first is the newest: {names}")
-    more = [each.file.path for each in earlier if looks[each.file].exercises - look.exercises]
+    more = [each.path for each in earlier if looks[each].exercises - look.exercises]
     flags += [f"an earlier attempt, {path}, answers what the latest does not" for path in more]
-    newer = [each.file.path for each in drafts if is_better(each.file, file, looks)]
+    newer = [each.path for each in drafts if is_better(each, file, looks)]
     flags += [f"{path} is a draft by its name, but newer or answers more" for path in newer]
-    empty = [each for each in poorer if each.number[:-1] > chosen.number[:-1] and not looks[each.file].trouble]
-    flags += [f"the latest attempt, {each.file.path}, has no answers" for each in empty]
+    empty = [each.path for each in poorer if number[each][:-1] > number[file][:-1] and not looks[each].trouble]
+    flags += [f"the latest attempt, {path}, has no answers" for path in empty]
     if person.platform in ("folder", "file"):
-        apart = [each.file.path for each in candidates if each not in earlier and seems_apart(each.file, file, looks)]
+        apart = [each.path for each in candidates if each not in earlier and seems_apart(each, file, looks)]
         flags += [f"{path} has answers, too, under a name of its own: another person's?" for path in apart]
-    similar = [each for each in candidates if looks[each.file].is_of_the_assignment and each is not chosen]
-    numbers = sorted({each.number for each in (*similar, chosen)})
-    return Choice(
-        file,
-        look,
-        field.why,
-        (*aside, *field.aside),
-        bounded([*flags, *about(file, look)]),
-        f"{numbers.index(chosen.number) + 1} of {len(numbers)}",
-        tuple(sorted(each.file.path for each in similar)),
-    )
+    similar = [each for each in candidates if looks[each].is_of_the_assignment and each is not file]
+    numbers = sorted({number[each] for each in (*similar, file)})
+    attempt = f"{numbers.index(number[file]) + 1} of {len(numbers)}"
+    beside = tuple(sorted(each.path for each in similar))
+    flags += about(file, look)
+    return Choice(file, look, field.why, (*aside, *field.aside), bounded(flags), attempt, beside)
 
 
 def bounded(flags: list[str]) -> tuple[str, ...]:
@@ -135,15 +130,9 @@ def rank(look: Look) -> int:
     return 3 if look.answers else 2 if look.is_of_the_assignment else 1
 
 
-def what_lacks(look: Look) -> str:
-    """Why a file is set aside for another with more in it."""
-    return ("cannot be read", "nothing of the assignment", "nothing is written in it", "")[rank(look)]
-
-
-def preferred(attempt: Attempt, looks: Mapping[Found, Look]) -> tuple[Any, ...]:
+def preferred(file: Found, look: Look) -> tuple[Any, ...]:
     """The order among files alike in all else: first the one with the words, then the one nearest to the top."""
-    look, path = looks[attempt.file], attempt.file.path
-    return look.form != "notebook", -len(look.prose), path.count("/"), len(path), path
+    return look.form != "notebook", -len(look.prose), file.path.count("/"), len(file.path), file.path
 
 
 def is_better(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool:
@@ -161,22 +150,15 @@ def place_of(file: Found) -> tuple[str, str]:
 def seems_apart(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool:
     """Whether a file with answers stands elsewhere under a name of its own, as somebody else's would."""
     (folder, stem), (its, other) = place_of(file), place_of(chosen)
-    beside = folder != its and not f"{folder}/".startswith(f"{its}/") and not f"{its}/".startswith(f"{folder}/")
+    nested = f"{folder}/".startswith(f"{its}/") or f"{its}/".startswith(f"{folder}/")
+    elsewhere = folder != its and (not nested or stem != other)
     named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not NOT_MEANT.search(file.name)
-    return (
-        bool(looks[file].answers)
-        and named
-        and not HIDDEN.search(file.path)
-        and folder != its
-        and (beside or stem != other)
-    )
+    return bool(looks[file].answers) and elsewhere and named and not HIDDEN.search(file.path)
 
 
-def hides(file: Found, candidates: Iterable[Attempt]) -> bool:
+def hides(file: Found, candidates: Iterable[Found]) -> bool:
     """Whether something that is not graded may hold what should be; a notebook's own export does not."""
-    return file.kind not in (OTHER, EMPTY_FOLDER) and place_of(file) not in {
-        place_of(each.file) for each in candidates
-    }
+    return file.kind not in (OTHER, EMPTY_FOLDER) and place_of(file) not in map(place_of, candidates)
 
 
 def about(file: Found, look: Look) -> Sequence[str]:

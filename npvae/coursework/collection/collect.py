@@ -1,9 +1,8 @@
 """A class: everybody once, with the file that is graded and what a human should look at."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from npvae.coursework.collection.archives import close_archives
@@ -12,7 +11,9 @@ from npvae.coursework.collection.enrolling import enrol
 from npvae.coursework.collection.finding import find
 from npvae.coursework.collection.found import OTHER, UNREADABLE, Found, brief
 from npvae.coursework.collection.looking import Look, look
-from npvae.coursework.collection.persons import Person, persons
+from npvae.coursework.collection.names import apart
+from npvae.coursework.collection.person import Person
+from npvae.coursework.collection.persons import persons
 from npvae.coursework.collection.roster import Roster, read_roster
 from npvae.coursework.submissions import LARGEST, Submission, pseudonym
 
@@ -31,8 +32,6 @@ class HandIn:
     choice: Choice
     flags: tuple[str, ...]
     """What a human should look at."""
-    identifier: str
-    """The roster's or the platform's, or a code where neither has one."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +73,17 @@ def collect(path: Path, roster: Path | None = None, anonymous: bool = False) -> 
     try:
         files = find(path)
         looks = looked_into(files)
-        if not looks and not any(file.kind != OTHER for file in files):
-            raise ValueError(
-                f"{path} holds no .ipynb and no .py file, expected submissions: give their folder or zip"
-            )
+        if not looks and all(file.kind == OTHER for file in files):
+            what = "holds no .ipynb and no .py file, expected submissions: give their folder or zip"
+            raise ValueError(f"{path} {what}")
         graded = [file for file, seen in looks.items() if seen.is_of_the_assignment] or list(looks)
         people, strays = persons(files, graded, known)
         everybody = enrol(people, known)
-        everybody.sort(key=lambda person: person.student is None)  # the roster's names stay as they are
-        names = apart(person.student.student if person.student else person.name for person in everybody)
-        identifiers = apart(identifier_of(person, known) for person in everybody)
-        hand_ins = [
-            handed_in(person, name, identifier, choose(person, looks), anonymous)
-            for person, name, identifier in zip(everybody, names, identifiers, strict=True)
-        ]
+        everybody.sort(key=lambda person: not person.student)  # the roster's names stay as they are
+        names = apart(person.student or person.name for person in everybody)
+        if anonymous:
+            names = apart(identifier_of(person, known) for person in everybody)
+        hand_ins = [handed_in(person, name, looks, anonymous) for person, name in zip(everybody, names, strict=True)]
     finally:
         close_archives()
     notes = [f"columns of the roster that stand for nobody: {', '.join(known.ignored)}"] if known.ignored else []
@@ -102,15 +98,13 @@ def looked_into(files: Sequence[Found]) -> dict[Found, Look]:
     return looks | {file: Look(trouble=f"was not looked into: there are over {MOST:,}") for file in candidates[MOST:]}
 
 
-def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonymous: bool) -> HandIn:
-    """What is graded of a person."""
-    flags = [*person.flags, *choice.flags]
+def handed_in(person: Person, name: str, looks: Mapping[Found, Look], anonymous: bool) -> HandIn:
+    """What is graded of a person, who is called by that name."""
+    choice = choose(person, looks)
     if anonymous:
-        paths = {each.file.path: f"{identifier}/{i}{suffix(each.file)}" for i, each in enumerate(person.attempts, 1)}
-        choice = without_names(choice, paths)
-        flags = [*(flag.partition(":")[0] for flag in person.flags), *choice.flags]
-        person, name = Person("", person.number, person.platform), identifier
+        person, choice = without_names(person, choice, name)
     file, data, trouble = choice.file.path if choice.file else "", b"", choice.look.trouble
+    flags = [*person.flags, *choice.flags]
     if choice.file and not trouble:
         try:
             data = choice.file.load(LARGEST + 1)
@@ -120,46 +114,30 @@ def handed_in(person: Person, name: str, identifier: str, choice: Choice, anonym
     elif not choice.file and choice.aside:
         file, what = choice.aside[0]
         trouble = f"is {what}: hand in the notebook or the script itself"
-    return HandIn(person, Submission(name, file, data, choice.others, trouble), choice, tuple(flags), identifier)
+    return HandIn(person, Submission(name, file, data, choice.others, trouble), choice, tuple(flags))
 
 
 def identifier_of(person: Person, roster: Roster) -> str:
     """What stands for a person in the roster or on the platform; a code where only a name does."""
-    known = roster.identifiers(person.student.row) if person.student else []
     number = "" if "@" in person.number else person.number
-    return [*known, *filter(None, [number]), pseudonym(person.name)][0]
+    return [*roster.identifiers(person.row), *filter(None, [number]), pseudonym(person.name)][0]
 
 
-def apart(names: Iterable[str]) -> Iterator[str]:
-    """The names, those that are taken with a number."""
-    taken: set[str] = set()
-    for name in names:
-        numbers = (f"{name} ({i})" for i in count(2))
-        free = next(each for each in chain([name], numbers) if each not in taken)
-        taken.add(free)
-        yield free
-
-
-def without_names(choice: Choice, names: dict[str, str]) -> Choice:
-    """A choice that calls the files by other names."""
+def without_names(person: Person, choice: Choice, identifier: str) -> tuple[Person, Choice]:
+    """A person who has no name, and a choice that calls the files by other names."""
+    suffixes = [PurePosixPath(file.name).suffix[:10] for file in person.files]
+    names = {file.path: f"{identifier}/{i}{suffixes[i - 1]}" for i, file in enumerate(person.files, 1)}
     longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     whole = rf"(?<![\w/])({longest_first})(?![\w/])"
-
-    def renamed(text: str) -> str:
-        return re.sub(whole, lambda match: names[match[0]], text)
-
-    return replace(
+    nameless = replace(
         choice,
         file=choice.file and replace(choice.file, path=names[choice.file.path]),
         aside=tuple((names[path], why) for path, why in choice.aside),
-        flags=tuple(map(renamed, choice.flags)),
+        flags=tuple(re.sub(whole, lambda match: names[match[0]], flag) for flag in choice.flags),
         others=tuple(names[path] for path in choice.others),
     )
-
-
-def suffix(file: Found) -> str:
-    """What kind of file it is, by its name."""
-    return PurePosixPath(file.name).suffix[:10]
+    flags = [flag.partition(":")[0] for flag in person.flags]
+    return Person("", person.number, person.platform, flags=flags), nameless
 
 
 def lines(strays: Sequence[Found], anonymous: bool) -> Iterator[str]:

@@ -3,16 +3,16 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from npvae.coursework.collection.persons import Person, without_suffix
-from npvae.coursework.collection.platforms import NOBODY
-from npvae.coursework.collection.roster import Roster, Student
+from npvae.coursework.collection.names import NOBODY, without_suffix
+from npvae.coursework.collection.person import Person
+from npvae.coursework.collection.roster import Roster
 
 
 def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
     """The people with their rows of the roster, and all others in it, without files; what is unsure is said."""
     if not roster.students:
         return list(people)
-    claims: dict[Student, list[Person]] = defaultdict(list)
+    claims: dict[str, list[Person]] = defaultdict(list)
     enrolled = []
     by_name = {person: whom(person, roster) for person in people}
     for person in sorted(people, key=lambda person: not by_name[person]):
@@ -20,42 +20,42 @@ def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
         if len(meant) == 1:
             claims[next(iter(meant))].append(person)
         else:
-            several = ", ".join(sorted(student.student for student in meant))
+            several = ", ".join(sorted(meant))
             person.flags.append(f"may be any of these in the roster: {several}" if meant else "is not in the roster")
             enrolled.append(person)
     for student, claimed in claims.items():
         by_number = [person for person in claimed if student in roster.numbered(person.platform, person.number)]
         apart = [person for person in claimed if person.platform != "file"]
-        first = (by_number or apart or claimed)[0]
         if len(apart) < 2:
-            first.attempts = [attempt for person in claimed for attempt in person.attempts]
+            first = (by_number or apart or claimed)[0]
+            first.files = {file: attempt for person in claimed for file, attempt in person.files.items()}
+            first.student, first.row = student, roster.students[student]
             enrolled.append(first)
-            first.student = student
             continue
         if len(by_number) == 1:
-            first.student = student
+            by_number[0].student, by_number[0].row = student, roster.students[student]
         for person in claimed:
-            if person.student is None:
+            if not person.student:
                 others = ", ".join(other.name for other in claimed if other is not person)
-                person.flags.append(f"is one of several with a name in the roster: {student.student}, like {others}")
+                person.flags.append(f"is one of several with a name in the roster: {student}, like {others}")
         enrolled += claimed
-    present = {person.student for person in enrolled}
-    missing = [student for student in roster.students if student not in present]
-    return [*enrolled, *(Person(student.student, student=student) for student in missing)]
+    missing = roster.students.keys() - {person.student for person in enrolled}
+    absent = [Person(name, student=name, row=row) for name, row in roster.students.items() if name in missing]
+    return [*enrolled, *absent]
 
 
-def whom(person: Person, roster: Roster) -> set[Student]:
+def whom(person: Person, roster: Roster) -> set[str]:
     """Who in the roster a person may be: by number, or else by what is called after them."""
     named = (roster.meant_by(place) for place in person.places)
     return roster.numbered(person.platform, person.number) or next(filter(None, named), set())
 
 
-def by_files(person: Person, roster: Roster) -> set[Student]:
+def by_files(person: Person, roster: Roster) -> set[str]:
     """Who a person may be by the names of files in a folder that names nobody."""
     if person.platform != "folder":
         return set()
-    files = [attempt.file.name for attempt in person.attempts if attempt.file.may_be_the_assignment]
-    meant = set().union(*(roster.meant_by(without_suffix(file)) for file in files))
+    names = [without_suffix(file.name) for file in person.files if file.may_be_the_assignment]
+    meant = set().union(*map(roster.meant_by, names))
     if len(meant) == 1 and not NOBODY.fullmatch(person.name):
         person.flags.append("is known by the name of a file alone: the folder's is not in the roster")
     return meant

@@ -2,13 +2,13 @@
 
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from npvae.coursework.collection.archives import LARGEST_ARCHIVE, PASSED_OVER, TARS, in_archive
-from npvae.coursework.collection.found import EMPTY_FOLDER, OFFICE, UNREADABLE, Found, brief
+from npvae.coursework.collection.found import EMPTY_FOLDER, UNREADABLE, Found, brief
 from npvae.internals.files import unpacked_limit
 from npvae.internals.text import printable
 
@@ -33,28 +33,26 @@ def find(path: Path) -> list[Found]:
     ValueError
         For a file that is not an archive.
     """
-    if path.is_dir():
-        files = in_folder(path)
-    elif path.is_file():
-        whole = Found(path.name, path.stat().st_size, load=partial(read_file, path))
-        try:
-            files = in_archive(whole, unpacked_limit(whole.size), MOST_NAMES, path)
-            files = iter([next(files), *files])
-        except StopIteration:
-            files = iter(())
-        except UNREADABLE as error:
-            raise ValueError(
-                f"{path} is not an archive, expected a folder or a zip of submissions: {error}"
-            ) from error
-    else:
-        raise FileNotFoundError(f"there is neither a folder nor a zip at {path}")
     found: list[Found] = []
-    for file in files:
+    for file in files_at(path):
         if len(found) == MOST_NAMES:
             found.append(Found(file.path, trouble=f"not looked at, like all after it: over {MOST_NAMES:,} files"))
             break
         found += opened(file)
     return found
+
+
+def files_at(path: Path) -> Iterable[Found]:
+    """The files of a folder or an archive; archives among them are files like others."""
+    if path.is_dir():
+        return in_folder(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is neither a folder nor a zip at {path}")
+    whole = Found(path.name, path.stat().st_size, load=partial(read_file, path))
+    try:
+        return list(in_archive(whole, unpacked_limit(whole.size), MOST_NAMES, path))
+    except UNREADABLE as error:
+        raise ValueError(f"{path} is not an archive, expected a folder or a zip of submissions: {error}") from error
 
 
 def opened(file: Found, depth: int = 1, left: int = LARGEST_ARCHIVE) -> Iterator[Found]:
@@ -88,7 +86,7 @@ def is_archive(file: Found) -> bool:
     suffix = PurePosixPath(file.name).suffix.lower()
     if suffix in TARS:
         return suffix[1:] not in ("gz", "bz2", "xz") or f".tar{suffix}" in file.name.lower()
-    return suffix == ".zip" or (suffix not in OFFICE and suffix == "" and file.head().startswith(b"PK\x03\x04"))
+    return suffix == ".zip" or (suffix == "" and file.head().startswith(b"PK\x03\x04"))
 
 
 def in_folder(root: Path) -> Iterator[Found]:
@@ -107,20 +105,19 @@ def in_folder(root: Path) -> Iterator[Found]:
         if not entries and folder != root:
             yield Found(relative(folder, root), trouble=EMPTY_FOLDER)
         for entry in entries:
+            name = relative(entry, root)
             try:
                 status = entry.lstat()
             except OSError as error:
-                yield Found(relative(entry, root), trouble=f"a file that cannot be opened: {error.strerror}")
+                yield Found(name, trouble=f"a file that cannot be opened: {error.strerror}")
                 continue
             if stat.S_ISDIR(status.st_mode):
                 waiting.append(entry)
             elif stat.S_ISREG(status.st_mode):
-                load = partial(read_file, entry)
-                yield Found(relative(entry, root), status.st_size, status.st_mtime, load)
+                yield Found(name, status.st_size, status.st_mtime, partial(read_file, entry))
             else:
                 link = stat.S_ISLNK(status.st_mode)
-                what = "a link, which is not followed" if link else "neither a file nor a folder"
-                yield Found(relative(entry, root), trouble=what)
+                yield Found(name, trouble="a link, which is not followed" if link else "neither a file nor a folder")
 
 
 def relative(path: Path, root: Path) -> str:

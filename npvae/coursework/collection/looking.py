@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from npvae.coursework.collection.found import UNREADABLE, Found, brief
 from npvae.coursework.magics import parse
@@ -23,14 +23,10 @@ class Look:
 
     form: str = ""
     """ "notebook" or "script"."""
-    answers: dict[str, str] = field(default_factory=dict)
-    """Source of each function that an exercise asks for and that is written."""
     definitions: dict[str, str] = field(default_factory=dict)
     """Source of everything that a name is given to."""
     prose: str = ""
     """What stands in cells that are not code."""
-    blanks: frozenset[str] = frozenset()
-    """Those that are still to be written."""
     origin: Origin = field(default_factory=Origin)
     """What it says of the assignment."""
     notes: tuple[str, ...] = ()
@@ -38,10 +34,16 @@ class Look:
     trouble: str = ""
     """Why it cannot be read."""
 
+    @cached_property
+    def answers(self) -> dict[str, str]:
+        """Source of each function that an exercise asks for and that is written."""
+        asked = {name: source for name, source in self.definitions.items() if name in ASKS}
+        return {name: source for name, source in asked.items() if not BLANK.search(source)}
+
     @property
     def is_of_the_assignment(self) -> bool:
         """Whether it holds an exercise, written or not, or says which assignment it is."""
-        return bool(self.answers or self.blanks or self.origin.variant)
+        return bool(ASKS.keys() & self.definitions.keys() or self.origin.variant)
 
     def same(self, other: "Look") -> bool:
         """Whether it holds nothing that another does not: the same definitions, and the same words or none."""
@@ -70,11 +72,9 @@ def look(file: Found) -> Look:
         return Look(trouble=str(error))
     code = [source for kind, source in cells if kind == "code"]
     definitions = dict(defined(code))
-    blanks = {name for name, source in definitions.items() if name in ASKS and BLANK.search(source)}
-    answers = {name: source for name, source in definitions.items() if name in ASKS and name not in blanks}
     form = "notebook" if is_notebook(file.path, data[:2000].decode("utf-8", "ignore")) else "script"
     prose = "\n".join(" ".join(source.split()) for kind, source in cells if kind != "code")
-    return Look(form, answers, definitions, prose, frozenset(blanks), said(code, definitions), tuple(notes))
+    return Look(form, definitions, prose, said(code, definitions), tuple(notes))
 
 
 def defined(code: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -3,39 +3,28 @@
 import csv
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 
-from npvae.coursework.collection.platforms import NOBODY
+from npvae.coursework.collection.names import NOBODY, apart
 from npvae.coursework.tables import read_table
 from npvae.internals.text import printable
 
-STUDENT = ("student", "studierende", "studierender", "etudiant", "estudiante")
-IDENTIFIERS = (
-    *("studentid", "idnumber", "idnummer", "sid", "studentnumber", "matriculationnumber", "matrikelnummer"),
-    *(
-        "id",
-        "identifier",
-        "identifikator",
-        "userid",
-        "useridentifier",
-        "number",
-        "nummer",
-        "matriculation",
-        "matrikel",
-    ),
-    *("matrnr", "matrnummer", "matriculenumber", "numerodetudiant", "orgdefinedid", "sisid", "sisuserid"),
-    *("sisloginid", "username", "user", "login", "loginid", "benutzername", "anmeldename", "kennung", "account"),
-    *("netid", "uid", "email", "emailaddress", "mail", "emailadresse", "adressedecourriel", "github"),
-    *("githubusername", "githubid", "githublogin"),
-)
-NAMES = ("name", "fullname", "vollstandigername", "nomcomplet", "nombrecompleto", "displayname", "studentname")
-FIRST = ("firstname", "givenname", "given", "forename", "first", "vorname", "prenom", "nombre")
-LAST = ("lastname", "surname", "familyname", "last", "nachname", "familienname", "nom", "apellido", "apellidos")
+STUDENT = "student studierende studierender etudiant estudiante"
+IDENTIFIERS = """
+    studentid idnumber idnummer sid studentnumber matriculationnumber matrikelnummer
+    id identifier identifikator userid useridentifier number nummer matriculation matrikel
+    matrnr matrnummer matriculenumber numerodetudiant orgdefinedid sisid sisuserid
+    sisloginid username user login loginid benutzername anmeldename kennung account
+    netid uid email emailaddress mail emailadresse adressedecourriel github githubusername githubid githublogin
+"""
+NAMES = "name fullname vollstandigername nomcomplet nombrecompleto displayname studentname"
+FIRST = "firstname givenname given forename first vorname prenom nombre"
+LAST = "lastname surname familyname last nachname familienname nom apellido apellidos"
 """Titles of columns, in letters and digits alone: what else a roster holds, a group or a mark, stands for nobody."""
+KNOWN = f"{STUDENT} {IDENTIFIERS} {NAMES} {FIRST} {LAST}".split()
 SPELLED_OUT = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ł": "l"}
 )
@@ -47,16 +36,8 @@ SHORTEST_NUMBER = 4
 YEARS = ("19", "20")
 NOT_A_PERSON = {"Points Possible", "Student, Test", "Test Student"}
 """What Canvas puts between the rows of people."""
-
-
-@dataclass(frozen=True)
-class Student:
-    """A row of a roster."""
-
-    student: str
-    """What the person is called in every table."""
-    row: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """By the titles of the columns."""
+Row = Mapping[str, str]
+"""Of a roster, by the titles of the columns."""
 
 
 class Roster:
@@ -70,60 +51,54 @@ class Roster:
         Of the columns.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, str]] = (), titles: Sequence[str] = ()) -> None:
+    def __init__(self, rows: Sequence[Row] = (), titles: Sequence[str] = ()) -> None:
         self.roles = {title: plain(title) for title in titles}
         self.ignored = tuple(title for title, role in self.roles.items() if title and role not in KNOWN)
         """Titles of columns that stand for nobody."""
-        self.students = [Student(shown, row) for shown, row in zip(self._shown(rows), rows, strict=True)]
-        self._numbered: dict[tuple[str, str], set[Student]] = {}
-        self._identified: dict[str, set[Student]] = {}
-        self._named: dict[str, set[Student]] = {}
-        self._shortened: dict[str, set[Student]] = {}
-        self._single: dict[str, set[Student]] = {}
-        for student in self.students:
-            name = self.names(student.row)
-            for number in numbers(self.values(student.row, *IDENTIFIERS), self.values(student.row, "id")):
-                self._numbered.setdefault(number, set()).add(student)
-            for single in (found[0] for each in name if len(found := words(each)) == 1):
-                self._single.setdefault(single, set()).add(student)
-            for index, keys in (
-                (self._identified, identifiers(self.values(student.row, *STUDENT, *IDENTIFIERS))),
-                (self._named, {key for each in name for key in orders(each)}),
-                (self._shortened, {key for each in name for key in orders(each, shortened=True)}),
-            ):
-                for key in keys:
-                    index.setdefault(key, set()).add(student)
+        self.students = dict(zip(apart(self._shown(rows), "{}-{}"), rows, strict=True))
+        """Rows by what each person is called in every table."""
+        self._numbered = self._by(lambda row: numbers(self.values(row, IDENTIFIERS), self.values(row, "id")))
+        self._identified = self._by(lambda row: identifiers(self.values(row, STUDENT, IDENTIFIERS)))
+        self._named = self._by(lambda row: orders(self.names(row)))
+        self._shortened = self._by(lambda row: orders(self.names(row), shortened=True))
+        self._single = self._by(lambda row: (" ".join(words(name)) for name in self.names(row) if words(name)))
 
-    def values(self, row: Mapping[str, str], *roles: str) -> list[str]:
+    def _by(self, keys: Callable[[Row], Iterable[str]]) -> dict[str, set[str]]:
+        """Students by what stands for them."""
+        found = defaultdict(set)
+        for student, row in self.students.items():
+            for key in keys(row):
+                found[key].add(student)
+        return found
+
+    def values(self, row: Row, *roles: str) -> list[str]:
         """What a row has in the columns of these roles, in the order of the roles."""
-        return [row[title] for role in roles for title, its in self.roles.items() if its == role and row[title]]
+        asked = " ".join(roles).split()
+        return [row[title] for role in asked for title, its in self.roles.items() if its == role and row.get(title)]
 
-    def names(self, row: Mapping[str, str]) -> list[str]:
+    def names(self, row: Row) -> list[str]:
         """The names of a person."""
-        parts = [*self.values(row, *FIRST)[:1], *self.values(row, *LAST)[:1]]
-        return [*self.values(row, *NAMES, *STUDENT), *([" ".join(parts)] if parts else [])]
+        parts = [*self.values(row, FIRST)[:1], *self.values(row, LAST)[:1]]
+        return [*self.values(row, NAMES, STUDENT), *filter(None, [" ".join(parts)])]
 
-    def identifiers(self, row: Mapping[str, str]) -> list[str]:
+    def identifiers(self, row: Row) -> list[str]:
         """What stands for a person without a name; of an address only what is a name, so it is none."""
-        student = self.values(row, *STUDENT) if self.values(row, *NAMES, *FIRST, *LAST) else []
-        return [*self.values(row, *(role for role in IDENTIFIERS if "mail" not in role)), *student]
+        student = self.values(row, STUDENT) if self.values(row, NAMES, FIRST, LAST) else []
+        return [*self.values(row, *(role for role in IDENTIFIERS.split() if "mail" not in role)), *student]
 
-    def _shown(self, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    def _shown(self, rows: Sequence[Row]) -> Iterator[str]:
         """What each is called: "student", a name or an identifier; two alike, with an identifier."""
-        roles = [[*self.values(row, *STUDENT), *self.names(row), *self.values(row, *IDENTIFIERS)] for row in rows]
+        roles = [[*self.values(row, STUDENT), *self.names(row), *self.values(row, IDENTIFIERS)] for row in rows]
         first = Counter(called[0] for called in roles)
-        taken: Counter[str] = Counter()
         for row, (name, *_) in zip(rows, roles, strict=True):
-            others = [value for value in self.values(row, *IDENTIFIERS) if value != name]
-            shown = f"{name}_{others[0]}" if others and first[name] > 1 else name
-            taken[shown] += 1
-            yield shown if taken[shown] == 1 else f"{shown}-{taken[shown]}"
+            others = [value for value in self.values(row, IDENTIFIERS) if value != name]
+            yield f"{name}_{others[0]}" if others and first[name] > 1 else name
 
-    def numbered(self, platform: str, number: str) -> set[Student]:
+    def numbered(self, platform: str, number: str) -> set[str]:
         """Who has this number on this platform."""
-        return self._numbered.get((platform, number), set())
+        return self._numbered.get(f"{platform} {number}", set())
 
-    def meant_by(self, text: str) -> set[Student]:
+    def meant_by(self, text: str) -> set[str]:
         """Who is meant by the words of a text: an identifier counts before a name, of several the longest."""
         found = words(text)
         if " ".join(found) in self._identified:
@@ -136,9 +111,6 @@ class Roster:
                     return set().union(*meant)
         told = [word for word in found if not word.isdigit() and not NOBODY.fullmatch(word)]
         return self._single.get(told[0], set()) if len(told) == 1 else set()
-
-
-KNOWN = {*STUDENT, *IDENTIFIERS, *NAMES, *FIRST, *LAST}
 
 
 def is_common(window: Sequence[str]) -> bool:
@@ -170,23 +142,23 @@ def identifiers(values: Sequence[str]) -> set[str]:
     return {" ".join(words(part)) for part in (*whole, *(each for each in local if len(each) > 2))} - {""}
 
 
-def numbers(values: Sequence[str], canvas: Sequence[str]) -> set[tuple[str, str]]:
+def numbers(values: Sequence[str], canvas: Sequence[str]) -> set[str]:
     """Platforms' numbers in names of files: Moodle's worksheet says "Participant 101", Canvas's gradebook "ID"."""
     participants = (re.fullmatch(r"(?:parti?cip|partec|teilnehm|deelnem)\D*(\d+)", normal(value)) for value in values)
-    moodle = {("Moodle", match[1]) for match in participants if match}
-    return moodle | {("Canvas", value) for value in canvas if value.isdigit()}
+    moodle = {f"Moodle {match[1]}" for match in participants if match}
+    return moodle | {f"Canvas {value}" for value in canvas if value.isdigit()}
 
 
-def orders(name: str, shortened: bool = False) -> set[str]:
-    """How a name may be written: its words in any order, or all in one; umlauts as one letter or two."""
+def orders(names: Sequence[str], shortened: bool = False) -> set[str]:
+    """How names may be written: their words in any order, or all in one; umlauts as one letter or two."""
     found = set()
-    for spelled in (name, normal(name).translate(SPELLED_OUT)):
+    for spelled in (*names, *(normal(name).translate(SPELLED_OUT) for name in names)):
         parts = words(spelled)
         if shortened:
             parts = [parts[0], parts[-1]] if len(parts) > 2 else []
         if len(parts) > 1:
             rotations = [tuple(parts[i:] + parts[:i]) for i in range(len(parts))]
-            every = list(permutations(parts)) if len(parts) <= 4 else [*rotations, tuple(parts[::-1])]
+            every = permutations(parts) if len(parts) <= 4 else [*rotations, tuple(parts[::-1])]
             found |= {separator.join(order) for order in every for separator in ("", " ")}
     return found
 
