@@ -82,7 +82,7 @@ def test_the_summary_names_the_hostile_file_to_look_at_and_no_other(graded):
 def test_the_seed_of_the_inputs_is_drawn_once_and_kept(graded):
     out, _ = graded
     seed = int((out / "seed.txt").read_text())
-    used = {json.loads(path.read_text())["assignment"]["probes_seed"] for path in (out / "results").glob("*.json")}
+    used = {json.loads(path.read_text())["seed"] for path in (out / "results").glob("*.json")}
     assert used == {seed}
     assert probes_seed(out) == seed
     assert seed != probes_seed(out.parent / "another")
