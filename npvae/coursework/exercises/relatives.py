@@ -230,7 +230,6 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
 BOUND = Exercise(
     name="importance_bound",
     title="The importance-weighted bound",
-    section="",
     lesson="12_how_tight_is_the_bound",
     functions=("importance_bound", "importance_bound_backward"),
     points=lambda variant: {"forward": 4, "dlog_w": 4, EXTREMES: 2},
