@@ -279,14 +279,6 @@ def model_for(seed, n=N, **settings):
     return small_vae(seed, n, **{"hidden_dims": (5, 5)} | settings)
 
 
-def small_relative(kind, seed, **settings):
-    """A small model of another class, with a batch and noise for it."""
-    rng = np.random.default_rng(seed)
-    model = kind(D, L, (5, 5), LIKELIHOODS[seed % 3], "tanh", dtype="float64", rng=rng, **settings)
-    model.params.vector += rng.normal(0, 0.2, model.params.vector.shape)
-    return model, rng.random((N, D)), model.draw_eps(N, rng)
-
-
 def loss_by_hand(model, x, eps, label=None, target=None):
     """Loss, nll and kl of each example, all of it in plain NumPy; then mu and logvar.
 
@@ -431,7 +423,7 @@ def pictures_are_decoded_from_the_right_z(seed):
 
 @check
 def importance_weighted_bound_by_hand(seed):
-    model, x, eps = small_relative(ImportanceWeightedVAE, seed, importance_samples=3)
+    model, x, eps = model_for(seed, kind=ImportanceWeightedVAE, importance_samples=3, activation="tanh", beta=1.0)
 
     loss, grad = model.loss_and_grad(x, eps)
     same(model.loss_terms(x, eps).loss, -bound_by_hand(model, x, eps))
@@ -467,7 +459,7 @@ def importance_weights_far_from_one():
 
 @check
 def conditional_model_by_hand(seed):
-    model, x, eps = small_relative(ConditionalVAE, seed, label_dim=2)
+    model, x, eps = model_for(seed, kind=ConditionalVAE, label_dim=2, activation="tanh")
     labels = np.arange(N) % 2
     one_hot = np.stack([labels == 0, labels == 1], axis=1).astype(float)
 

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import sys
 import time
+import warnings
 from pathlib import Path
 from unittest.mock import patch
 
@@ -71,7 +72,7 @@ def rejects(check):
 
 
 def print_matrix(checks):
-    """Print a row a mistake, a column a check; returns the names of mistakes that no check rejects."""
+    """Print one row per mistake, one column per check; return the names of mistakes that no check rejects."""
     for i, check in enumerate(checks):
         print(" " * 62 + "| " * i + check.__name__)
     survivors = []
@@ -85,8 +86,6 @@ def print_matrix(checks):
 
 
 def main():
-    import warnings
-
     from checks import CHECKS
 
     warnings.simplefilter("ignore")
