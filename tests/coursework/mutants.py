@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import importlib
 import sys
 import time
 from pathlib import Path
@@ -14,18 +13,6 @@ if __name__ == "__main__":
 from wrong_versions import WRONG_VERSIONS
 
 REJECTIONS = AssertionError, ArithmeticError, ValueError  # what a wrong number or shape ends in; a typo does not
-
-
-def find(dotted):
-    """Owner (a module or a class), name and object of a dotted name."""
-    *path, name = dotted.split(".")
-    for length in range(len(path), 0, -1):
-        with contextlib.suppress(ModuleNotFoundError):
-            owner = importlib.import_module(".".join(path[:length]))
-            for attribute in path[length:]:
-                owner = getattr(owner, attribute)
-            return owner, name, getattr(owner, name)
-    raise LookupError(f"{dotted} is not in the package")
 
 
 def swapped(value, right, wrong):
@@ -42,7 +29,7 @@ def swapped(value, right, wrong):
 def swaps(owner, right, wrong):
     """Patches that put the wrong object in the place of the right one wherever a module or a class holds it."""
     for key, value in list(vars(owner).items()):
-        if isinstance(value, dict) and value is not right:
+        if isinstance(value, dict):
             new = {name: swapped(entry, right, wrong) for name, entry in value.items()}
             if any(new[name] is not value[name] for name in value):
                 yield patch.dict(value, new)
@@ -51,9 +38,8 @@ def swaps(owner, right, wrong):
 
 
 @functools.cache
-def holders(dotted):
-    """Every module of the package, and every class in one, that holds what has this dotted name."""
-    _, _, right = find(dotted)
+def holders(right):
+    """Every module of the package, and every class in one, that holds this."""
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "npvae"]
     classes = [
         item
@@ -66,14 +52,10 @@ def holders(dotted):
 
 @contextlib.contextmanager
 def in_place(mistake):
-    """The package with this mistake in it: a method on its class, anything else in every module that holds it."""
+    """The package with this mistake in it, in every module and class that holds the right thing."""
     with contextlib.ExitStack() as stack:
-        for dotted, wrong in mistake.wrong.items():
-            owner, name, right = find(dotted)
-            if isinstance(owner, type):
-                stack.enter_context(patch.object(owner, name, wrong))
-                continue
-            for owner in holders(dotted):
+        for right, wrong in mistake.wrong.items():
+            for owner in holders(right):
                 for swap in swaps(owner, right, wrong):
                     stack.enter_context(swap)
         yield

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from choices import EVERY_CHOICE
-from wrong_versions import PACKAGE, WRONG_VERSIONS
+from wrong_versions import WRONG_VERSIONS
+from wrong_versions.of_exercises import PACKAGE
 
 import npvae
 from npvae.coursework.assignments import CHOICES, variant
@@ -32,18 +33,10 @@ def questions():
         yield from (pytest.param(exercise, each, id=f"{exercise}-{each.name}") for each in seen.values())
 
 
-def function(dotted):
-    return getattr(npvae, dotted.rpartition(".")[2])
-
-
-def package_answer(name):
-    return tuple(function(dotted) for dotted in PACKAGE[name])
-
-
 @pytest.mark.parametrize("exercise", PACKAGE)
 def test_the_package_answers_the_textbook_questions_in_full(exercise):
-    assert findings_of(EXERCISES[exercise], TEXTBOOK, package_answer(exercise), 0) == []
-    assert earned(exercise, *package_answer(exercise)) == full(exercise)
+    assert findings_of(EXERCISES[exercise], TEXTBOOK, PACKAGE[exercise], 0) == []
+    assert earned(exercise, *PACKAGE[exercise]) == full(exercise)
 
 
 BY_HAND = {
@@ -59,8 +52,7 @@ BY_HAND = {
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_function_that_draws_or_changes_what_it_is_given_is_told_so_and_loses_marks(name):
     exercise, told = BY_HAND[name]
-    wrong = WRONG_VERSIONS[name].wrong
-    functions = tuple(wrong.get(dotted, function(dotted)) for dotted in PACKAGE[exercise])
+    functions = tuple(WRONG_VERSIONS[name].wrong.get(right, right) for right in PACKAGE[exercise])
     assert told in {finding.name for finding in findings_of(EXERCISES[exercise], TEXTBOOK, functions, 0)}
     assert sum(earned(exercise, *functions).values()) < sum(full(exercise).values())
 
@@ -93,7 +85,7 @@ def test_sixty_percent_of_the_points_or_more_ask_what_the_package_does_not_hold(
     for seed in EVERY_CHOICE:
         chosen = variant(seed)
         keys = {name: answer_key(name, chosen, 0) for name in PACKAGE if not EXERCISES[name].bonus}
-        results = {n: [EXERCISES[n].run(package_answer(n), probe) for probe in key.probes] for n, key in keys.items()}
+        results = {n: [EXERCISES[n].run(PACKAGE[n], probe) for probe in key.probes] for n, key in keys.items()}
         held = [name for name, key in keys.items() if marks(key, results[name]) == key.points]
         assert held == ["bernoulli_nll"]
         open_to_all = sum(sum(full(name, seed).values()) for name in (*held, "gradient_is_right", "loss_and_grad"))
@@ -154,7 +146,7 @@ def test_a_mistake_never_says_what_is_right(exercise, variant):
 @pytest.mark.parametrize("exercise", ["reparameterize", "kl_divergence", "activation"])
 def test_pasted_package_code_is_recognised_as_the_answer_to_another_question(exercise):
     for each in VARIANTS[1:]:
-        findings = findings_of(EXERCISES[exercise], each, package_answer(exercise), 0)
+        findings = findings_of(EXERCISES[exercise], each, PACKAGE[exercise], 0)
         assert findings
         assert "that answers another question" in findings[0].sentence
 
@@ -296,7 +288,7 @@ def test_check_begins_again_at_the_first_rung_after_a_right_answer(capsys):
     check = Checker("textbook")
     wrong = kl_backward(lambda dmu, drho: (dmu, -drho))
     check("kl_divergence", *wrong)
-    assert check("kl_divergence", *package_answer("kl_divergence")) is True
+    assert check("kl_divergence", *PACKAGE["kl_divergence"]) is True
     assert "kl_divergence: right" in capsys.readouterr().out
     check("kl_divergence", *wrong)
     assert "drho is wrong here" in capsys.readouterr().out
@@ -304,7 +296,7 @@ def test_check_begins_again_at_the_first_rung_after_a_right_answer(capsys):
 
 def test_check_takes_the_name_of_a_function_and_a_forward_alone(capsys):
     check = Checker("textbook")
-    assert check("kl_divergence_backward", *package_answer("kl_divergence"))
+    assert check("kl_divergence_backward", *PACKAGE["kl_divergence"])
     assert check("kl_divergence", npvae.kl_divergence)
     assert "right, so far" in capsys.readouterr().out
 

@@ -1,32 +1,13 @@
 """Wrong versions of what stands in this package, each of which its tests must reject."""
 
-from wrong_versions import (
-    checking,
-    evaluation,
-    latent,
-    layers,
-    likelihoods,
-    model,
-    of_exercises,
-    optim,
-    relatives,
-    training,
-)
-from wrong_versions.of_exercises import PACKAGE
-from wrong_versions.table import WRONG_VERSIONS, WrongVersion
+from itertools import chain
 
-__all__ = [
-    "PACKAGE",
-    "WRONG_VERSIONS",
-    "WrongVersion",
-    "checking",
-    "evaluation",
-    "latent",
-    "layers",
-    "likelihoods",
-    "model",
-    "of_exercises",
-    "optim",
-    "relatives",
-    "training",
-]
+from wrong_versions import judging, models, of_exercises, pairs, training
+from wrong_versions.table import rows
+
+WRONG_VERSIONS = {}
+"""All of them by name."""
+for version in chain(*map(rows, (pairs, models, training, judging)), of_exercises.versions()):
+    if version.name in WRONG_VERSIONS:
+        raise ValueError(f"two wrong versions are called {version.name}, expected a name of its own for each")
+    WRONG_VERSIONS[version.name] = version

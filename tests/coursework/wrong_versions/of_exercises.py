@@ -6,18 +6,18 @@ import npvae
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.sandbox.calls import Probe
 from npvae.coursework.variants import Variant
-from wrong_versions.table import WrongVersion, add
+from wrong_versions.table import WrongVersion
 
 PACKAGE = {
-    "dense_backward": ("npvae.layers.dense_backward",),
-    "activation": ("npvae.layers.tanh", "npvae.layers.tanh_backward"),
-    "reparameterize": ("npvae.latent.reparameterize", "npvae.latent.reparameterize_backward"),
-    "bernoulli_nll": ("npvae.likelihoods.bernoulli_nll", "npvae.likelihoods.bernoulli_nll_backward"),
-    "likelihood_nll": ("npvae.likelihoods.gaussian_nll", "npvae.likelihoods.gaussian_nll_backward"),
-    "kl_divergence": ("npvae.latent.kl_divergence", "npvae.latent.kl_divergence_backward"),
-    "importance_bound": ("npvae.models.importance.log_mean_exp", "npvae.models.importance.log_mean_exp_backward"),
+    "dense_backward": (npvae.dense_backward,),
+    "activation": (npvae.tanh, npvae.tanh_backward),
+    "reparameterize": (npvae.reparameterize, npvae.reparameterize_backward),
+    "bernoulli_nll": (npvae.bernoulli_nll, npvae.bernoulli_nll_backward),
+    "likelihood_nll": (npvae.gaussian_nll, npvae.gaussian_nll_backward),
+    "kl_divergence": (npvae.kl_divergence, npvae.kl_divergence_backward),
+    "importance_bound": (npvae.log_mean_exp, npvae.log_mean_exp_backward),
 }
-"""By exercise: where the textbook's answer stands in the package."""
+"""By exercise: the package's answer to the textbook's question."""
 NUMBERS = {
     "the noise is scaled by the variance": 1,
     "sigma stands in the place of its slope": 3,
@@ -46,92 +46,64 @@ NUMBERS = {
 """Those of the catalogue, by how their words begin."""
 
 
-def function(dotted):
-    return getattr(npvae, dotted.rpartition(".")[2])
+def dense_with(mistake, right_backward, names):
+    """The gradients of a dense layer, wrong as the mistake says, also in the buffers handed in."""
+
+    def backward(dy, cache, out=None, need_dx=True):
+        right = dict(zip(names, right_backward(dy, cache), strict=True))
+        dx, *gradients = (right | mistake.wrong(Probe("", (dy, cache)), right)).values()
+        if out is None:
+            return dx, *gradients
+        for buffer, gradient in zip(out, gradients, strict=True):
+            buffer[...] = gradient
+        return dx if need_dx else None, *out
+
+    return (backward,)
 
 
-def pair_with(mistake, forward, backward, names):
+def pair_with(mistake, right_forward, right_backward, names):
     """The pair, wrong as the mistake says; the names are those of its gradients."""
 
     def results(args, dout):
-        out, cache = forward(*args)
-        dout = np.ones_like(out) if dout is None else dout
-        gradients = backward(dout, cache)
-        right = dict(zip(names, gradients if isinstance(gradients, tuple) else (gradients,), strict=True))
-        probe = Probe("", broadcast(args), dout)
-        return right | mistake.wrong(probe, {"forward": out} | right)
+        out, cache = right_forward(*args)
+        gradients = right_backward(dout, cache)
+        gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+        right = {"forward": out} | dict(zip(names, gradients, strict=True))
+        return right | mistake.wrong(Probe("", one_for_each(args), dout), right)
 
-    def wrong_forward(*args):
-        out, _ = forward(*args)
-        made = mistake.forward(*broadcast(args)) if mistake.forward else results(args, None).get("forward", out)
-        made = np.asarray(made, args[0].dtype)
+    def forward(*args):
+        out, _ = right_forward(*args)
+        if mistake.forward:
+            made = mistake.forward(*one_for_each(args))
+        else:
+            made = results(args, np.ones_like(out))["forward"]
+        made = np.asarray(made, out.dtype)
         return np.broadcast_to(made, out.shape) if made.ndim == 0 else made, args
 
-    def wrong_backward(dout, args):
+    def backward(dout, args):
         made = results(args, dout)
-        shapes = {name: np.shape(arg) for name, arg in zip(names, args[len(args) - len(names) :], strict=True)}
-        gradients = tuple(
-            summed_to(np.asarray(made[name], dout.dtype), shapes.get(name) if "scale" in name else None)
-            for name in names
-        )
-        return gradients if len(gradients) > 1 else gradients[0]
+        gradients = [np.asarray(made[name], dout.dtype) for name in names]
+        if "dscale" in names:
+            gradients[-1] = np.sum(gradients[-1], axis=tuple(range(gradients[-1].ndim - np.ndim(args[-1]))))
+        return tuple(gradients) if len(names) > 1 else gradients[0]
 
-    return wrong_forward, wrong_backward
+    return forward, backward
 
 
-def broadcast(args):
+def one_for_each(args):
     """A log-variance may serve many pixels; what is known of mistakes takes one for each."""
     return tuple(np.broadcast_to(arg, np.shape(args[0])) if np.ndim(arg) < np.ndim(args[0]) else arg for arg in args)
 
 
-def summed_to(gradient, shape):
-    """Over what was broadcast: rows, or everything."""
-    if shape is None or gradient.shape == shape:
-        return gradient
-    return gradient.sum() if shape == () else gradient.sum(axis=0)
-
-
-def dense_with(mistake, right_one=npvae.dense_backward):
-    def dense_backward(dy, cache, out=None, need_dx=True):
-        right = dict(zip(("dx", "dW", "db"), right_one(dy, cache), strict=True))
-        dx, dW, db = (right | mistake.wrong(Probe("", (dy, cache)), right)).values()
-        if out is None:
-            return dx, dW, db
-        for buffer, gradient in zip(out, (dW, db), strict=True):
-            buffer[...] = gradient
-        return dx if need_dx else None, *out
-
-    return dense_backward
-
-
-GRADIENTS = {
-    "activation": ("da",),
-    "reparameterize": ("dmu", "drho"),
-    "bernoulli_nll": ("dlogits",),
-    "likelihood_nll": ("dmean", "dscale"),
-    "kl_divergence": ("dmu", "drho"),
-    "importance_bound": ("dlog_w",),
-}
-
-
-def enter_all():
-    for exercise, dotted in PACKAGE.items():
-        for i, mistake in enumerate(EXERCISES[exercise].mistakes(Variant())):
-            if "another question" in mistake.what and exercise == "dense_backward":
+def versions():
+    """Each mistake as a wrong version; its gradients are differences of its forward: that they agree says nothing."""
+    for name, right in PACKAGE.items():
+        exercise = EXERCISES[name]
+        gradients = [part for part in exercise.points(Variant()) if part.startswith("d")]
+        for i, mistake in enumerate(exercise.mistakes(Variant())):
+            if name == "dense_backward" and "another question" in mistake.what:
                 continue  # no wrong gradient comes of it, but an exception
-            if exercise == "dense_backward":
-                functions = (dense_with(mistake),)
-            else:
-                functions = pair_with(mistake, *map(function, dotted), GRADIENTS[exercise])
-            add(
-                WrongVersion(
-                    f"{exercise} {i}, {mistake.what}",
-                    mistake.what,
-                    next((number for words, number in NUMBERS.items() if mistake.what.startswith(words)), None),
-                    dict(zip(dotted, functions, strict=True)),
-                    alike=False,  # its gradients are differences of its forward: that they agree says nothing
-                )
-            )
-
-
-enter_all()
+            wrong = (dense_with if name == "dense_backward" else pair_with)(mistake, *right, gradients)
+            number = next((number for words, number in NUMBERS.items() if mistake.what.startswith(words)), None)
+            wrong_by_right = dict(zip(right, wrong, strict=True))
+            yield WrongVersion(f"{name} {i}, {mistake.what}", mistake.what, number, wrong_by_right, alike=False)

@@ -1,11 +1,13 @@
-"""The table, and the decorator that writes a wrong version into it."""
+"""What a wrong version is, and how a line of the right one is changed."""
 
+import ast
 import inspect
-from collections.abc import Callable, Mapping
+import re
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any
 
-T = TypeVar("T")
+from npvae.lessons import source
 
 
 @dataclass(frozen=True)
@@ -17,43 +19,33 @@ class WrongVersion:
     """One line: wrong -> right, then the symptom; or what it looks like."""
     number: int | None
     """Catalogue number; None for those beyond the catalogue."""
-    wrong: Mapping[str, Any]
-    """Wrong version by the dotted name of the right one; for a method that of class and attribute."""
+    wrong: dict[Any, Any]
+    """What is wrong, by what is right: functions, methods too, or an entry of a table."""
     alike: bool
     """Whether forward and backward are wrong alike, so that they still agree."""
 
 
-WRONG_VERSIONS: dict[str, WrongVersion] = {}
-"""All of them by name."""
+def change(function, *texts):
+    """The function with one text of its source changed to another: right, wrong; and so on, if it takes several."""
+    code = source(function)
+    for right, wrong in zip(texts[::2], texts[1::2], strict=True):
+        if code.count(right) != 1:
+            raise ValueError(f"{function.__qualname__} has {right!r} {code.count(right)} times, expected once")
+        code = code.replace(right, wrong)
+    made = {}
+    exec(code, function.__globals__, made)
+    return {function: made[function.__name__]}
 
 
-def replaces(*rights: str, number: int | None = None) -> Callable[[T], T]:
-    """Enter a wrong function, or a class of static methods named like the originals, into the table.
-
-    Its name becomes the wrong version's name, its docstring what is wrong.
-
-    Parameters
-    ----------
-    *rights : str
-        Dotted name of what is replaced, or several.
-    number : int, optional
-        Catalogue number.
-    """
-
-    def enter(wrong: Any) -> Any:
-        if isinstance(wrong, type):
-            versions = {right: getattr(wrong, right.rpartition(".")[2]) for right in rights}
-        else:
-            (right,) = rights
-            versions = {right: wrong}
-        add(WrongVersion(wrong.__name__, inspect.getdoc(wrong) or "", number, versions, len(rights) > 1))
-        return wrong
-
-    return enter
-
-
-def add(version: WrongVersion) -> None:
-    """Enter it into the table."""
-    if version.name in WRONG_VERSIONS:
-        raise ValueError(f"two wrong versions are called {version.name}, expected a name of its own for each")
-    WRONG_VERSIONS[version.name] = version
+def rows(module):
+    """The wrong versions of a file: each is a name, and under it a sentence, with its catalogue number before it."""
+    for row, below in pairwise([*ast.parse(inspect.getsource(module)).body, None]):
+        if isinstance(row, ast.Assign):
+            name, sentence = row.targets[0].id, ast.get_docstring(ast.Module([below], []))
+            if sentence is None:
+                raise ValueError(
+                    f"{name} has no sentence under it, expected what is wrong -> what is right: the symptom"
+                )
+            number, what = re.fullmatch(r"(?:(\d+)\. )?(.+)", sentence).groups()
+            wrong = getattr(module, name)
+            yield WrongVersion(name, what, number and int(number), wrong, alike=len(wrong) > 1)

@@ -1,93 +1,123 @@
-"""Wrong loops over the data, and wrong data in them."""
+"""Wrong optimizers and schedules, wrong loops over the data, and wrong data in them.
 
-from collections.abc import Iterator
-from typing import Any
+`change(function, right, wrong)`, and under it: what is wrong -> what is right: the symptom.
+"""
 
-import numpy as np
-from numpy.typing import DTypeLike
+from npvae.data.pixels import binarize, draw_binary, to_float
+from npvae.optim import SGD, Adagrad, Adam, Optimizer, cosine_decay, linear_warmup
+from npvae.training import fit, minibatches
+from wrong_versions.table import change
 
-from npvae.internals.types import Array, Rng
-from npvae.training import fit
-from wrong_versions.table import replaces
+# The rule of one chunk. In Adam's, a m is m_hat, and b^2 v is v_hat.
 
-FIT, MINIBATCHES = "npvae.training.fit", "npvae.training.minibatches"
-TO_FLOAT, BINARIZE = "npvae.data.pixels.to_float", "npvae.data.pixels.binarize"
+adam_without_bias_correction = change(Adam.update, " / (1 - beta1**self.t)", "", " / (1 - beta2**self.t)", "")
+"""32. m, v -> m / (1 - beta1^t), v / (1 - beta2^t): the first steps are three times too large."""
 
+adam_counts_epochs = change(Adam.update, "beta1**self.t", "beta1", "beta2**self.t", "beta2")
+"""32. t stands at 1 through the whole first epoch -> t counts steps: corrected far too much, for long."""
 
-@replaces(MINIBATCHES)
-def remainder_dropped(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Array]:
-    """Full batches only -> a shorter one at the end: some examples are left out of each epoch."""
-    order = rng.permutation(n)
-    for start in range(0, n - batch_size + 1, batch_size):
-        yield order[start : start + batch_size]
+adam_corrects_one_step_late = change(
+    Adam.update, "beta1**self.t", "beta1 ** (self.t + 1)", "beta2**self.t", "beta2 ** (self.t + 1)"
+)
+"""1 - beta^(t + 1) -> 1 - beta^t: t is increased before and after."""
 
+adam_exchanges_its_moments = change(
+    Adam.update, "p -= change", "p -= self.lr * b**2 * v / (np.sqrt(np.abs(a * m)) + self.adam_eps)"
+)
+"""v / sqrt(m) -> m / sqrt(v), absolute values against the NaN: the sign of the gradient is lost."""
 
-@replaces(MINIBATCHES)
-def always_in_the_same_order(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Array]:
-    """np.arange -> a permutation: data sorted by class are met class by class."""
-    order = np.arange(n)
-    for start in range(0, n, batch_size):
-        yield order[start : start + batch_size]
+adam_exchanges_its_betas = change(Adam.update, "beta1, beta2 = self.betas", "beta2, beta1 = self.betas")
+"""beta2 for m, beta1 for v -> the other way round: slow to turn, quick to shrink."""
 
+adam_eps_inside_the_root = change(
+    Adam.update, "p -= change", "p -= self.lr * a * m / np.sqrt(b**2 * v + self.adam_eps)"
+)
+"""sqrt(v + eps) -> sqrt(v) + eps: small gradients move far less."""
 
-@replaces(MINIBATCHES)
-def drawn_with_replacement(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Array]:
-    """rng.integers -> a permutation: a third of the data is not met in an epoch."""
-    for start in range(0, n, batch_size):
-        yield rng.integers(0, n, min(batch_size, n - start))
+adam_without_the_root = change(Adam.update, "p -= change", "p -= self.lr * a * m / (b**2 * v + self.adam_eps)")
+"""m / v -> m / sqrt(v): the step grows as the gradient shrinks."""
 
+sgd_climbs = change(SGD.update, "p -= self.lr * v", "p += self.lr * v")
+"""p += lr v -> p -= lr v: the loss rises."""
 
-@replaces(FIT)
-def beta_schedule_ignored(model: Any, x_train: Array, x_test: Array | None = None, **settings: Any) -> Any:
-    """beta stays -> follows its schedule: the warm-up that was asked for never happens."""
-    return fit(model, x_train, x_test, **{**settings, "beta_schedule": None})
+momentum_dampened = change(SGD.update, "v += g", "v += (1 - self.momentum) * g")
+"""v = momentum v + (1 - momentum) g -> momentum v + g: slower by 1 / (1 - momentum)."""
 
+momentum_forgotten = change(SGD.update, "p -= self.lr * v", "p -= self.lr * g")
+"""v = g -> momentum v + g."""
 
-@replaces(FIT)
-def labels_not_shuffled_along(model: Any, x_train: Array, x_test: Array | None = None, **settings: Any) -> Any:
-    """Images in a new order, labels in the old -> the same order for both: the label tells nothing."""
-    labels = settings.get("labels")
-    return fit(model, x_train, x_test, **{**settings, "labels": None if labels is None else np.roll(labels, 1)})
+step_on_a_copy = change(SGD.update, "p -= self.lr * v", "p = p - self.lr * v")
+"""p = p - lr v -> p -= lr v: a new array gets the step, the parameters stay."""
 
+adagrad_forgets = change(Adagrad.update, "s += g * g", "s[...] = g * g")
+"""s = g^2 -> s + g^2: every step has the size lr, it never slows down."""
 
-@replaces(FIT)
-def held_out_loss_of_the_training_set(
-    model: Any, x_train: Array, x_test: Array | None = None, **settings: Any
-) -> Any:
-    """Test loss of the training set -> of the test set: nothing is held out, and overfitting never shows."""
-    return fit(model, x_train, x_test if x_test is None else x_train[: len(x_test)], **settings)
+adagrad_without_the_root = change(Adagrad.update, "np.sqrt(s)", "s")
+"""g / s -> g / sqrt(s)."""
 
+# The step around the rule.
 
-@replaces(TO_FLOAT)
-def grey_levels_by_256(x: Array, dtype: DTypeLike = np.float32) -> Array:
-    """x / 256 -> x / 255: white is never 1."""
-    return np.divide(x, 256, dtype=dtype) if x.dtype == np.uint8 else x.astype(dtype, copy=False)
+decay_with_the_wrong_sign = change(Optimizer.step, "g + self.weight_decay * p", "g - self.weight_decay * p")
+"""grad - decay p -> grad + decay p: the weights are blown up."""
 
+decay_forgotten = change(Optimizer.step, "g + self.weight_decay * p", "g")
+"""grad -> grad + decay p."""
 
-@replaces(TO_FLOAT)
-def grey_levels_in_uint8(x: Array, dtype: DTypeLike = np.float32) -> Array:
-    """x // 255 -> x / 255: integer division, every pixel that is not white is black."""
-    return (x // 255 if x.dtype == np.uint8 else x).astype(dtype, copy=False)
+gradient_changed_by_the_step = change(Optimizer.step, "g = g + self.weight_decay * p", "g += self.weight_decay * p")
+"""grad += decay p -> a new array: the caller's gradient is changed."""
 
+one_chunk_moves = change(Optimizer.step, "range(0, params.size, CHUNK)", "[0]")
+"""Only the first chunk of the vector -> all of it: a small model never notices."""
 
-@replaces(BINARIZE)
-def binarized_by_a_threshold(x: Array, rng: Rng = None) -> Array:
-    """x > 1/2 -> a draw with probability x: the mean image is another."""
-    grey = x / 255 if x.dtype == np.uint8 else x
-    return (grey > 0.5).astype(np.float32 if x.dtype == np.uint8 else x.dtype)
+cosine_from_epoch_zero = change(cosine_decay, "(epoch - 1)", "epoch")
+"""epoch / epochs -> (epoch - 1) / epochs: the last epoch has the rate 0 and teaches nothing."""
 
+warmup_never_stops = change(linear_warmup, "min(1.0, epoch / epochs)", "epoch / epochs")
+"""end epoch / epochs -> at most end: beta goes on rising."""
 
-@replaces(BINARIZE)
-def binarized_with_256_levels(x: Array, rng: Rng = None) -> Array:
-    """A draw from 0..255 < x -> from 0..254: white is drawn black once in 256."""
-    rng = np.random.default_rng(rng)
-    if x.dtype == np.uint8:
-        return (rng.integers(0, 256, x.shape, np.uint8) < x).astype(np.float32)
-    return (rng.random(x.shape) < x).astype(x.dtype)
+# The loop over the data.
 
+remainder_dropped = change(minibatches, "range(0, n, batch_size)", "range(0, n - batch_size + 1, batch_size)")
+"""Full batches only -> a shorter one at the end: some examples are left out of each epoch."""
 
-@replaces(BINARIZE)
-def binarized_with_one_draw(x: Array, rng: Rng = None) -> Array:
-    """One uniform number for all -> one a pixel: every mean is right, and the image is a threshold."""
-    grey = x / 255 if x.dtype == np.uint8 else x
-    return (np.random.default_rng(rng).random() < grey).astype(np.float32 if x.dtype == np.uint8 else x.dtype)
+always_in_the_same_order = change(minibatches, "rng.permutation(n)", "np.arange(n)")
+"""np.arange -> a permutation: data sorted by class are met class by class."""
+
+drawn_with_replacement = change(minibatches, "rng.permutation(n)", "rng.integers(0, n, n)")
+"""rng.integers -> a permutation: a third of the data is not met in an epoch."""
+
+beta_schedule_ignored = change(fit, "beta(epoch)", "model.beta")
+"""beta stays -> follows its schedule: the warm-up that was asked for never happens."""
+
+labels_not_shuffled_along = change(
+    fit, "rng, labels, binarize", "rng, None if labels is None else np.roll(labels, 1), binarize"
+)
+"""Images in a new order, labels in the old -> the same order for both: the label tells nothing."""
+
+held_out_loss_of_the_training_set = change(
+    fit, "mean_terms(model, x_test", "mean_terms(model, x_train[: len(x_test)]"
+)
+"""Test loss of the training set -> of the test set: nothing is held out, and overfitting never shows."""
+
+# The data.
+
+grey_levels_by_256 = change(to_float, "x, 255", "x, 256")
+"""x / 256 -> x / 255: white is never 1."""
+
+grey_levels_in_uint8 = change(to_float, "np.divide(x, 255, dtype=dtype)", "(x // 255).astype(dtype)")
+"""x // 255 -> x / 255: integer division, every pixel that is not white is black."""
+
+binarized_by_a_threshold = change(
+    binarize, "draw_binary(_unit_interval(x), np.random.default_rng(rng))", "binarize_threshold(x)"
+)
+"""x > 1/2 -> a draw with probability x: the mean image is another."""
+
+binarized_with_256_levels = change(draw_binary, "rng.integers(0, 255", "rng.integers(0, 256")
+"""A draw from 0..255 < x -> from 0..254: white is drawn black once in 256."""
+
+binarized_with_one_draw = change(
+    binarize,
+    "draw_binary(_unit_interval(x), np.random.default_rng(rng))",
+    "binarize_threshold(x, np.random.default_rng(rng).random())",
+)
+"""One uniform number for all -> one a pixel: every mean is right, and the image is a threshold."""
