@@ -19,7 +19,7 @@ from npvae.coursework.grading import Graded, Kept, differences, grade, probes_se
 from npvae.coursework.handout import assigned, write_handout
 from npvae.coursework.listing import on_screen
 from npvae.coursework.report import Results, write_reports
-from npvae.coursework.sandbox.grader import missing_isolation
+from npvae.coursework.sandbox.grader import isolation
 from npvae.coursework.submissions import Submission
 from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
@@ -174,8 +174,8 @@ def mark(options: Namespace) -> int:
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
         _refuse_a_mixture(submissions, assignment, kept, options)
-    if missing_isolation():
-        print(missing_isolation(), flush=True)
+    if missing := isolation().missing:
+        print(missing, flush=True)
     print(assignment.title, flush=True)
     kept.folder.mkdir(parents=True, exist_ok=True)
     write_text(seed_file, f"{kept.seed}\n")

@@ -192,11 +192,8 @@ def train(functions: Functions, chosen: Variant) -> tuple[list[float], Array]:
     kind = kind_of(chosen.likelihood)
     x = kind.data(np.rint(npvae.load_digits()[0][0] * (WHITE / 255)), rng)
     pieces, params = pieces_of(functions, chosen, x), start(chosen, x, rng)
-    states = {
-        (key, i): (np.zeros(each.size),) * STATE[chosen.optimizer]
-        for key, arrays in params.items()
-        for i, each in enumerate(arrays)
-    }
+    held = STATE[chosen.optimizer]
+    states = {key: [(np.zeros(each.size),) * held for each in arrays] for key, arrays in params.items()}
     losses: list[float] = []
     steps = count(1)
     while len(losses) < EPOCHS and time.monotonic() < end:
@@ -206,11 +203,9 @@ def train(functions: Functions, chosen: Variant) -> tuple[list[float], Array]:
             loss, grads = loss_and_grad(x[rows], rng.standard_normal((len(rows), LATENT)), params, 1.0, pieces)
             total += loss * len(rows)
             for key, arrays in params.items():
-                moved = []
                 for i, (each, grad) in enumerate(zip(arrays, grads[key], strict=True)):
-                    theta, states[key, i] = step(each.ravel(), grad.ravel(), states[key, i], t, LR)
-                    moved.append(theta.reshape(each.shape))
-                params[key] = tuple(moved)
+                    theta, states[key][i] = step(each.flatten(), grad.ravel(), states[key][i], t, LR)
+                    each[...] = theta.reshape(each.shape)
         losses.append(total / len(x))
         if not np.isfinite(losses[-1]):
             raise FloatingPointError(f"the loss is {losses[-1]} in epoch {len(losses)}")

@@ -48,11 +48,11 @@ def parse(cell: str) -> tuple[ast.Module, list[tuple[int, str]]]:
         taken = magics(cell)
         if not taken:
             raise
+    python, told = replaced(cell, taken, "")
     try:
-        tree = ast.parse(replaced(cell, taken, ""))
+        return ast.parse(python), told
     except SyntaxError:  # it may have been all of a block
-        tree = ast.parse(replaced(cell, taken, "pass"))
-    return tree, told(cell, taken)
+        return ast.parse(replaced(cell, taken, "pass")[0]), told
 
 
 def magics(cell: str) -> list[re.Match[str]]:
@@ -63,28 +63,23 @@ def magics(cell: str) -> list[re.Match[str]]:
         if begins and (magic := MAGIC.match(cell, i)):
             taken.append(magic)
             i = magic.end()
-        token = TOKEN.search(cell, i)
-        if not token:
+        if not (token := TOKEN.search(cell, i)):
             return taken
         i = token.end()
         depth = max(0, depth + bool(token["open"]) - bool(token["close"]))
         begins = bool(token["end"]) and depth == 0
 
 
-def replaced(cell: str, taken: list[re.Match[str]], stand_in: str) -> str:
-    """The cell with something else for each statement of IPython; all other lines keep their numbers."""
-    pieces, i = [], 0
-    for magic in taken:
-        pieces += [cell[i : magic.start()], magic[1], stand_in, "\n" * magic[2].count("\n")]
-        i = magic.end()
-    return "".join([*pieces, cell[i:]])
+def replaced(cell: str, taken: list[re.Match[str]], stand_in: str) -> tuple[str, list[tuple[int, str]]]:
+    """The cell with something else for each statement of IPython, and the line and the words of each.
 
-
-def told(cell: str, taken: list[re.Match[str]]) -> list[tuple[int, str]]:
-    """Line and words of each statement."""
-    lines, line, i = [], 1, 0
+    All other lines keep their numbers.
+    """
+    pieces, told, i, line = [], [], 0, 1
     for magic in taken:
         line += cell.count("\n", i, magic.start())
-        i = magic.start()
-        lines.append((line, " ".join(magic[2].split())[:SHOWN]))
-    return lines
+        told.append((line, " ".join(magic[2].split())[:SHOWN]))
+        lines = magic[2].count("\n")
+        pieces += [cell[i : magic.start()], magic[1], stand_in, "\n" * lines]
+        i, line = magic.end(), line + lines
+    return "".join([*pieces, cell[i:]]), told

@@ -5,7 +5,6 @@ import builtins
 import re
 import symtable
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from npvae.coursework.magics import parse
@@ -32,8 +31,7 @@ class Statement(NamedTuple):
     """Whether it is a function that only says that it is still to be written."""
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """The code of a submission."""
 
     statements: tuple[Statement, ...] = ()
@@ -73,12 +71,10 @@ def code_of(cells: list[str], notes: list[str]) -> tuple[Code, Origin]:
     imported: set[str] = set()
     left = LARGEST_CODE
     for i, cell in enumerate(cells, 1):
-        if len(cell) > left:
-            notes.append(f"code cell {i} was left out: there are more than {LARGEST_CODE:,} characters of code")
-            left_out.append((f"code cell {i}", cell))
-            continue
-        left -= len(cell)
         try:
+            if len(cell) > left:
+                raise ValueError(f"there are more than {LARGEST_CODE:,} characters of code")
+            left -= len(cell)
             tree, taken = parse(cell)
             if len(statements) + len(tree.body) > MOST:
                 raise ValueError(f"there are more than {MOST:,} statements")
@@ -109,21 +105,18 @@ def statement(node: ast.stmt, where: str, imported: set[str]) -> Statement:
     imported |= {symbol.get_name() for symbol in outside.get_symbols() if symbol.is_imported()}
     binds = {symbol.get_name() for symbol in outside.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     binds |= set(changed(node)) - imported
-    reads = {symbol.get_name() for symbol in outside.get_symbols() if symbol.is_referenced()}
-    for table in below(outside):
-        reads |= {
-            symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()
-        }
+    symbols = [symbol for table in tables(outside) for symbol in table.get_symbols()]
+    reads = {symbol.get_name() for symbol in symbols if symbol.is_global() and symbol.is_referenced()}
     if isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*"):
         binds |= {ANY}
     return Statement(where, source, tuple(sorted(binds)), tuple(sorted(reads)), is_blank(node))
 
 
-def below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-    """The tables of all functions and classes in it."""
+def tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    """The table, and those of all functions and classes in it."""
+    yield table
     for child in table.get_children():
-        yield child
-        yield from below(child)
+        yield from tables(child)
 
 
 def changed(node: ast.AST) -> Iterator[str]:
@@ -148,8 +141,7 @@ def root(node: ast.expr) -> str:
 
 def is_blank(node: ast.stmt) -> bool:
     """Whether a function only says that it is still to be written."""
-    return (
-        isinstance(node, ast.FunctionDef)
-        and isinstance(node.body[-1], ast.Raise)
-        and "NotImplementedError" in ast.dump(node.body[-1])
-    )
+    match node:
+        case ast.FunctionDef(body=[*_, ast.Raise() as last]):
+            return "NotImplementedError" in ast.dump(last)
+    return False

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,11 +60,8 @@ def safe_name(student: str, taken: Iterable[str] = ()) -> str:
     """A file name for a student: nothing in it leads anywhere else, and no two students share one."""
     base = re.sub(r"[^\w@.+ -]", "_", student).strip(". ")[:80] or "unnamed"
     lowered = {other.lower() for other in taken}
-    name, i = base, 1
-    while name.lower() in lowered:
-        i += 1
-        name = f"{base}-{i}"
-    return name
+    names = itertools.chain([base], (f"{base}-{i}" for i in itertools.count(2)))
+    return next(name for name in names if name.lower() not in lowered)
 
 
 def pseudonym(student: str) -> str:
@@ -121,10 +119,8 @@ def cells_of(file: str, data: bytes, notes: list[str]) -> list[tuple[str, str]]:
 
 def text_of(data: bytes, notes: list[str]) -> str:
     """The text of a file, in the encoding that it says or seems to have."""
-    encodings = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-    encoding = next((name for mark, name in encodings.items() if data.startswith(mark)), "utf-8-sig")
-    cookie = re.match(rb"(?:.*\n)?[ \t\f]*#.*?coding[:=][ \t]*(latin-?1|iso-8859-1|cp1252|windows-1252)", data)
-    if cookie:
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    if cookie := re.match(rb"(?:.*\n)?[ \t\f]*#.*?coding[:=][ \t]*(latin-?1|iso-8859-1|cp1252|windows-1252)", data):
         encoding = cookie[1].decode()
     try:
         text = data.decode(encoding)
@@ -168,14 +164,12 @@ def cells_of_script(text: str) -> Iterator[tuple[str, str]]:
 def written_answers(texts: list[str]) -> dict[str, str]:
     """What stands below each question in words."""
     answers: dict[str, list[str]] = {}
-    current = None
+    answer: list[str] = []
     for text in texts:
-        question = re.match(r"\s*\*\*(W\d+)\.\*\*", text)
-        if question:
-            current = question[1]
-            answers[current] = []
+        if question := re.match(r"\s*\*\*(W\d+)\.\*\*", text):
+            answer = answers[question[1]] = []
         elif text.lstrip().startswith("#"):
-            current = None
-        elif current and not text.lstrip().startswith(PLACEHOLDER):
-            answers[current].append(text.strip())
+            answer = []  # of no question
+        elif not text.lstrip().startswith(PLACEHOLDER):
+            answer.append(text.strip())
     return {name: "\n\n".join(parts) for name, parts in answers.items() if any(parts)}

@@ -31,7 +31,7 @@ from npvae.coursework.key import answer_key
 from npvae.coursework.marks import GRADING_SEED
 from npvae.coursework.sandbox import grader, isolation, process
 from npvae.coursework.sandbox.calls import Failure, Probe
-from npvae.coursework.sandbox.grader import DEFAULT, Isolation, missing_isolation
+from npvae.coursework.sandbox.grader import DEFAULT, Isolation
 from npvae.coursework.sandbox.process import Job, Launcher
 from npvae.coursework.sandbox.reading import Limits
 from npvae.coursework.sandbox.runs import RUN
@@ -54,7 +54,7 @@ RECURSION = "RecursionError: maximum recursion depth exceeded"
 
 @functools.cache
 def is_isolated():
-    return missing_isolation() == ""
+    return grader.isolation().missing == ""
 
 
 @functools.cache
@@ -70,7 +70,7 @@ def runs_without_isolation():
 @pytest.fixture
 def isolated():
     if not is_isolated():
-        pytest.skip(missing_isolation())
+        pytest.skip(grader.isolation().missing)
 
 
 @pytest.fixture
@@ -214,8 +214,8 @@ def test_promises_are_one_sentence(unisolated, monkeypatch):
     monkeypatch.setattr(grader.shutil, "which", lambda *args, **named: None)
     grader.isolation.cache_clear()
     try:
-        assert "unshare is missing" in missing_isolation()
-        assert "\n" not in missing_isolation()
+        assert "unshare is missing" in grader.isolation().missing
+        assert "\n" not in grader.isolation().missing
     finally:
         grader.isolation.cache_clear()
 

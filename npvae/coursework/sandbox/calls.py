@@ -53,8 +53,15 @@ def attempt(call: Callable[..., Any], *args: Any) -> Any:
     except NotImplementedError:
         return Failure("blank", "is still to be written")
     except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())[:200]
-        return Failure("raises", f"raises {type(error).__name__}: {said}{line_of(error)}")
+        return Failure("raises", f"raises {described(error)}{line_of(error)}")
+
+
+def described(error: BaseException) -> str:
+    """Kind and message in a line, whatever the error's own methods do."""
+    try:
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    except BaseException:
+        return type(error).__name__
 
 
 def line_of(error: BaseException) -> str:
@@ -128,8 +135,7 @@ def run_pair(names: Sequence[str]) -> Callable[[Functions, Probe], Results]:
             attempt(forward, *(0.5 * arg if is_float(arg) else arg for arg in probe.args))  # must not touch the cache
             dout = copy.deepcopy(probe.dout)
             first = several(kept(unchanged(backward, dout, cache)), names)
-            again = several(kept(attempt(backward, dout, cache)), names)
-            results |= {name: first[name] if same(first[name], again[name]) else UNSTEADY for name in names}
+            results |= steady(first, several(kept(attempt(backward, dout, cache)), names))
         return results
 
     return run
@@ -143,10 +149,13 @@ UNSTEADY = Failure(
 )
 
 
+def steady(first: Results, again: Results) -> Results:
+    """The results of the first of two calls, where the second gave the same."""
+    return {name: value if same(value, again[name]) else UNSTEADY for name, value in first.items()}
+
+
 def same(a: Any, b: Any) -> bool:
-    """Whether two results are the same, bit for bit."""
-    if isinstance(a, Failure) or isinstance(b, Failure):
-        return isinstance(a, Failure) and isinstance(b, Failure) and a == b
+    """Whether two results, or failures, are the same, bit for bit."""
     return attempt(np.array_equal, a, b, True) is True or attempt(np.array_equal, a, b) is True
 
 

@@ -20,38 +20,34 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from npvae.coursework.sandbox.calls import Failure, Probe, Results
+from npvae.coursework.sandbox import channel
+from npvae.coursework.sandbox.calls import Failure, Probe, Results, described
 from npvae.coursework.sandbox.cases import fixed_noise
-from npvae.coursework.sandbox.channel import (
-    NO_ISOLATION,
-    OUT_OF_MEMORY,
-    RESULT,
-    STDERR,
-    STDIN,
-    STDOUT,
-    read_frame,
-    write_all,
-)
-from npvae.coursework.sandbox.isolation import gain_no_privileges, give_up_privileges, leave_keyring, set_limits
+from npvae.coursework.sandbox.channel import RESULT, STDERR, STDIN, STDOUT, write_all
+from npvae.coursework.sandbox.isolation import give_up_privileges, leave_keyring, set_limits
 from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.sandbox.stand_ins import put_in_place
 from npvae.coursework.sandbox.watching import be_watched
 
 Config = Mapping[str, Any]
+Statements = Sequence[tuple[str, str]]
+"""Where each statement of a submission stands, and its source."""
+Tried = Sequence[tuple[Probe, Sequence[str]]]
+"""What functions are tried on, and the names of the results of each."""
 FUTURE = __future__.annotations.compiler_flag
 """The one `from __future__ import` that still changes anything."""
 
 
 def child(config: Config, result: int, output: int, launcher: socket.socket | None = None) -> NoReturn:
     """Take the probes, give up privileges, and run the submission; never comes back."""
-    code = NO_ISOLATION
+    code = channel.NO_ISOLATION
     try:
-        job = pickle.loads(read_frame(STDIN))
+        job = pickle.loads(channel.read_frame(STDIN))
         enter(config, result, output, launcher)
         code = 0
         perform(config, *job)
     except MemoryError:
-        code = OUT_OF_MEMORY
+        code = channel.OUT_OF_MEMORY
     except BaseException as error:
         code = code or 1
         write_all(STDERR, f"{error!r}\n".encode())
@@ -64,12 +60,11 @@ def enter(config: Config, result: int, output: int, launcher: socket.socket | No
     os.dup2(os.open(os.devnull, os.O_RDONLY), STDIN)
     os.dup2(output, STDOUT)
     os.dup2(output, STDERR)
-    if result != RESULT:
-        os.dup2(result, RESULT)
-    to_launcher = launcher.fileno() if launcher else RESULT + 1
+    os.dup2(result, RESULT)
+    to_launcher = launcher.fileno() if launcher else RESULT
     os.closerange(RESULT + 1, to_launcher)
     os.closerange(to_launcher + 1, 256)
-    if not config["fork"]:
+    if not launcher:
         return os.chdir(config["scratch"])
     os.setsid()
     leave_keyring()
@@ -78,12 +73,11 @@ def enter(config: Config, result: int, output: int, launcher: socket.socket | No
     else:
         os.chdir(tempfile.mkdtemp(dir=config["scratch"]))
     set_limits(config)
-    if launcher:
-        gain_no_privileges()
+    if config["watch"]:
         listener = be_watched()
         socket.send_fds(launcher, [b"!"], [listener])
         os.close(listener)
-        launcher.close()
+    launcher.close()
 
 
 def tell(**line: Any) -> None:
@@ -91,21 +85,14 @@ def tell(**line: Any) -> None:
     write_all(RESULT, json.dumps(line).encode() + b"\n")
 
 
-def perform(
-    config: Config,
-    exercise: str,
-    names: Sequence[str],
-    statements: Sequence[tuple[str, str]],
-    probes: Sequence[Probe],
-) -> None:
+def perform(config: Config, exercise: str, names: Sequence[str], statements: Statements, tried: Tried) -> None:
     """Execute the submission, call its functions on each probe, and write what comes."""
-    asked = [tuple(RUN[exercise]([still_to_be_written] * len(names), probe)) for probe in probes]
     put_in_place()
     came: list[Results] = []
     with fixed_noise(0):
         defined = define(statements)
         functions = [contained(name, defined.get(name, still_to_be_written)) for name in names]
-        for probe, results in zip(probes, asked, strict=True):
+        for probe, results in tried:
             try:
                 came.append(RUN[exercise](functions, probe))
             except BaseException as error:  # from objects that do not let themselves be copied or compared
@@ -138,15 +125,7 @@ def contained(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call_it
 
 
-def described(error: BaseException) -> str:
-    """Kind and message in a line, whatever the error's own methods do."""
-    try:
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    except BaseException:
-        return type(error).__name__
-
-
-def define(statements: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def define(statements: Statements) -> dict[str, Any]:
     """Execute the submission statement by statement: one that raises is told, and costs no other."""
     module = sys.modules["submission"] = ModuleType("submission")
     future = 0
@@ -170,30 +149,23 @@ def write_results(came: Sequence[Results], room: int) -> None:
     for results in came:
         listed.append({})
         for name, value in results.items():
-            plain = as_plain(value, room)
-            if isinstance(plain, tuple):
-                dtype, shape, data = plain
-                room -= len(data)
-                arrays.append(data)
-                listed[-1][name] = [dtype, shape]
-            else:
-                listed[-1][name] = [plain.name, plain.what]
+            *listed[-1][name], data = as_plain(value, room)
+            room -= len(data)
+            arrays.append(data)
     tell(results=listed)
     for data in arrays:
         write_all(RESULT, data)
 
 
-def as_plain(value: Any, room: int) -> tuple[str, tuple[int, ...], bytes] | Failure:
-    """Kind, shape and bytes of a value that is an array of real numbers or makes one."""
+def as_plain(value: Any, room: int) -> tuple[str, Any, bytes]:
+    """Kind, shape and bytes of what is or makes an array of real numbers; of all else a failure, and why."""
     if isinstance(value, Failure):
-        return value
-    try:
+        return value.name, value.what, b""
+    with contextlib.suppress(BaseException):  # whatever the methods of the value do
         array = np.asarray(value)
         if array.dtype.kind in "biuf":
             if array.nbytes > room:
-                return Failure("large", f"has {array.size} entries, far too many")
+                return "large", f"has {array.size} entries, far too many", b""
             array = array.astype(array.dtype.newbyteorder("="), copy=False)
             return array.dtype.str, array.shape, array.tobytes()
-    except BaseException:  # whatever the methods of the value do
-        pass
-    return Failure("type", f"is a {type(value).__name__}, expected an array of numbers")
+    return "type", f"is a {type(value).__name__}, expected an array of numbers", b""

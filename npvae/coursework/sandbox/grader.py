@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from npvae.coursework.sandbox.isolation import be_private
 from npvae.coursework.sandbox.process import FORKS, Job, Launcher
@@ -17,11 +18,7 @@ from npvae.coursework.sandbox.source import odd
 DEFAULT = Limits()
 
 
-def run(
-    jobs: Mapping[str, Job],
-    limits: Limits = DEFAULT,
-    hide: Sequence[Path] = (),
-) -> dict[str, Outcome]:
+def run(jobs: Mapping[str, Job], limits: Limits = DEFAULT, hide: Sequence[Path] = ()) -> dict[str, Outcome]:
     """Run exercises of a submission, each in a process of its own, in isolation.
 
     Parameters
@@ -45,37 +42,31 @@ def run(
     """
     outcomes: dict[str, Outcome] = {}
     endless: dict[str, Outcome] = {}
-    how = isolation().command, isolation().watch
+    command, watch, _ = isolation()
     be_private()
     with contextlib.ExitStack() as stack:
 
         def start() -> Launcher:
-            return stack.enter_context(Launcher(limits, hide, *how))
+            return stack.enter_context(Launcher(limits, hide, command, watch))
 
         launcher = start()
         for name, job in jobs.items():
-            known = [endless[where] for where, _ in job.statements if where in endless]
-            if known:
-                outcomes[name] = known[0]
-                continue
-            fresh = not launcher.alive
-            launcher = start() if fresh else launcher
-            outcomes[name] = launcher.ask(job)
-            if launcher.lost and not fresh:  # an earlier exercise may have harmed it
-                launcher = start()
-                outcomes[name] = launcher.ask(job)
-            if launcher.late and outcomes[name].at:
-                endless[outcomes[name].at] = outcomes[name]
-    return {name: flagged(outcome, jobs[name]) for name, outcome in outcomes.items()}
+            outcome = next((endless[where] for where, _ in job.statements if where in endless), None)
+            if not outcome:
+                fresh = not launcher.alive
+                launcher = start() if fresh else launcher
+                outcome = launcher.ask(job)
+                if launcher.lost and not fresh:  # an earlier exercise may have harmed it
+                    launcher = start()
+                    outcome = launcher.ask(job)
+                if launcher.late and outcome.at:
+                    endless[outcome.at] = outcome
+            shown = odd([source for _, source in job.statements])
+            outcomes[name] = replace(outcome, flags=(*shown, *outcome.flags))
+    return outcomes
 
 
-def flagged(outcome: Outcome, job: Job) -> Outcome:
-    """The outcome, with what the source of its statements shows."""
-    return replace(outcome, flags=(*odd([source for _, source in job.statements]), *outcome.flags))
-
-
-@dataclass(frozen=True)
-class Isolation:
+class Isolation(NamedTuple):
     """What the launcher is started with, and what that does not keep out."""
 
     command: tuple[str, ...]
@@ -83,6 +74,7 @@ class Isolation:
     watch: bool
     """Whether the kernel tells what it does."""
     missing: str
+    """What this system cannot enforce, in a sentence; "" where isolation is complete."""
 
 
 NAMESPACES = {True: "-nmpif", False: "-Urnmpif"}
@@ -94,33 +86,22 @@ FREE = (
 UNWATCHED = "what submissions do as they run is not seen here, nor their memory added up over processes ({why})"
 
 
-def missing_isolation() -> str:
-    """What this system cannot enforce, in a sentence; "" where isolation is complete."""
-    return isolation().missing
-
-
 @functools.cache
 def isolation() -> Isolation:
     """The best that works on this system, tried once."""
-    if not FORKS:
-        why = "on Windows there is none, and no limits but that on time"
-        return Isolation((), False, FREE.format(why=why, whom="you"))
     if sys.platform != "linux":
-        why = f"{sys.platform} has none, and may not limit memory"
+        on_windows = "on Windows there is none, and no limits but that on time"
+        why = f"{sys.platform} has none, and may not limit memory" if FORKS else on_windows
         return Isolation((), False, FREE.format(why=why, whom="you"))
     root = os.getuid() == 0
     program = shutil.which("unshare", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/bin"]))
     command = (program, NAMESPACES[root], "--kill-child") if program else ()
-    if program and not (unwatched := why_not(command, watch=True)):
-        return Isolation(command, True, "")
-    missing = []
-    unisolated = why_not(command, watch=False) if program else "the program unshare is missing"
-    if unisolated:
-        command = ()
-        missing = [FREE.format(why=unisolated, whom="the user nobody" if root else "you")]
-        unwatched = why_not(command, watch=True)
-    if unwatched:
-        missing.append(UNWATCHED.format(why=unwatched))
+    unisolated = "" if program else "the program unshare is missing"
+    unwatched = why_not(command, watch=True)
+    if command and unwatched and (unisolated := why_not(command, watch=False)):
+        command, unwatched = (), why_not((), watch=True)
+    missing = [FREE.format(why=unisolated, whom="the user nobody" if root else "you")] if unisolated else []
+    missing += [UNWATCHED.format(why=unwatched)] if unwatched else []
     return Isolation(command, not unwatched, "; ".join(missing))
 
 

@@ -41,7 +41,7 @@ def libc() -> ctypes.CDLL:
 
 def call(name: str, *args: Any) -> None:
     """Call a function of the C library, or raise its OSError."""
-    given = [ctypes.c_char_p(os.fsencode(arg)) if isinstance(arg, str) else ctypes.c_long(arg or 0) for arg in args]
+    given = [os.fsencode(arg) if isinstance(arg, str | bytes) else ctypes.c_long(arg or 0) for arg in args]
     if libc()[name](*given) == -1:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}{args}: {os.strerror(number)}")
@@ -49,13 +49,12 @@ def call(name: str, *args: Any) -> None:
 
 def leave_keyring() -> None:
     """Have a session keyring of one's own, new and empty, instead of that of whoever started us."""
-    if sys.platform != "linux" or os.uname().machine not in KEYCTL:
-        return
-    try:
-        call("syscall", KEYCTL[os.uname().machine], JOIN_SESSION_KEYRING, None)
-    except OSError as error:
-        if error.errno not in (errno.ENOSYS, errno.EPERM):  # no keyrings here, or, in a container, for no process
-            raise
+    if sys.platform == "linux" and (number := KEYCTL.get(os.uname().machine)):
+        try:
+            call("syscall", number, JOIN_SESSION_KEYRING, None)
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.EPERM):  # no keyrings here, or, in a container, for no process
+                raise
 
 
 def isolate(visible: Sequence[str], hidden: Sequence[str]) -> None:
@@ -86,15 +85,14 @@ def isolate(visible: Sequence[str], hidden: Sequence[str]) -> None:
 def show(path: str) -> None:
     """Make a path of the old root one of the new."""
     target = NEW_ROOT + path
+    os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.islink(path):
-        os.makedirs(os.path.dirname(target), exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.symlink(os.readlink(path), target)
         return
     if os.path.isdir(path):
         os.makedirs(target, exist_ok=True)
     elif not os.path.exists(target):
-        os.makedirs(os.path.dirname(target), exist_ok=True)
         open(target, "x").close()
     call("mount", path, target, None, BIND | RECURSIVE, None)
 
@@ -138,14 +136,7 @@ def give_up_privileges(size: int, root: bool) -> None:
     with contextlib.suppress(OSError):  # the first number that is not a capability
         for capability in range(64):
             call("prctl", DROP_BOUND, capability, 0, 0, 0)
-    header = struct.pack("=II", CAPABILITY_VERSION, 0)
-    if libc().capset(header, bytes(24)) == -1:
-        raise OSError(ctypes.get_errno(), "capset")
-
-
-def gain_no_privileges() -> None:
-    """Whatever this process and its children execute: they never have more than it has now."""
-    call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    call("capset", struct.pack("=II", CAPABILITY_VERSION, 0), bytes(24))
 
 
 def be_private() -> None:
@@ -158,14 +149,8 @@ def set_limits(config: Mapping[str, Any]) -> None:
     """What the kernel itself counts."""
     import resource
 
-    limits = {
-        resource.RLIMIT_AS: config["memory"],
-        resource.RLIMIT_FSIZE: config["file"],
-        resource.RLIMIT_NPROC: config["processes"],
-        resource.RLIMIT_NOFILE: 64,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, value in limits.items():
+    limits = {"AS": config["memory"], "FSIZE": config["file"], "NPROC": config["processes"], "NOFILE": 64, "CORE": 0}
+    for name, value in limits.items():
         with contextlib.suppress(ValueError, OSError):  # macOS refuses some
-            resource.setrlimit(limit, (value, value))
+            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     resource.setrlimit(resource.RLIMIT_CPU, (config["cpu"], config["cpu"] + 1))

@@ -14,33 +14,25 @@ import socket
 import tempfile
 import time
 
-from npvae.coursework.sandbox.channel import (
-    READY,
-    REPLY,
-    SECONDS,
-    STDIN,
-    STDOUT,
-    read_exactly,
-    read_frame,
-    write_all,
-)
+from npvae.coursework.sandbox import channel
+from npvae.coursework.sandbox.channel import STDIN, STDOUT, write_all
 from npvae.coursework.sandbox.child import Config, child
-from npvae.coursework.sandbox.isolation import SCRATCH, isolate, leave_keyring
+from npvae.coursework.sandbox.isolation import isolate, leave_keyring
 from npvae.coursework.sandbox.watching import Watcher
 
 
 def main() -> None:
     """Serve one submission, exercise by exercise, until the grader closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process of a namespace gets no signal it does not handle
-    config = json.loads(read_frame(STDIN))
+    config = json.loads(channel.read_frame(STDIN))
     leave_keyring()
     if config["isolated"]:
         config["visible"] += libraries()
         isolate(config["visible"], config["hidden"])
     gc.freeze()  # a child that collects need not copy what was there before it
-    write_all(STDOUT, READY)
+    write_all(STDOUT, channel.READY)
     with contextlib.suppress(EOFError):
-        while seconds := SECONDS.unpack(read_exactly(STDIN, SECONDS.size)):
+        while seconds := channel.SECONDS.unpack(channel.read_exactly(STDIN, channel.SECONDS.size)):
             if not config["fork"]:
                 child(config, os.dup(STDOUT), os.open(os.devnull, os.O_WRONLY))
             write_all(STDOUT, one_exercise(config, *seconds))
@@ -57,13 +49,13 @@ def one_exercise(config: Config, seconds: float) -> bytes:
     """Fork a child, watch it until it ends, end what is left of it, and give what it wrote."""
     result, output = blank_file(), blank_file()
     before = own_limits()
-    ours, theirs = socket.socketpair() if config["watch"] else (None, None)
+    ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
         child(config, result, output, theirs)
-    watcher = watch(ours, theirs, config) if ours and theirs else None
+    watcher = watch(ours, theirs, config)
     status = wait_for(pid, seconds, watcher)
-    end_all(pid, config["isolated"])
+    end_all(pid)
     if own_limits() != before:  # a child of the same user may do that, and the next would inherit it
         raise PermissionError("a child changed the launcher's limits")
     flags = json.dumps(watcher.flags if watcher else []).encode()
@@ -71,16 +63,15 @@ def one_exercise(config: Config, seconds: float) -> bytes:
     for descriptor in (result, output, *([watcher.listener] if watcher else [])):
         os.close(descriptor)
     code = 0 if status is None else os.waitstatus_to_exitcode(status)
-    return REPLY.pack(code, status is None, *map(len, pieces)) + b"".join(pieces)
+    return channel.REPLY.pack(code, status is None, *map(len, pieces)) + b"".join(pieces)
 
 
 def watch(ours: socket.socket, theirs: socket.socket, config: Config) -> Watcher | None:
-    """The watcher of a child that has just been forked; None where it ended before it could be watched."""
+    """The watcher of a child that has just been forked; None where it is not watched, or ended before it could be."""
     theirs.close()
     with ours:
         _, listeners, _, _ = socket.recv_fds(ours, 1, 1)
-    scratch = SCRATCH if config["isolated"] else config["scratch"]
-    return Watcher(listeners[0], config, scratch) if listeners else None
+    return Watcher(listeners[0], config) if listeners else None
 
 
 def blank_file() -> int:
@@ -120,16 +111,11 @@ def wait_for(pid: int, seconds: float, watcher: Watcher | None) -> int | None:
     return None
 
 
-def end_all(pid: int, isolated: bool) -> None:
+def end_all(pid: int) -> None:
     """Kill and reap the child and what it started: all of it as first process of a namespace, else its group."""
-    if not (isolated and os.getpid() == 1):
-        with contextlib.suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
-        return
+    everything, each = (-1, -1) if os.getpid() == 1 else (-pid, pid)
     with contextlib.suppress(ChildProcessError):  # none is left
         while True:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)
-            os.waitpid(-1, 0)
+            with contextlib.suppress(OSError):
+                os.kill(everything, signal.SIGKILL)
+            os.waitpid(each, 0)

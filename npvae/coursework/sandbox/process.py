@@ -10,13 +10,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from npvae.coursework.sandbox import channel
 from npvae.coursework.sandbox.calls import Probe
-from npvae.coursework.sandbox.channel import LOST, READY, REPLY, SECONDS, frame
-from npvae.coursework.sandbox.child import still_to_be_written
+from npvae.coursework.sandbox.child import Statements, still_to_be_written
 from npvae.coursework.sandbox.isolation import NOBODY, SCRATCH
 from npvae.coursework.sandbox.reading import Limits, Outcome, clean, outcome_of
 from npvae.coursework.sandbox.runs import RUN
@@ -34,28 +34,20 @@ KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """What a child does."""
 
     exercise: str
     """Which entry of `RUN` calls the functions."""
     functions: Sequence[str] = ()
     """What it takes, in that order. One that the submission does not define gives a `Failure` named "blank"."""
-    statements: Sequence[tuple[str, str]] = ()
-    """Where each statement of the submission stands, and its source."""
+    statements: Statements = ()
     probes: Sequence[Probe] = ()
     wall: float = math.inf
     """Seconds, where they are fewer than those of all exercises."""
 
-    @property
-    def asked(self) -> list[tuple[str, ...]]:
-        """Names of the results of each probe."""
-        blanks = [still_to_be_written] * len(self.functions)
-        return [tuple(RUN[self.exercise](blanks, probe)) for probe in self.probes]
 
-
-class Launcher:
+class Launcher(contextlib.AbstractContextManager["Launcher"]):
     """The process of one submission: see `npvae.coursework.sandbox.launcher`."""
 
     def __init__(self, limits: Limits, hide: Sequence[Path], command: Sequence[str], watch: bool) -> None:
@@ -66,100 +58,71 @@ class Launcher:
         self.lost = False
         """Whether it ended by itself."""
         self.scratch = tempfile.TemporaryDirectory(prefix="npvae-", ignore_cleanup_errors=True)
-        nobody: dict[str, Any] = {}
-        if not command and FORKS and os.getuid() == 0:
-            nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
+        root = FORKS and os.getuid() == 0
+        options: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        if root and not command:
+            options |= {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
             os.chown(self.scratch.name, NOBODY, NOBODY)
         python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
         folder = SCRATCH if command else self.scratch.name
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         environment |= dict.fromkeys(THREADS, "1") | dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), folder)
         visible, hidden = places(hide)
-        config = {
-            "isolated": bool(command),
-            "watch": watch,
-            "package": str(PACKAGE),
-            "root": FORKS and os.getuid() == 0,
-            "fork": FORKS,
-            "visible": visible,
-            "hidden": hidden,
-            "scratch": self.scratch.name,
-            **vars(limits),
-        }
+        config: dict[str, Any] = {"isolated": bool(command), "watch": watch, "root": root, "fork": FORKS}
+        config |= {"visible": visible, "hidden": hidden, "scratch": folder, "package": str(PACKAGE), **vars(limits)}
         try:
             # -S: no .pth file is obeyed. Not -I: it would ignore the seed of hashes, the one variable that we set.
             self.process = subprocess.Popen(
                 [*command, python, "-S", "-s", "-B", PROGRAM, SITE],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
                 env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", **environment},
                 cwd=os.path.abspath(os.sep),
                 start_new_session=True,  # Ctrl-C is for the grader
-                **nobody,
+                **options,
             )
         except OSError as error:
             self.scratch.cleanup()
             raise RuntimeError(f"the sandbox does not start: {error}") from None
+        self.stdin, self.stdout = (pipe.fileno() for pipe in (self.process.stdin, self.process.stdout) if pipe)
         try:
             with self.deadline(START):
-                self.send(frame(json.dumps(config).encode()))
-                self.receive(len(READY))
-        except OSError:
+                channel.write_all(self.stdin, channel.frame(json.dumps(config).encode()))
+                channel.read_exactly(self.stdout, len(channel.READY))
+        except (OSError, EOFError):
             why = self.close().strip().rpartition("\n")[2]
             raise RuntimeError(f"the sandbox does not start: {why or 'no reason given'}") from None
-
-    def __enter__(self) -> "Launcher":
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
     def ask(self, job: Job) -> Outcome:
         """Run one exercise."""
-        expected = job.asked
-        self.late = False
         limits = replace(self.limits, wall=min(job.wall, self.limits.wall))
+        blanks = [still_to_be_written] * len(job.functions)
+        tried = [(probe, tuple(RUN[job.exercise](blanks, probe))) for probe in job.probes]
+        task = pickle.dumps((job.exercise, job.functions, job.statements, tried))
+        output, flags = b"", b"[]"
+        self.late = False
         try:
             with self.deadline(limits.wall + (GRACE if FORKS else 0)):
-                self.send(
-                    SECONDS.pack(limits.wall)
-                    + frame(pickle.dumps((job.exercise, job.functions, job.statements, job.probes)))
-                )
-                if not FORKS:
-                    return self.last_outcome(expected, limits)
-                status, self.late, *lengths = REPLY.unpack(self.receive(REPLY.size))
-                if lengths[0] > self.limits.file or lengths[1] > self.limits.output:
-                    raise OSError("no launcher writes that")
-                result, output, flags = (self.receive(length) for length in lengths)
-        except OSError:
+                channel.write_all(self.stdin, channel.SECONDS.pack(limits.wall) + channel.frame(task))
+                if FORKS:
+                    reply = channel.read_exactly(self.stdout, channel.REPLY.size)
+                    status, self.late, *lengths = channel.REPLY.unpack(reply)
+                    if lengths[0] > limits.file or lengths[1] > limits.output:
+                        raise OSError("no launcher writes that")
+                    result, output, flags = (channel.read_exactly(self.stdout, length) for length in lengths)
+                else:  # the launcher itself is the child: all it writes, until it ends
+                    assert self.process.stdout
+                    result = self.process.stdout.read(limits.file)
+                    self.close()
+                    status = self.process.returncode
+        except (OSError, EOFError):
             self.close()
             self.lost = not self.late
-            return outcome_of(b"", expected, LOST, self.late, limits)
-        outcome = outcome_of(result, expected, status, self.late, limits)
+            result, status = b"", channel.LOST
+        outcome = outcome_of(result, [names for _, names in tried], status, self.late, limits)
         seen = tuple(clean(flag) for flag in json.loads(flags))
         return replace(outcome, flags=seen, output=output.decode("utf-8", "replace"))
-
-    def last_outcome(self, expected: Sequence[Sequence[str]], limits: Limits) -> Outcome:
-        """Where there is no fork, the launcher itself is the child: all it writes, until it ends."""
-        assert self.process.stdout
-        result = self.process.stdout.read(self.limits.file)
-        self.close()
-        return outcome_of(result, expected, self.process.returncode, self.late, limits)
-
-    def send(self, data: bytes) -> None:
-        """Write to the process."""
-        assert self.process.stdin
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
-
-    def receive(self, count: int) -> bytes:
-        """Read so many bytes, or raise an OSError."""
-        assert self.process.stdout
-        data = self.process.stdout.read(count)
-        if len(data) < count:
-            raise OSError("the launcher ended")
-        return data
 
     @contextlib.contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:
@@ -183,10 +146,6 @@ class Launcher:
             return ""
         self.alive = False
         self.process.kill()  # unshare --kill-child passes it on
-        with contextlib.suppress(OSError):
-            assert self.process.stdin
-            self.process.stdin.close()
-        self.process.stdin = None
         _, errors = self.process.communicate()
         self.scratch.cleanup()
         return errors.decode("utf-8", "replace")

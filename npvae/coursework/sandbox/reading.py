@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -65,31 +66,21 @@ def outcome_of(data: bytes, expected: Sequence[Sequence[str]], status: int, late
     """What came of a child that wrote this, and ended so or was late."""
     outcome = read(data, expected)
     if late:
-        return replace(
-            outcome,
-            results=None,
-            failure=f"took longer than {limits.wall:g} s" + f", in {outcome.at}" * bool(outcome.at),
-        )
-    if outcome.results is not None:
+        failure = f"took longer than {limits.wall:g} s" + f", in {outcome.at}" * bool(outcome.at)
+    elif outcome.results is None:
+        failure = why_it_ended(status, limits) or outcome.failure
+    else:
         return outcome
-    return replace(
-        outcome,
-        failure=why_it_ended(status, limits)
-        or outcome.failure
-        or f"ended with status {status} before it gave a result",
-    )
+    return replace(outcome, results=None, failure=failure or f"ended with status {status} before it gave a result")
 
 
 def why_it_ended(status: int, limits: Limits) -> str:
     """What an exit code says, if anything."""
-    if status == OUT_OF_MEMORY:
-        return f"needed more than {amount(limits.memory)} of memory"
-    if status == NO_ISOLATION:
-        return "was not run: its process could not give up its privileges"
-    if status == LOST:
-        return "brought down the process that runs it"
     if status >= 0:
-        return ""
+        said = {OUT_OF_MEMORY: f"needed more than {amount(limits.memory)} of memory"}
+        said |= {NO_ISOLATION: "was not run: its process could not give up its privileges"}
+        said |= {LOST: "brought down the process that runs it"}
+        return said.get(status, "")
     if -status == getattr(signal, "SIGXCPU", None):
         return f"used a processor for longer than {limits.cpu} s"
     name = signal.Signals(-status).name if -status in list(signal.Signals) else f"signal {-status}"
@@ -107,10 +98,7 @@ def read(data: bytes, expected: Sequence[Sequence[str]]) -> Outcome:
     told: dict[str, list[str]] = {"raised": [], "at": [""]}
     results, failure = None, ""
     try:
-        for _ in range(LINES):
-            text = stream.readline(LINE)
-            if not text:
-                break
+        for text in islice(iter(lambda: stream.readline(LINE), b""), LINES):
             line = json.loads(text)
             if "results" in line:
                 results = [results_in(stream, *pair) for pair in zip(line["results"], expected, strict=True)]

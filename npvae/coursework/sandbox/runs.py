@@ -7,20 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.sandbox.calls import (
-    UNSTEADY,
-    Array,
-    Failure,
-    Functions,
-    Probe,
-    Results,
-    attempt,
-    kept,
-    run_pair,
-    same,
-    several,
-    unchanged,
-)
+from npvae.coursework.sandbox import calls
+from npvae.coursework.sandbox.calls import Array, Failure, Functions, Probe, Results, same
 from npvae.coursework.sandbox.cases import run_checker
 from npvae.coursework.sandbox.pieces import KEYS, PIECES
 from npvae.coursework.sandbox.wide import RUN_ONCE
@@ -30,12 +18,12 @@ GRADIENTS = ("dx", "dW", "db")
 
 def run_dense(functions: Functions, probe: Probe) -> Results:
     dy, (x, W) = copy.deepcopy(probe.args)
-    return several(unchanged(functions[0], dy, (x, W), inside={"x": x, "W": W}), GRADIENTS)
+    return calls.several(calls.unchanged(functions[0], dy, (x, W), inside={"x": x, "W": W}), GRADIENTS)
 
 
 def run_latent_backward(functions: Functions, probe: Probe) -> Results:
     (latent_backward,) = functions
-    return several(unchanged(latent_backward, *copy.deepcopy(probe.args)), ("dmu", "drho"))
+    return calls.several(calls.unchanged(latent_backward, *copy.deepcopy(probe.args)), ("dmu", "drho"))
 
 
 def run_loss_and_grad(functions: Functions, probe: Probe) -> Results:
@@ -43,17 +31,16 @@ def run_loss_and_grad(functions: Functions, probe: Probe) -> Results:
 
     def call() -> Results:
         x, eps, params, beta = copy.deepcopy(probe.args)
-        value = unchanged(loss_and_grad, x, eps, params, beta, SimpleNamespace(**vars(PIECES)))
-        parts = several(kept(value), ("loss", "grads"))
+        value = calls.unchanged(loss_and_grad, x, eps, params, beta, SimpleNamespace(**vars(PIECES)))
+        parts = calls.several(calls.kept(value), ("loss", "grads"))
         if not isinstance(value, Failure) and not unharmed(params, probe.args[2]):
             parts = dict.fromkeys(parts, Failure("changes", "changes params: work on a copy"))
         return {"loss": parts["loss"], **by_key(parts["grads"])}
 
-    first, again = call(), call()
-    return {name: first[name] if same(first[name], again[name]) else UNSTEADY for name in first}
+    return calls.steady(call(), call())
 
 
-def unharmed(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+def unharmed(now: Mapping[Any, Any], before: Mapping[Any, Any]) -> bool:
     return now.keys() == before.keys() and all(same(now[key], before[key]) for key in before)
 
 
@@ -77,53 +64,40 @@ def run_steps(functions: Functions, probe: Probe) -> Results:
     theta, grads, lr, count = probe.args
     state: Any = tuple(np.zeros_like(theta) for _ in range(count))
     thetas: list[Any] = []
-    failure = None
     for t, grad in enumerate(grads, 1):
-        taken = take(step, theta, grad, state, t, lr)
-        if isinstance(taken, Failure):
-            failure = taken
-            break
-        theta, state = taken
+        theta, state = take(step, theta, grad, state, t, lr).values()
         thetas.append(theta)
-        failure = unfit(theta, state, probe, t)
-        if failure:
+        if failure := unfit(theta, state, probe, t):
             break
-    if not thetas:
-        later = NEEDS_FIRST if failure and failure.name == "raises" else failure
-        return {FIRST: failure, LATER: later}
     return {FIRST: thetas[0], LATER: failure or np.stack([np.asarray(theta) for theta in thetas[1:]])}
 
 
 NEEDS_FIRST = Failure("needs", "need a first step that works")
 
 
-def take(step: Callable[..., Any], theta: Any, grad: Array, state: Any, t: int, lr: float) -> Any:
-    """Theta and state after one step, or a `Failure`."""
+def take(step: Callable[..., Any], theta: Any, grad: Array, state: Any, t: int, lr: float) -> Results:
+    """Theta and state after one step."""
 
-    def call() -> Any:
+    def call() -> Results:
         old = copy.deepcopy(state)
-        value = unchanged(step, copy.deepcopy(theta), grad.copy(), old, t, lr)
-        parts = several(kept(value), ("theta", "state"))
-        if isinstance(parts["theta"], Failure):
-            return parts["theta"]
-        if not all_same(old, state):
-            return Failure("changes", "changes an array of its state: work on a copy")
-        return parts["theta"], parts["state"]
+        value = calls.unchanged(step, copy.deepcopy(theta), grad.copy(), old, t, lr)
+        parts = calls.several(calls.kept(value), ("theta", "state"))
+        if isinstance(parts["theta"], Failure) or unharmed(dict(enumerate(old)), dict(enumerate(state))):
+            return parts
+        return dict.fromkeys(parts, Failure("changes", "changes an array of its state: work on a copy"))
 
     first, again = call(), call()
-    if isinstance(first, Failure):
+    if isinstance(first["theta"], Failure) or same(first["theta"], again["theta"]):
         return first
-    return UNSTEADY if isinstance(again, Failure) or not same(first[0], again[0]) else first
-
-
-def all_same(a: Any, b: Any) -> bool:
-    return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return dict.fromkeys(first, calls.UNSTEADY)
 
 
 def unfit(theta: Any, state: Any, probe: Probe, t: int) -> Failure | None:
     """Why no step can follow, where none can."""
+    if isinstance(theta, Failure):
+        return NEEDS_FIRST if t == 1 and theta.name == "raises" else theta
     start, _, _, count = probe.args
-    array = attempt(np.asarray, theta)
+    array = calls.attempt(np.asarray, theta)
     if isinstance(array, Failure) or array.dtype.kind not in "fiu" or array.shape != start.shape:
         what = f"end at step {t}, where theta is no longer a vector like the first"
         return NEEDS_FIRST if t == 1 else Failure("type", what)
@@ -135,20 +109,20 @@ def unfit(theta: Any, state: Any, probe: Probe, t: int) -> Failure | None:
 
 def run_inputs(functions: Functions, probe: Probe) -> Results:
     x, z, labels, dinput = probe.args
-    calls = {"encoder_input": (x, labels), "decoder_input": (z, labels), "dz": (dinput, z.shape[1])}
+    asked = {"encoder_input": (x, labels), "decoder_input": (z, labels), "dz": (dinput, z.shape[1])}
     results: Results = {}
-    for function, (name, args) in zip(functions, calls.items(), strict=False):
-        first, again = (kept(unchanged(function, *copy.deepcopy(args))) for _ in range(2))
+    for function, (name, args) in zip(functions, asked.items(), strict=False):
+        first, again = (calls.kept(calls.unchanged(function, *copy.deepcopy(args))) for _ in range(2))
         if isinstance(first, tuple):
-            results |= several(first, (name,))
+            results |= calls.several(first, (name,))
         else:
-            results[name] = first if same(first, again) else UNSTEADY
+            results |= calls.steady({name: first}, {name: again})
     return results
 
 
 def run_likelihood(functions: Functions, probe: Probe) -> Results:
     """A likelihood of one parameter, or of a mean and a scale."""
-    return run_pair(("dlograte",) if len(probe.args) == 2 else ("dmean", "dscale"))(functions, probe)
+    return calls.run_pair(("dlograte",) if len(probe.args) == 2 else ("dmean", "dscale"))(functions, probe)
 
 
 def without_halves(run: Callable[[Functions, Probe], Results]) -> Callable[[Functions, Probe], Results]:
@@ -162,7 +136,7 @@ def without_halves(run: Callable[[Functions, Probe], Results]) -> Callable[[Func
 
 def is_half(value: Any) -> bool:
     """Whether it is, or makes, an array of float16."""
-    return attempt(lambda: np.asarray(value).dtype == np.float16) is True
+    return calls.attempt(lambda: np.asarray(value).dtype == np.float16) is True
 
 
 HALF = Failure("type", "is an array of float16, which holds three digits: expected float64 or float32")
@@ -171,16 +145,16 @@ HALF = Failure("type", "is an array of float16, which holds three digits: expect
 RUN: dict[str, Callable[[Functions, Probe], Results]] = {
     "dense_backward": run_dense,
     "gradient_is_right": run_checker,
-    "activation": run_pair(("da",)),
-    "reparameterize": run_pair(("dmu", "drho")),
-    "bernoulli_nll": run_pair(("dlogits",)),
+    "activation": calls.run_pair(("da",)),
+    "reparameterize": calls.run_pair(("dmu", "drho")),
+    "bernoulli_nll": calls.run_pair(("dlogits",)),
     "likelihood_nll": run_likelihood,
-    "kl_divergence": run_pair(("dmu", "drho")),
+    "kl_divergence": calls.run_pair(("dmu", "drho")),
     "latent_backward": run_latent_backward,
     "loss_and_grad": run_loss_and_grad,
     "optimizer_step": run_steps,
     "conditional_inputs": run_inputs,
-    "importance_bound": run_pair(("dlog_w",)),
+    "importance_bound": calls.run_pair(("dlog_w",)),
 }
 """By the name of the exercise."""
 ONCE = ", once"

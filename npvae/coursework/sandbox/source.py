@@ -4,8 +4,8 @@ import ast
 import contextlib
 from collections.abc import Iterator, Sequence
 
-HANDED_OUT = ("Checker", "passes", "earned", "own_vae")
-"""What the handout imports from npvae.coursework."""
+from npvae.coursework.sandbox.stand_ins import HANDED_OUT
+
 KNOWN = {"npvae", "npvae.coursework", *(f"npvae.coursework.{name}" for name in HANDED_OUT)}
 ODD_MODULES = ("builtins", "ctypes", "gc", "importlib", "inspect", "multiprocessing", "socket", "subprocess")
 ODD_CALLS = ("eval", "exec", "__import__")

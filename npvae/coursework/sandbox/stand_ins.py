@@ -10,23 +10,19 @@ DRAWING = ("matplotlib", "seaborn", "plotly", "IPython", "ipywidgets")
 """Modules that functions to be marked do not need, and that take long to import: here they do nothing."""
 
 
+HANDED_OUT: dict[str, Any] = {
+    "Checker": lambda *args, **named: lambda *args: True,
+    "passes": lambda *args, **named: True,
+    "earned": lambda *args, **named: {},
+    "own_vae": lambda *args: None,
+}
+"""What the handout imports from npvae.coursework: here all is well, and nothing is said."""
+
+
 def put_in_place() -> None:
     """Give the handout what it imports."""
-    stand_ins: dict[str, Any] = {"Checker": Checker, "passes": lambda *args, **named: True}
-    stand_ins |= {"earned": lambda *args, **named: {}, "own_vae": lambda *args: None}
-    vars(sys.modules["npvae.coursework"]).update(stand_ins)
+    vars(sys.modules["npvae.coursework"]).update(HANDED_OUT)
     sys.meta_path.insert(0, Finder())
-
-
-class Checker:
-    """Stand in for npvae's, and say nothing."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        pass
-
-    def __call__(self, *args: Any) -> bool:
-        """All is well."""
-        return True
 
 
 class Finder:
@@ -56,17 +52,12 @@ class Nothing(ModuleType):
     def __call__(self, *args: Any, **named: Any) -> Any:
         return self
 
-    def __getitem__(self, key: Any) -> Any:
-        return self
+    __getitem__ = __enter__ = __call__
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, *args: Any) -> None:
         pass
+
+    __exit__ = __setitem__
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self, self))  # figure, axes
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        pass

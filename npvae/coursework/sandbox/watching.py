@@ -9,50 +9,36 @@ import errno
 import os
 import re
 import struct
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from npvae.coursework.sandbox.isolation import libc
+from npvae.coursework.sandbox.isolation import NO_NEW_PRIVILEGES, call, libc
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7, "riscv64": 0xC00000F3}
-CALLS: tuple[tuple[str, int | None, int | None, int | None], ...] = (
-    ("opens", 0, 2, None),  # open
-    ("opens", 0, 85, None),  # creat
-    ("opens", 1, 257, 56),  # openat
-    ("opens", 1, 437, 437),  # openat2
-    ("enters", 0, 80, 49),  # chdir
-    ("makes", 0, 83, None),  # mkdir
-    ("makes", 1, 258, 34),  # mkdirat
-    ("changes", 0, 90, None),  # chmod
-    ("changes", 1, 268, 53),  # fchmodat
-    ("changes", 1, 452, 452),  # fchmodat2
-    ("changes", 0, 76, 45),  # truncate
-    ("removes", 0, 87, None),  # unlink
-    ("removes", 1, 263, 35),  # unlinkat
-    ("removes", 0, 84, None),  # rmdir
-    ("renames", 0, 82, None),  # rename
-    ("renames", 1, 264, 38),  # renameat
-    ("renames", 1, 316, 276),  # renameat2
-    ("links to", 0, 88, 36),  # symlink, symlinkat
-    ("links to", 0, 266, None),  # symlinkat
-    ("links to", 0, 86, None),  # link
-    ("links to", 1, 265, 37),  # linkat
-    ("opens a socket", None, 41, 198),  # socket
-    ("sends a signal", None, 62, 129),  # kill
-    ("sends a signal", None, 200, 130),  # tkill
-    ("sends a signal", None, 234, 131),  # tgkill
-    ("sends a signal", None, 424, 424),  # pidfd_send_signal
-    ("starts a process", None, 56, 220),  # clone, but of a thread
-    ("starts a process", None, 57, None),  # fork
-    ("starts a process", None, 58, None),  # vfork
-    ("starts a process", None, 59, 221),  # execve
-    ("starts a process", None, 322, 281),  # execveat
-    ("makes memory that is not counted", None, 319, 279),  # memfd_create
-    ("makes memory that is not counted", None, 447, 447),  # memfd_secret
-    ("makes memory that is not counted", None, 29, 194),  # shmget
-    ("asks for io_uring", None, 425, 425),  # io_uring_setup: what it does is not a call
+CALLS: tuple[tuple[str, int | None, dict[str, tuple[int | None, int | None]]], ...] = (
+    ("opens", 0, dict(open=(2, None), creat=(85, None))),
+    ("opens", 1, dict(openat=(257, 56), openat2=(437, 437))),
+    ("enters", 0, dict(chdir=(80, 49))),
+    ("makes", 0, dict(mkdir=(83, None))),
+    ("makes", 1, dict(mkdirat=(258, 34))),
+    ("changes", 0, dict(chmod=(90, None), truncate=(76, 45))),
+    ("changes", 1, dict(fchmodat=(268, 53), fchmodat2=(452, 452))),
+    ("removes", 0, dict(unlink=(87, None), rmdir=(84, None))),
+    ("removes", 1, dict(unlinkat=(263, 35))),
+    ("renames", 0, dict(rename=(82, None))),
+    ("renames", 1, dict(renameat=(264, 38), renameat2=(316, 276))),
+    ("links to", 0, dict(symlink=(88, None), symlinkat=(266, 36), link=(86, None))),
+    ("links to", 1, dict(linkat=(265, 37))),
+    ("opens a socket", None, dict(socket=(41, 198))),
+    ("sends a signal", None, dict(kill=(62, 129), tkill=(200, 130), tgkill=(234, 131), pidfd_send_signal=(424, 424))),
+    ("starts a process", None, dict(clone=(56, 220), fork=(57, None), vfork=(58, None))),  # of clone: no thread
+    ("starts a process", None, dict(execve=(59, 221), execveat=(322, 281))),
+    ("makes memory that is not counted", None, dict(memfd_create=(319, 279), memfd_secret=(447, 447))),
+    ("makes memory that is not counted", None, dict(shmget=(29, 194))),
+    ("asks for io_uring", None, dict(io_uring_setup=(425, 425))),  # what it does is not a call
 )
-"""What it is, which argument is a path, and the number of the system call on x86_64 and elsewhere."""
+"""What it is, which argument is a path, and the numbers of the system calls on x86_64 and elsewhere."""
 REFUSED = ("starts a process", "makes memory that is not counted", "asks for io_uring")
 CLONE, CLONE3, CLONE_THREAD, SECCOMP = (56, 220), (435, 435), 0x10000, (317, 277)
 HARMLESS = re.compile(
@@ -63,6 +49,8 @@ HARMLESS = re.compile(
 """What the interpreter and the C library look for on their own, whether it is there or not."""
 MOST, LONGEST = 20, 200
 """Flags of a kind, and characters of a path."""
+MORE = ""
+"""Stands for the flags of a kind beyond these."""
 
 
 def column() -> int:
@@ -72,7 +60,7 @@ def column() -> int:
 
 def calls() -> dict[int, tuple[str, int | None]]:
     """What each system call is, and which argument is a path, by its number here."""
-    rows = ((numbers[column()], (what, path)) for what, path, *numbers in CALLS)
+    rows = ((numbers[column()], (what, path)) for what, path, named in CALLS for numbers in named.values())
     return {number: described for number, described in rows if number is not None}
 
 
@@ -102,6 +90,7 @@ def be_watched() -> int:
     """Install the filter, for good; gives the descriptor at which the kernel tells what is called."""
     if os.uname().machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"the numbers of system calls on {os.uname().machine} are not known")
+    call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)  # whatever is executed never has more than there is now
     filter_ = program()
     buffer = ctypes.create_string_buffer(filter_)
     described = struct.pack("HP", len(filter_) // 8, ctypes.addressof(buffer))
@@ -127,16 +116,14 @@ class Watcher:
     listener : int
         What `be_watched` gave.
     config : mapping
-        With "visible", the paths that may be opened, and "package", whose files nobody needs.
-    scratch : str
-        The child's own folder.
+        With "visible", the paths that may be opened, "scratch", the child's own folder, and "package", whose files
+        nobody needs.
     """
 
-    def __init__(self, listener: int, config: Mapping[str, Any], scratch: str) -> None:
-        self.listener, self.scratch, self.package = listener, scratch, f"{config['package']}/"
-        self.expected = tuple(f"{path}/" for path in (*config["visible"], scratch))
-        self.told: dict[str, dict[str, None]] = {}
-        self.more: dict[str, int] = {}
+    def __init__(self, listener: int, config: Mapping[str, Any]) -> None:
+        self.listener, self.scratch, self.package = listener, config["scratch"], f"{config['package']}/"
+        self.expected = tuple(f"{path}/" for path in (*config["visible"], self.scratch))
+        self.told: dict[str, Counter[str]] = defaultdict(Counter)
         self.calls = calls()
 
     def answer(self) -> None:
@@ -167,23 +154,17 @@ class Watcher:
         kind = what
         if path is not None:
             inside = f"{path}/"
+            above = any(folder.startswith(inside) for folder in self.expected)
             if inside.startswith(self.package):
                 kind = f"{what} this package"
-            elif (
-                inside.startswith(self.expected)
-                or HARMLESS.search(path)
-                or any(folder.startswith(inside) for folder in self.expected)
-            ):
+            elif above or inside.startswith(self.expected) or HARMLESS.search(path):
                 return
             what = f"{what} {path[:LONGEST]}"
-        told = self.told.setdefault(kind, {})
-        if len(told) < MOST or what in told:
-            told[what] = None
-        else:
-            self.more[kind] = self.more.get(kind, 0) + 1
+        told = self.told[kind]
+        told[what if len(told) < MOST or what in told else MORE] += 1
 
     @property
     def flags(self) -> list[str]:
         """All of it, each once."""
-        more = [f"{kind} {count} more" for kind, count in self.more.items()]
-        return [*(what for told in self.told.values() for what in told), *more]
+        more = [f"{kind} {told[MORE]} more" for kind, told in self.told.items() if MORE in told]
+        return [*(what for told in self.told.values() for what in told if what != MORE), *more]

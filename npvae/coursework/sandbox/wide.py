@@ -1,5 +1,6 @@
 """One wide example: a formula answers it at once, also by loops in Python, and differences entry by entry never."""
 
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,26 +52,24 @@ def run_pieces_once(functions: Functions, probe: Probe) -> Results:
     x, eps, params, beta = probe.args
     wide = {**params, "decoder": widened(params["decoder"])}
     wide["trunk"] = np.tile(params["trunk"], (widened(x).shape[1] // x.shape[1], 1)) / WIDTH
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
 
     def counted(name: str) -> Any:
         def call(*args: Any) -> Any:
-            counts[name] = counts.get(name, 0) + 1
+            counts[name] += 1
             return getattr(PIECES, name)(*args)
 
         return call
 
     pieces = {name: piece if name.endswith("backward") else counted(name) for name, piece in vars(PIECES).items()}
     attempt(functions[0], x, eps, dict(params), beta, SimpleNamespace(**pieces))
-    calls = np.array([counts.get(name, 0) for name in vars(PIECES)])
+    calls = np.array([counts[name] for name in vars(PIECES)])
     attempt(functions[0], widened(x), eps, wide, beta, SimpleNamespace(**vars(PIECES)))
     return {"calls": calls}
 
 
-RUN_ONCE = dict.fromkeys(
-    ("activation", "reparameterize", "bernoulli_nll", "likelihood_nll", "kl_divergence", "latent_backward"),
-    run_pair_once,
-)
+PAIRS = ["activation", "reparameterize", "bernoulli_nll", "likelihood_nll", "kl_divergence", "latent_backward"]
+RUN_ONCE = dict.fromkeys(PAIRS, run_pair_once)
 RUN_ONCE |= {"dense_backward": run_dense_once, "loss_and_grad": run_pieces_once}
 """By the name of the exercise. In the others nothing is to be told apart, or, as in a bound of many samples, a right
 answer may take as long as differences do."""
