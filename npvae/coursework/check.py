@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
-from npvae.coursework.assignments import variant
+from npvae.coursework.assignments import variant as assigned
 from npvae.coursework.diagnose import PLAIN, Finding, judge
 from npvae.coursework.exercise import Exercise
 from npvae.coursework.exercises import EXERCISES
@@ -43,7 +43,7 @@ class Checker:
     def __init__(self, variant: int | str = TEXTBOOK, feedback: str = "hint") -> None:
         if feedback not in FEEDBACK:
             raise ValueError(f"feedback is {feedback!r}, expected one of: {', '.join(FEEDBACK)}")
-        self.variant = find_variant(variant)
+        self.variant = assigned(variant)
         self.feedback = feedback
         self.rungs: dict[str, dict[str, int]] = {}
         """By exercise and words of a finding: how much of it has been told."""
@@ -145,11 +145,6 @@ def nobody_leaves(functions: Sequence[Callable[..., Any]]) -> Iterator[None]:
             known = getattr(function, "__globals__", {})
             stack.enter_context(patch.dict(known, {name: leave for name in ("exit", "quit") if name in known}))
         yield
-
-
-def find_variant(seed: int | str) -> Any:
-    """`npvae.coursework.variants.variant`, under a name that an argument does not hide."""
-    return variant(seed)
 
 
 def find_exercise(name: str) -> Exercise:

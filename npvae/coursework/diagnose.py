@@ -92,18 +92,6 @@ def described(key: AnswerKey, name: str, shape: Shape) -> Cause:
     return Cause(shape.name, f"{subject} {shape.what}".replace(" :", ":"), shape.detail)
 
 
-class Candidate(NamedTuple):
-    """A mistake that may have been made."""
-
-    mistake: Mistake
-    explains: frozenset[str]
-    """Results that it makes as they came."""
-    beyond: int
-    """How many results it would change besides; those that are right, in truth."""
-    exact: bool
-    """Whether that holds for extreme values too."""
-
-
 def recognise(
     key: AnswerKey, wrong: Mapping[str, list[bool]], results: Sequence[Mapping[str, Any]]
 ) -> dict[str, Cause]:
@@ -118,7 +106,7 @@ def recognise(
     def fits(name: str, made: Sequence[Mapping[str, Any]], where: Sequence[int]) -> bool:
         return all(same_error(results[i][name], made[i].get(name, key.right[i][name])) for i in where)
 
-    candidates = []
+    fitting: dict[str, list[tuple[tuple[int, int, bool], Mistake]]] = {name: [] for name in wrong}
     for mistake, made, all_changed in key.mistakes:
         changed = all_changed & results[0].keys()
         explains = set()
@@ -130,21 +118,16 @@ def recognise(
             continue
         if explains != changed & wrong.keys():
             explains = explains & {FORWARD} if mistake.forward else set()
-        if explains:
-            exact = all(fits(name, made, everywhere) for name in explains)
-            candidates.append(Candidate(mistake, frozenset(explains), len(changed - explains), exact))
+        exact = all(fits(name, made, everywhere) for name in explains)  # for extreme values too
+        rank = -len(explains), len(changed - explains), not exact  # small for what explains much, and little beyond
+        for name in explains:
+            fitting[name].append((rank, mistake))
     causes = {}
-    for name in wrong:
-        best = sorted((c for c in candidates if name in c.explains), key=rank)
-        equals = [c.mistake for c in best if rank(c) == rank(best[0])]
+    for name, each in fitting.items():
+        equals = [mistake for rank, mistake in each if rank == min(rank for rank, _ in each)]
         said = list(dict.fromkeys(mistake.what for mistake in equals))
         if 0 < len(said) <= 2:
             another = bool(equals[0].forward) and name != FORWARD and FORWARD not in wrong
             of = "the gradient of another forward: " if another else ""
             causes[name] = Cause("known", f"{name}: {of}{'; or: '.join(said)}", weak=another)
     return causes
-
-
-def rank(candidate: Candidate) -> tuple[int, int, bool]:
-    """Small for what explains much, and little that is not there."""
-    return -len(candidate.explains), candidate.beyond, not candidate.exact

@@ -1,12 +1,7 @@
-"""What an exercise is: what its functions are tried on, what they should give, and how it looks when they err.
-
-What should come out is never computed by the formula that is asked for. A forward comes from its definition, by
-quadrature or by enumeration; a gradient comes from differences of that forward.
-"""
+"""What an exercise is: what its functions are tried on, what they should give, and how it looks when they err."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,79 +82,3 @@ class Exercise:
     def run(self) -> Callable[[Functions, Probe], Results]:
         """Calls the student's functions. It knows no right answer, so that it can run where they run."""
         return RUN[self.name]
-
-
-# What should come out.
-
-Stencil = Sequence[tuple[int, float]]
-"""Steps, and the weight of what stands there."""
-STENCIL: Stencil = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
-"""Central differences of fourth order."""
-STEP = 1e-3
-
-
-def differences(
-    f: Callable[..., Array], args: Sequence[Any], i: int, dout: Array, step: float = STEP, stencil: Stencil = STENCIL
-) -> Array:
-    """Gradient of sum(dout * f(*args)) with respect to the argument number i."""
-    arg = np.asarray(args[i], np.float64)
-    gradient = np.zeros(arg.shape)
-    with np.errstate(all="ignore"):
-        for entry in np.ndindex(arg.shape):
-            for offset, weight in stencil:
-                moved = arg.copy()
-                moved[entry] += offset * step
-                gradient[entry] += weight * float(np.sum(dout * f(*args[:i], moved, *args[i + 1 :]))) / step
-    return gradient
-
-
-def truth_of(
-    f: Callable[..., Array], names: Mapping[str, int], steps: Mapping[str, float] = MappingProxyType({})
-) -> Callable[[Probe], dict[str, Array]]:
-    """Forward and gradients that belong to f.
-
-    Parameters
-    ----------
-    f : callable
-        The forward.
-    names : mapping
-        The position of each gradient's argument.
-    steps : mapping
-        Of the differences, where the usual one is not wanted.
-    """
-
-    def expected(probe: Probe) -> dict[str, Array]:
-        gradients = {
-            name: differences(f, probe.args, i, probe.dout, steps.get(name, STEP)) for name, i in names.items()
-        }
-        with np.errstate(all="ignore"):
-            return {"forward": f(*probe.args), **gradients}
-
-    return expected
-
-
-# What a wrong answer would give.
-
-
-def alike(what: str, f: Callable[..., Array], names: Mapping[str, int]) -> Mistake:
-    """A wrong forward, and the gradients that belong to it: a gradient check stays green."""
-
-    def wrong(probe: Probe, right: Mapping[str, Array]) -> Results:
-        gradients = {
-            name: differences(f, probe.args, i, probe.dout, 1e-6, ((-1, -1 / 2), (1, 1 / 2)))
-            for name, i in names.items()
-        }
-        return {"forward": f(*probe.args), **gradients}
-
-    return Mistake(what, wrong, f)
-
-
-def forward_alone(what: str, f: Callable[..., Array]) -> Mistake:
-    """A wrong forward beside right gradients."""
-    return Mistake(what, lambda probe, right: {"forward": np.asarray(f(*probe.args))})
-
-
-def spread(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:
-    """Numbers of both signs, none within a twentieth of zero: away from every kink, and no factor hides."""
-    values = scale * rng.standard_normal(shape)
-    return values + 0.05 * np.sign(values)

@@ -77,7 +77,7 @@ def not_an_array(cases: Sequence[Case]) -> Shape | None:
 
 def in_numbers(cases: Sequence[Case]) -> list[Case]:
     """Those with an array of the right shape, as such."""
-    arrays = [(case, as_numbers(case.came)) for case in cases if not isinstance(case.came, Failure)]
+    arrays = [(case, as_numbers(case.came)) for case in cases]
     return [case._replace(came=a) for case, a in arrays if a is not None and a.shape == case.should.shape]
 
 

@@ -6,11 +6,13 @@ nll + beta kl, a float, and its gradients for the weights, a dict with the keys 
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Mistake, differences, spread
+from npvae.coursework.exercise import ONE, SEVERAL, Exercise, Mistake
+from npvae.coursework.pairs import differences, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.pieces import BENDS, KEYS, latent_draw, layer, made_up_kl, made_up_nll
 from npvae.coursework.variants import Variant
@@ -20,34 +22,24 @@ from npvae.internals.types import Array
 # connection of a layer is bent before they are summed, and neither divergence nor likelihood is a real one.
 
 
-# What should come out.
-
-
-def terms(
-    x: Array, eps: Array, trunk_of_mu: Array, trunk_of_rho: Array, W_mu: Array, W_rho: Array, W_decoder: Array
-) -> tuple[Array, Array]:
-    """The two terms of each example. The trunk comes twice, so that each head's part of its gradient can be had."""
+def heads(x: Array, W_mu: Array, W_rho: Array, trunk_of_mu: Array, trunk_of_rho: Array) -> Array:
+    """Mu and rho. The trunk comes twice, so that each head's part of its gradient can be had."""
     mu = layer(BENDS["mu"], layer(BENDS["trunk"], x, trunk_of_mu), W_mu)
-    rho = layer(BENDS["rho"], layer(BENDS["trunk"], x, trunk_of_rho), W_rho)
+    return np.stack([mu, layer(BENDS["rho"], layer(BENDS["trunk"], x, trunk_of_rho), W_rho)])
+
+
+def costs(x: Array, eps: Array, W_decoder: Array, mu: Array, rho: Array) -> tuple[Array, Array]:
+    """Nll and kl of each example."""
     return made_up_nll(x, layer(BENDS["decoder"], latent_draw(mu, rho, eps), W_decoder)), made_up_kl(mu, rho)
 
 
-def expected_of(probe: Probe) -> dict[str, Array]:
-    """The mean of the weighted sum, and its differences."""
-    x, eps, params, beta = probe.args
-
-    def loss(*weights: Array) -> Array:
-        W_decoder, W_mu, W_rho, W_trunk = weights
-        nll, kl = terms(x, eps, W_trunk, W_trunk, W_mu, W_rho, W_decoder)
-        return np.asarray(np.mean(nll + beta * kl))
-
-    weights = [params[key] for key in KEYS]
-    return {"loss": loss(*weights)} | {key: differences(loss, weights, i, np.ones(())) for i, key in enumerate(KEYS)}
+def terms(x: Array, eps: Array, W_decoder: Array, *weights: Array) -> tuple[Array, Array]:
+    return costs(x, eps, W_decoder, *heads(x, *weights))
 
 
-# What a wrong answer would give: the same few parts, weighted wrongly.
+# What comes out, right or wrong: the same few parts, weighted.
 
-BY = ("trunk of mu", "trunk of rho", "mu", "rho", "decoder")
+BY = ("decoder", "mu", "rho", "trunk of mu", "trunk of rho")
 Terms = Callable[..., tuple[Array, Array]]
 Parts = tuple[dict[str, Array], dict[str, Array]]
 """Of the nll's mean over the batch and of the kl's: the mean and its gradients, by name."""
@@ -55,6 +47,7 @@ Weights = tuple[float, float]
 """Of the nll and of the kl."""
 
 
+@lru_cache(maxsize=16)
 def parts_of(probe: Probe, terms: Terms = terms) -> Parts:
     x, eps, params, _ = probe.args
     weights = [params[key.partition(" ")[0]] for key in BY]
@@ -63,22 +56,9 @@ def parts_of(probe: Probe, terms: Terms = terms) -> Parts:
         def mean(*weights: Array) -> Array:
             return np.asarray(np.mean(terms(x, eps, *weights)[i]))
 
-        gradients = {key: differences(mean, weights, j, np.ones(())) for j, key in enumerate(BY)}
-        return {"loss": mean(*weights), **gradients}
+        return {"loss": mean(*weights)} | {key: differences(mean, weights, j) for j, key in enumerate(BY)}
 
     return part(0), part(1)
-
-
-def remembered(f: Callable[[Probe], Parts]) -> Callable[[Probe], Parts]:
-    """The same function, which takes each probe's differences once for all mistakes."""
-    known: dict[int, tuple[Probe, Parts]] = {}
-
-    def remember(probe: Probe) -> Parts:
-        if id(probe) not in known:
-            known[id(probe)] = probe, f(probe)  # the probe too: while it lives, its id is its own
-        return known[id(probe)][1]
-
-    return remember
 
 
 def weighted(parts: Parts, weights: Weights, heads: Weights = (1, 1)) -> dict[str, Array]:
@@ -88,8 +68,14 @@ def weighted(parts: Parts, weights: Weights, heads: Weights = (1, 1)) -> dict[st
     return made
 
 
+def put_together(probe: Probe, terms: Terms = terms) -> dict[str, Array]:
+    """What these terms give."""
+    return weighted(parts_of(probe, terms), (1, probe.args[-1]))
+
+
 Weighing = Callable[[float, int, int], Weights]
 """From beta, N and D."""
+DIVIDED = "the KL is divided by N and D: a hidden beta that depends on the batch size; an autoencoder"
 
 ALIKE: list[tuple[str, Weighing]] = [
     ("the KL is subtracted: q is driven away from the prior", lambda b, n, d: (1, -b)),
@@ -97,10 +83,7 @@ ALIKE: list[tuple[str, Weighing]] = [
     ("beta enters twice", lambda b, n, d: (1, b**2)),
     ("beta is on the reconstruction: it works the wrong way round", lambda b, n, d: (b, 1)),
     ("beta is on both terms: it is only a learning rate", lambda b, n, d: (b, b)),
-    (
-        "the KL is divided by N and D: a hidden beta that depends on the batch size; an autoencoder",
-        lambda b, n, d: (1, b / (n * d)),
-    ),
+    (DIVIDED, lambda b, n, d: (1, b / (n * d))),
     ("the KL is divided by D: a hidden beta", lambda b, n, d: (1, b / d)),
     ("the nll is averaged over the pixels, the KL is not: a hidden beta of D", lambda b, n, d: (1 / d, b)),
     ("the mean is taken over N and D", lambda b, n, d: (1 / d, b / d)),
@@ -142,34 +125,28 @@ HEADS: list[tuple[str, Weights]] = [
 
 
 def mistakes_of(variant: Variant) -> list[Mistake]:
-    parts = remembered(parts_of)
-
-    def weigh(weighing: Weighing, *names: str) -> Callable[[Probe, Any], Results]:
-        def wrong(probe: Probe, right: Mapping[str, Array]) -> Results:
+    def weigh(what: str, weighing: Weighing, *names: str) -> Mistake:
+        def wrong(probe: Probe, right: Any) -> Results:
             x, _, _, beta = probe.args
-            made = weighted(parts(probe), weighing(beta, *x.shape))
+            made = weighted(parts_of(probe), weighing(beta, *x.shape))
             return {name: made[name] for name in names}
 
-        return wrong
+        return Mistake(what, wrong)
 
-    def meet(heads: Weights) -> Callable[[Probe, Any], Results]:
-        return lambda probe, right: {"trunk": weighted(parts(probe), (1, probe.args[-1]), heads)["trunk"]}
-
-    def other(terms: Terms) -> Callable[[Probe, Any], Results]:
-        """What another forward gives, with the gradients that belong to it."""
-        return lambda probe, right: weighted(parts_of(probe, terms), (1, probe.args[-1]))
+    def meet(what: str, heads: Weights) -> Mistake:
+        return Mistake(what, lambda p, right: {"trunk": weighted(parts_of(p), (1, p.args[-1]), heads)["trunk"]})
 
     return [
-        *(Mistake(what, weigh(weighing, "loss")) for what, weighing in LOSS),
-        *(Mistake(what, weigh(weighing, *KEYS)) for what, weighing in GRADIENT),
-        *(Mistake(what, meet(heads)) for what, heads in HEADS),
-        *(Mistake(what, weigh(weighing, "loss", *KEYS)) for what, weighing in ALIKE),
-        Mistake("the noise does not enter: an autoencoder", other(without_noise)),
-        Mistake("mu and rho enter the latent space exchanged", other(exchanged)),
+        *(weigh(*row, "loss") for row in LOSS),
+        *(weigh(*row, *KEYS) for row in GRADIENT),
+        *(weigh(*row, "loss", *KEYS) for row in ALIKE),
+        *(meet(*row) for row in HEADS),
+        Mistake("the noise does not enter: an autoencoder", lambda p, right: put_together(p, without_noise)),
+        Mistake("mu and rho enter the latent space exchanged", lambda p, right: put_together(p, exchanged)),
         Mistake("the two gradients of the latent space reach the heads exchanged", exchanged_on_the_way_back),
         Mistake(
             'the gradients of the two heads stand under the keys "mu" and "rho" exchanged',
-            lambda probe, right: {"mu": right["rho"], "rho": right["mu"]},
+            lambda p, right: {"mu": right["rho"], "rho": right["mu"]},
         ),
     ]
 
@@ -178,34 +155,23 @@ def without_noise(x: Array, eps: Array, *weights: Array) -> tuple[Array, Array]:
     return terms(x, np.zeros_like(eps), *weights)
 
 
-def exchanged(
-    x: Array, eps: Array, trunk_of_mu: Array, trunk_of_rho: Array, W_mu: Array, W_rho: Array, W_decoder: Array
-) -> tuple[Array, Array]:
-    mu = layer(BENDS["mu"], layer(BENDS["trunk"], x, trunk_of_mu), W_mu)
-    rho = layer(BENDS["rho"], layer(BENDS["trunk"], x, trunk_of_rho), W_rho)
-    return made_up_nll(x, layer(BENDS["decoder"], latent_draw(rho, mu, eps), W_decoder)), made_up_kl(rho, mu)
+def exchanged(x: Array, eps: Array, W_decoder: Array, *weights: Array) -> tuple[Array, Array]:
+    return costs(x, eps, W_decoder, *heads(x, *weights)[::-1])
 
 
 def exchanged_on_the_way_back(probe: Probe, right: Mapping[str, Array]) -> Results:
     x, eps, params, beta = probe.args
 
-    def heads(W_mu: Array, W_rho: Array, W_trunk: Array) -> tuple[Array, Array]:
-        h = layer(BENDS["trunk"], x, W_trunk)
-        return layer(BENDS["mu"], h, W_mu), layer(BENDS["rho"], h, W_rho)
+    def seen(W_mu: Array, W_rho: Array, W_trunk: Array) -> Array:
+        return heads(x, W_mu, W_rho, W_trunk, W_trunk)
 
     def loss(mu: Array, rho: Array) -> Array:
-        output = layer(BENDS["decoder"], latent_draw(mu, rho, eps), params["decoder"])
-        return np.asarray(np.mean(made_up_nll(x, output) + beta * made_up_kl(mu, rho)))
+        nll, kl = costs(x, eps, params["decoder"], mu, rho)
+        return np.asarray(np.mean(nll + beta * kl))
 
     weights = [params[key] for key in KEYS[1:]]
-    dmu, drho = (differences(loss, heads(*weights), i, np.ones(())) for i in (0, 1))
-
-    def heard(*weights: Array) -> Array:
-        """Its gradients are those of the loss where each head hears the other's gradient."""
-        mu, rho = heads(*weights)
-        return np.asarray(np.sum(drho * mu) + np.sum(dmu * rho))
-
-    return {key: differences(heard, weights, i, np.ones(())) for i, key in enumerate(KEYS[1:])}
+    heard = np.stack([differences(loss, list(seen(*weights)), i) for i in (1, 0)])
+    return {key: differences(seen, weights, i, heard) for i, key in enumerate(KEYS[1:])}
 
 
 # 9. Loss and gradient.
@@ -215,8 +181,7 @@ def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     pixels, hidden, latents = 6, 4, 3
     shapes = {
         "trunk": (pixels, hidden),
-        "mu": (hidden, latents),
-        "rho": (hidden, latents),
+        **dict.fromkeys(("mu", "rho"), (hidden, latents)),
         "decoder": (latents, pixels),
     }
 
@@ -236,7 +201,7 @@ LOSS_AND_GRAD = Exercise(
     functions=("loss_and_grad",),
     points=lambda variant: {"loss": 2, "decoder": 1, "mu": 1, "rho": 1, "trunk": 2, SEVERAL: 1},
     probes=probes_of,
-    expected=lambda variant, probe: expected_of(probe),
+    expected=lambda variant, probe: put_together(probe),
     mistakes=mistakes_of,
     arguments=lambda variant: ("x", "eps", "params", "beta"),
     properties={

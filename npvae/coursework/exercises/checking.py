@@ -85,47 +85,44 @@ def labels(indices: Array) -> str:
     return ", ".join((*RIGHT, *WRONG)[i] for i in sorted(set(indices.tolist())))
 
 
+def drawn(shape: tuple[int, ...]) -> Array:
+    return np.random.default_rng(0).standard_normal(shape)
+
+
+def size(numeric: Array) -> Array:
+    """What an error is relative to."""
+    return np.abs(numeric) + 0.01 * np.max(np.abs(numeric))
+
+
 def checker(
-    *,
-    upstream_of_ones: bool = False,
-    absolute: bool = False,
-    floor: float = 0.01,
-    least: float = 0.0,
-    first_argument: bool = False,
-    first_entry: bool = False,
+    upstream: Callable[[tuple[int, ...]], Array] = drawn,
+    size: Callable[[Array], Any] = size,
+    seen: Callable[[Array], Any] = np.asarray,
+    arguments: int | None = None,
     step: float = 1e-5,
     tolerance: float = 1e-6,
-    dtype: Any = np.float64,
     restores: bool = True,
-    norms: bool = False,
 ) -> Callable[..., bool]:
-    """A gradient checker with one weakness, or several."""
+    """A gradient checker; each argument is for one weakness."""
 
     def is_right(forward: Any, backward: Any, args: Any) -> bool:
-        args = tuple(np.array(arg, dtype) for arg in args) if restores else args
+        args = tuple(np.array(arg, np.float64) for arg in args) if restores else args
         out, cache = forward(*args)
-        dout = np.ones_like(out) if upstream_of_ones else np.random.default_rng(0).standard_normal(out.shape)
+        dout = upstream(out.shape)
         gradients = backward(dout, cache)
         gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-        analytic: Any
-        numeric: Any
-        for analytic, arg in list(zip(gradients, args, strict=True))[: 1 if first_argument else None]:
+        for gradient, arg in list(zip(gradients, args, strict=True))[:arguments]:
             numeric = np.zeros(arg.shape)
             for entry in np.ndindex(arg.shape):
                 here = arg[entry]
                 arg[entry] = here + step
-                above = np.sum((dout * forward(*args)[0]).astype(dtype))
+                above = np.sum(dout * forward(*args)[0])
                 arg[entry] = here - step
-                below = np.sum((dout * forward(*args)[0]).astype(dtype))
+                below = np.sum(dout * forward(*args)[0])
                 arg[entry] = here if restores else here - step
                 numeric[entry] = (above - below) / (2 * step)
-            if first_entry:
-                analytic, numeric = analytic.flat[0], numeric.flat[0]
-            if norms:
-                analytic, numeric = np.linalg.norm(analytic), np.linalg.norm(numeric)
-            scale = 1.0 if absolute else np.abs(numeric) + floor * np.max(np.abs(numeric)) + least
             with np.errstate(all="ignore"):
-                error = np.abs(analytic - numeric) / scale
+                error = np.abs(seen(gradient) - seen(numeric)) / size(seen(numeric))
             if not np.all(error < tolerance):  # 0 / 0 is refused with the rest
                 return False
         return True
@@ -133,20 +130,24 @@ def checker(
     return is_right
 
 
+AS_ALLCLOSE = "what is below 1e-8 counts as equal, as in np.allclose: small gradients pass whatever they are"
+RELATIVE = "its error is relative to each entry: where that is 0, rounding looks like a mistake"
+
+
 def mistakes(variant: Variant) -> list[Mistake]:
     weak: list[tuple[str, Callable[..., Any]]] = [
         ("it says yes to everything", lambda *_: True),
         ("it says no to everything, as does a step that leaves only rounding, or a missing return", lambda *_: False),
-        ("its upstream gradient is all ones: what cancels in a sum is not seen", checker(upstream_of_ones=True)),
-        ("its error is absolute: small gradients pass whatever they are, large ones fail", checker(absolute=True)),
+        ("its upstream gradient is all ones: what cancels in a sum is not seen", checker(np.ones)),
         (
-            "what is below 1e-8 counts as equal, as in np.allclose: small gradients pass whatever they are",
-            checker(floor=0.0, least=1e-3, tolerance=1e-5),
+            "its error is absolute: small gradients pass whatever they are, large ones fail",
+            checker(size=np.ones_like),
         ),
-        ("its error is relative to each entry: where that is 0, rounding looks like a mistake", checker(floor=0.0)),
-        ("it looks at the gradient of the first argument only", checker(first_argument=True)),
-        ("it looks at one entry only", checker(first_entry=True)),
-        ("it compares norms: the direction may be wrong", checker(norms=True)),
+        (AS_ALLCLOSE, checker(size=lambda numeric: np.abs(numeric) + 1e-3, tolerance=1e-5)),
+        (RELATIVE, checker(size=np.abs)),
+        ("it looks at the gradient of the first argument only", checker(arguments=1)),
+        ("it looks at one entry only", checker(seen=lambda gradient: gradient.flat[0])),
+        ("it compares norms: the direction may be wrong", checker(seen=np.linalg.norm)),
         ("it moves the arguments and does not put them back", checker(restores=False)),
         ("one entry may be one percent off: a loose tolerance, or a mean of the errors", checker(tolerance=0.05)),
         ("its step is so large that the difference is not the slope", checker(step=0.3)),

@@ -1,57 +1,53 @@
 """Reparameterization, the KL divergence, and the two gradients that meet at the heads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from npvae.coursework.exercise import (
-    EXTREMES,
-    ONE,
-    SEVERAL,
-    Exercise,
-    Mistake,
-    alike,
-    differences,
-    forward_alone,
-    spread,
-    truth_of,
-)
+from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Mistake
+from npvae.coursework.pairs import Forward, Rows, alike, differences, exchanged, forward_alone, pair, slope, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
-SIGMA: dict[str, Callable[[Array], Array]] = {
-    "log-variance": lambda rho: np.exp(0.5 * rho),
-    "log-sigma": np.exp,
-    "softplus": lambda rho: np.logaddexp(0, rho),
-    "log-precision": lambda rho: np.exp(-0.5 * rho),
+
+class Head(NamedTuple):
+    """What the encoder's second head, rho, may stand for."""
+
+    sigma: Callable[[Array], Array]
+    """The standard deviation, given rho."""
+    far: tuple[float, float, float]
+    """Values whose sigma is far from one, and a careless formula over- or underflows."""
+    beyond: float
+    """A value whose variance, or 1 plus its exponential, is rounded away; its divergence is not."""
+
+
+HEADS = {
+    "log-variance": Head(lambda rho: np.exp(0.5 * rho), (-60.0, -30.0, 10.0), -800.0),
+    "log-sigma": Head(np.exp, (-30.0, -15.0, 5.0), -400.0),
+    "softplus": Head(lambda rho: np.logaddexp(0, rho), (-40.0, -25.0, 800.0), -40.0),
+    "log-precision": Head(lambda rho: np.exp(-0.5 * rho), (60.0, 30.0, -10.0), 800.0),
 }
-"""The standard deviation that each head stands for."""
-FAR = {
-    "log-variance": (-60.0, -30.0, 10.0),
-    "log-sigma": (-30.0, -15.0, 5.0),
-    "softplus": (-40.0, -25.0, 800.0),
-    "log-precision": (60.0, 30.0, -10.0),
-}
-"""Values of each head whose sigma is far from one, and a careless formula over- or underflows."""
-BEYOND = {"log-variance": -800.0, "log-sigma": -400.0, "softplus": -40.0, "log-precision": 800.0}
-"""A value of each head whose variance, or 1 plus its exponential, is rounded away; its divergence is not."""
 PRIOR = {"prior_mean": (0.0, -1.0, -0.5, 0.5, 1.0), "prior_sigma": (1.0, 0.5, 0.75, 1.5, 2.0)}
 TEXTBOOK = "log-variance"
 BY = {"dmu": 0, "drho": 1}
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(6)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
-Forward = Callable[..., Array]
-
 ANOTHER_QUESTION = "that answers another question"
-ANOTHER_HEAD = "the second head is taken for a log-variance"
+ANOTHER_HEAD = f"the second head is taken for a log-variance: {ANOTHER_QUESTION}"
+ANOTHER_HEAD_AND_PRIOR = f"a log-variance and the prior N(0, I): {ANOTHER_QUESTION}"
+ANOTHER_GENERATOR = "eps does not enter: a generator of its own, with a seed, draws the noise"
 VARIANCE_FOR_SIGMA = "the noise is scaled by the variance: the draws spread wrongly"
+ROOT_OF_SIGMA = "the noise is scaled by the root of the standard deviation, as if that were a variance"
 BY_SIGMA = "it is the gradient with respect to sigma: the way from sigma back to the head is missing"
+HALF_ON_A_PART = "the half is on a part of the sum only: a parenthesis in the wrong place"
+DIVIDED_BY_SIGMA = "squares are divided by the prior's sigma, not by its variance"
 TWICE = "squares count twice as much as they should"
-"""What two mistakes come to where the prior's sigma is 2."""
+"""What these two come to where the prior's sigma is 2."""
+NOT_SQUARED = "q's sigma is not squared where its variance belongs beside the square of mu"
 SLOPE_ONCE = "one of its two terms lacks the way from sigma back to the head"
 
 
@@ -74,27 +70,23 @@ def divergence(sigma: Callable[[Array], Array], prior_mean: float, prior_sigma: 
 
 def kl_of(variant: Variant) -> Forward:
     """The divergence that a variant asks for."""
-    return divergence(SIGMA[variant.head], variant.prior_mean, variant.prior_sigma)
+    return divergence(HEADS[variant.head].sigma, variant.prior_mean, variant.prior_sigma)
 
 
 def points_of_heads(variant: Variant, rng: np.random.Generator) -> list[tuple[str, Array, Array]]:
     """Where to try a function of mu and rho: one example, mu at zero, several, standard deviations far from one."""
     n, latent = int(rng.integers(4, 6)), 3
+    far = HEADS[variant.head].far
     return [
         (ONE, spread(rng, 1, latent), spread(rng, 1, latent)),
         ("mu = 0", np.zeros((1, latent)), spread(rng, 1, latent)),
         (SEVERAL, spread(rng, n, latent), spread(rng, n, latent)),
-        (EXTREMES, spread(rng, 2, latent), np.array([FAR[variant.head], FAR[variant.head][::-1]])),
+        (EXTREMES, spread(rng, 2, latent), np.array([far, far[::-1]])),
     ]
 
 
-def slope(sigma: Callable[[Array], Array], rho: Array) -> Array:
-    """Of sigma, by differences."""
-    return differences(sigma, (rho,), 0, np.ones_like(rho))
-
-
-def exchanged(probe: Probe, right: Mapping[str, Array]) -> Results:
-    return {"dmu": right["drho"], "drho": right["dmu"]}
+def zero(probe: Probe, right: Any) -> Results:
+    return {name: 0 * right[name] for name in BY}
 
 
 # 4. Reparameterization.
@@ -108,70 +100,57 @@ def draw_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     ]
 
 
-def seeded(kind: Callable[[int], Any], seed: int) -> Callable[[tuple[int, ...]], Array]:
-    """The same noise in every call."""
-    return lambda shape: kind(seed).standard_normal(shape)
-
-
 def draw_mistakes(variant: Variant) -> list[Mistake]:
-    head, sigma = variant.head, SIGMA[variant.head]
+    head, sigma = variant.head, HEADS[variant.head].sigma
+    z, spread_by_variance = draw(sigma), draw(lambda rho: sigma(rho) ** 2)
 
-    def scaled(what: str, scale: Callable[[Array], Array]) -> Mistake:
-        return alike(what, draw(scale), BY)
+    def seeded(kind: Callable[[int], Any], seed: int) -> Forward:
+        """The same noise in every call."""
+        return lambda mu, rho, eps: z(mu, rho, kind(seed).standard_normal(eps.shape))
 
-    def drho(what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+    draws: Rows = [
+        ("eps does not enter: always the same way off the mean", lambda mu, rho, eps: mu + sigma(rho)),
+        *((ANOTHER_GENERATOR, seeded(np.random.default_rng, seed)) for seed in (0, 42)),
+        *((ANOTHER_GENERATOR, seeded(np.random.RandomState, seed)) for seed in (0, 42)),
+        (VARIANCE_FOR_SIGMA, spread_by_variance),
+        ("the noise is scaled by the head itself, which may be negative", draw(lambda rho: rho)),
+        ("every example gets the noise of the first", lambda mu, rho, eps: z(mu, rho, eps[:1])),
+    ]
+    slopes: Rows = [
+        ("it points the wrong way: does a larger head give a larger sigma here?", lambda right, s, eps, dz: -right),
+        ("it does not depend on the noise: eps is missing", lambda right, s, eps, dz: right / eps),
+        (BY_SIGMA, lambda right, s, eps, dz: dz * eps),
+        ("sigma enters once too often", lambda right, s, eps, dz: right * s),
+    ]
+    if head != TEXTBOOK:
+        draws.append((ANOTHER_HEAD, draw(HEADS[TEXTBOOK].sigma)))
+    if head != "log-sigma":
+        draws.append((ROOT_OF_SIGMA, draw(lambda rho: np.sqrt(sigma(rho)))))
+        slopes.append(("sigma stands in the place of its slope", lambda right, s, eps, dz: dz * eps * s))
+        slopes.append(("sigma is missing: right for sigma = 1 only", lambda right, s, eps, dz: right / s))
+    if head in ("log-sigma", "softplus"):
+        slopes.append(("it has the 1/2 of a log-variance head", lambda right, s, eps, dz: 0.5 * dz * s * eps))
+    if head == "softplus":
+        draws.append(("sigma is the exponential of the head, not its softplus", draw(np.exp)))
+        slopes.append(("the slope is that of a head with the other sign", lambda right, s, eps, dz: dz * eps - right))
+
+    def drho(what: str, wrong: Forward) -> Mistake:
         """Wrong as a function of the right one, of sigma, eps and dz."""
         return Mistake(what, lambda p, right: {"drho": wrong(right["drho"], sigma(p.args[1]), p.args[2], p.dout)})
 
-    def noisy(what: str, noise: Callable[[tuple[int, ...]], Array]) -> Mistake:
-        return alike(what, lambda mu, rho, eps: mu + sigma(rho) * noise(eps.shape), BY)
-
-    mistakes = [
-        noisy("eps does not enter: always the same way off the mean", np.ones),
-        *(
-            noisy("eps does not enter: a generator of its own, with a seed, draws the noise", seeded(kind, seed))
-            for kind in (np.random.default_rng, np.random.RandomState)
-            for seed in (0, 42)
-        ),
-        scaled(VARIANCE_FOR_SIGMA, lambda rho: sigma(rho) ** 2),
+    return [
+        *(alike(what, f, BY) for what, f in draws),
+        *(drho(what, wrong) for what, wrong in slopes),
         Mistake(
             VARIANCE_FOR_SIGMA,
-            lambda p, right: {
-                "forward": draw(lambda rho: sigma(rho) ** 2)(*p.args),
-                "drho": right["drho"] * sigma(p.args[1]),
-            },
+            lambda p, r: {"forward": spread_by_variance(*p.args), "drho": r["drho"] * sigma(p.args[1])},
         ),
-        scaled("the noise is scaled by the head itself, which may be negative", lambda rho: rho),
-        forward_alone("the noise is subtracted, not so its gradient", lambda mu, rho, eps: mu - sigma(rho) * eps),
-        alike("every example gets the noise of the first", lambda mu, rho, eps: mu + sigma(rho) * eps[:1], BY),
+        forward_alone("the noise is subtracted, not so its gradient", lambda mu, rho, eps: z(mu, rho, -eps)),
         Mistake("it has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
-        Mistake("dz is multiplied by z, which is no slope", lambda p, right: {"dmu": p.dout * draw(sigma)(*p.args)}),
-        drho("it points the wrong way: does a larger head give a larger sigma here?", lambda right, *_: -right),
-        drho("it does not depend on the noise: eps is missing", lambda r, s, eps, _: r / eps),
-        drho(BY_SIGMA, lambda _, s, eps, dz: dz * eps),
-        drho("sigma enters once too often", lambda right, s, *_: right * s),
-        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
-        Mistake("no gradient comes through z at all", lambda _, r: {name: 0 * r[name] for name in BY}, whole=True),
+        Mistake("dz is multiplied by z, which is no slope", lambda p, right: {"dmu": p.dout * z(*p.args)}),
+        exchanged("dmu", "drho"),
+        Mistake("no gradient comes through z at all", zero, whole=True),
     ]
-    if head != TEXTBOOK:
-        mistakes.append(scaled(f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", SIGMA[TEXTBOOK]))
-    if head != "log-sigma":
-        mistakes += [
-            scaled(
-                "the noise is scaled by the root of the standard deviation, as if that were a variance",
-                lambda rho: np.sqrt(sigma(rho)),
-            ),
-            drho("sigma stands in the place of its slope", lambda _, s, eps, dz: dz * eps * s),
-            drho("sigma is missing: right for sigma = 1 only", lambda right, s, *_: right / s),
-        ]
-    if head in ("log-sigma", "softplus"):
-        mistakes.append(drho("it has the 1/2 of a log-variance head", lambda _, s, eps, dz: 0.5 * dz * s * eps))
-    if head == "softplus":
-        mistakes += [
-            drho("the slope is that of a head with the other sign", lambda right, s, eps, dz: dz * eps - right),
-            scaled("sigma is the exponential of the head, not its softplus", np.exp),
-        ]
-    return mistakes
 
 
 REPARAMETERIZE = Exercise(
@@ -180,10 +159,10 @@ REPARAMETERIZE = Exercise(
     section="Reparameterization Trick",
     lesson="04_reparameterization",
     functions=("reparameterize", "reparameterize_backward"),
-    choices={"head": SIGMA},
+    choices={"head": HEADS},
     points=lambda variant: {"forward": 3, "dmu": 2, "drho": 4, SEVERAL: 1, EXTREMES: 2},
     probes=draw_probes,
-    expected=lambda variant, probe: truth_of(draw(SIGMA[variant.head]), BY)(probe),
+    expected=lambda variant, probe: pair(draw(HEADS[variant.head].sigma), BY, probe),
     mistakes=draw_mistakes,
     arguments=lambda variant: ("mu", "rho", "eps"),
     upstream="dz",
@@ -201,52 +180,49 @@ REPARAMETERIZE = Exercise(
 
 def kl_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     probes = [Probe(where, (mu, rho), spread(rng, len(mu))) for where, mu, rho in points_of_heads(variant, rng)]
-    probes[-1].args[1][0, 0] = BEYOND[variant.head]
+    probes[-1].args[1][0, 0] = HEADS[variant.head].beyond
     return probes
 
 
 def kl_mistakes(variant: Variant) -> list[Mistake]:
-    head, sigma, m, s = variant.head, SIGMA[variant.head], variant.prior_mean, variant.prior_sigma
+    head, sigma, m, s = variant.head, HEADS[variant.head].sigma, variant.prior_mean, variant.prior_sigma
     kl = kl_of(variant)
-
-    def square(mu: Array, rho: Array) -> Array:
-        """What the square of (z - m) / s has for a mean, halved and summed."""
-        return np.sum(0.5 * (sigma(rho) ** 2 + (mu - m) ** 2) / s**2, axis=-1)
 
     def reverse(mu: Array, rho: Array) -> Array:
         z = m + s * NODES
         log_q = -np.log(sigma(rho))[..., None] - 0.5 * ((z - mu[..., None]) / sigma(rho)[..., None]) ** 2
         return np.sum((-np.log(s) - 0.5 * NODES**2 - log_q) @ WEIGHTS, axis=-1)
 
-    forwards: list[tuple[str, Forward]] = [
-        ("q's variance stands where its sigma belongs", divergence(lambda r: sigma(r) ** 2, m, s)),
-        ("the sign of the whole: a divergence is never negative", lambda *args: -kl(*args)),
-        (
-            TWICE if s == 2 else "the half is on a part of the sum only: a parenthesis in the wrong place",
-            lambda *args: kl(*args) + square(*args),
-        ),
-        (
-            "the half is on the squares only, and not on the logarithm of the variance",
-            lambda mu, rho: kl(mu, rho) - np.sum(np.log(sigma(rho)), axis=-1),
-        ),
-        ("half of what it should be: a hidden beta", lambda *args: 0.5 * kl(*args)),
-        ("twice what it should be: a hidden beta", lambda *args: 2 * kl(*args)),
+    def square(mu: Array, q: Array) -> Array:
+        """What the square of (z - m) / s has for a mean, halved."""
+        return 0.5 * (q**2 + (mu - m) ** 2) / s**2
+
+    forwards: Rows = [
+        ("q's variance stands where its sigma belongs", divergence(lambda rho: sigma(rho) ** 2, m, s)),
+        ("the sign of the whole: a divergence is never negative", lambda mu, rho: -kl(mu, rho)),
+        ("half of what it should be: a hidden beta", lambda mu, rho: 0.5 * kl(mu, rho)),
+        ("twice what it should be: a hidden beta", lambda mu, rho: 2 * kl(mu, rho)),
         ("averaged over the latent dimensions: a hidden beta of 1 / L", lambda mu, rho: kl(mu, rho) / mu.shape[-1]),
         ("summed over the examples, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
         ("the divergence from p to q: it is not symmetric", reverse),
         ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
-        ("only q's log sigma enters", lambda mu, rho: kl(mu, rho) - np.sum(0.5 * (sigma(rho) / s) ** 2, axis=-1)),
-        (
-            "the logarithm of q's sigma is missing: nothing keeps sigma from vanishing",
-            lambda mu, rho: kl(mu, rho) + np.sum(np.log(sigma(rho)), axis=-1),
-        ),
-        ("q's log sigma is negated", lambda mu, rho: kl(mu, rho) + 2 * np.sum(np.log(sigma(rho)), axis=-1)),
-        ("logarithms to base 2: bits, not nats", lambda *args: kl(*args) / np.log(2)),
-        (
-            "a constant is missing: the prior's own divergence is not 0",
-            lambda mu, rho: kl(mu, rho) + 0.5 * mu.shape[-1],
-        ),
-        ("a constant is negated: the prior's own divergence is not 0", lambda mu, rho: kl(mu, rho) + mu.shape[-1]),
+        ("logarithms to base 2: bits, not nats", lambda mu, rho: kl(mu, rho) / np.log(2)),
+    ]
+    added: list[tuple[str, Callable[[Array, Array], Any]]] = [
+        (TWICE if s == 2 else HALF_ON_A_PART, square),
+        ("the half is on the squares only, and not on the logarithm of the variance", lambda mu, q: -np.log(q)),
+        ("only q's log sigma enters", lambda mu, q: -0.5 * (q / s) ** 2),
+        ("the logarithm of q's sigma is missing: nothing keeps sigma from vanishing", lambda mu, q: np.log(q)),
+        ("q's log sigma is negated", lambda mu, q: 2 * np.log(q)),
+        ("a constant is missing: the prior's own divergence is not 0", lambda mu, q: 0.5),
+        ("a constant is negated: the prior's own divergence is not 0", lambda mu, q: 1.0),
+        (NOT_SQUARED, lambda mu, q: (q - q**2) / (2 * s**2)),
+    ]
+    slopes: Rows = [
+        (BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
+        ("the head stands where the variance belongs", lambda rho, q, slope: slope / q * (rho / s**2 - 1)),
+        ("the logarithm's gradient alone: the square of sigma is missing", lambda rho, q, slope: -slope / q),
+        ("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
     ]
     if (m, s) != (0, 1):
         forwards += [
@@ -256,35 +232,32 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
             ("mu and the prior's mean are added", divergence(sigma, -m, s)),
             ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
             ("the prior's sigma stands where its variance belongs", divergence(sigma, m, s**0.5)),
-            (
-                TWICE if s == 2 else "squares are divided by the prior's sigma, not by its variance",
-                lambda mu, rho: kl(mu, rho) + (s - 1) * square(mu, rho),
-            ),
-            ("the prior's variance divides nothing", lambda mu, rho: kl(mu, rho) + (s**2 - 1) * square(mu, rho)),
-            (
-                "the prior's log sigma is missing: its own divergence is not 0",
-                lambda mu, rho: kl(mu, rho) - np.log(s) * mu.shape[-1],
-            ),
         ]
+        added += [
+            (TWICE if s == 2 else DIVIDED_BY_SIGMA, lambda mu, q: (s - 1) * square(mu, q)),
+            ("the prior's variance divides nothing", lambda mu, q: (s**2 - 1) * square(mu, q)),
+            ("the prior's log sigma is missing: its own divergence is not 0", lambda mu, q: -np.log(s)),
+        ]
+    if s != 1:
+        slopes.append(("the prior's variance is missing", lambda rho, q, slope: slope * (q - 1 / q)))
+        slopes.append(("the prior's sigma is not squared", lambda rho, q, slope: slope * (q / s - 1 / q)))
     if head != TEXTBOOK:
-        forwards.append((f"{ANOTHER_HEAD}: {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], m, s)))
+        forwards.append((ANOTHER_HEAD, divergence(HEADS[TEXTBOOK].sigma, m, s)))
         if (m, s) != (0, 1):
-            forwards.append(
-                (f"a log-variance and the prior N(0, I): {ANOTHER_QUESTION}", divergence(SIGMA[TEXTBOOK], 0.0, 1.0))
-            )
-    forwards.append(
-        (
-            "q's sigma is not squared where its variance belongs beside the square of mu",
-            lambda mu, rho: kl(mu, rho) + np.sum((sigma(rho) - sigma(rho) ** 2) / (2 * s**2), axis=-1),
-        )
-    )
+            forwards.append((ANOTHER_HEAD_AND_PRIOR, divergence(HEADS[TEXTBOOK].sigma, 0.0, 1.0)))
     if head != "log-sigma":
         forwards.append(("q's sigma stands where its variance belongs", divergence(lambda r: sigma(r) ** 0.5, m, s)))
+        slopes.append((SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q))
+        slopes.append((SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q))
 
-    def drho(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+    def with_term(term: Callable[[Array, Array], Any]) -> Forward:
+        """What comes out where this is added to each latent's part, given its mu and sigma."""
+        return lambda mu, rho: kl(mu, rho) + np.sum(term(mu, sigma(rho)) + 0 * mu, axis=-1)
+
+    def drho(what: str, wrong: Forward) -> Mistake:
         """Wrong as a function of the head, of sigma and of its slope, before dkl."""
 
-        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
+        def made(probe: Probe, right: Any) -> Results:
             rho = probe.args[1]
             return {"drho": probe.dout[:, None] * wrong(rho, sigma(rho), slope(sigma, rho))}
 
@@ -292,37 +265,15 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
 
     return [
         *(alike(what, f, BY) for what, f in forwards),
+        *(alike(what, with_term(term), BY) for what, term in added),
+        *(drho(what, wrong) for what, wrong in slopes),
         forward_alone("the head stands where sigma belongs", divergence(np.abs, m, s)),
-        Mistake("it points the wrong way: the means run away", lambda _, r: {"dmu": -r["dmu"]}),
-        Mistake("it points the wrong way: sigma runs away", lambda _, r: {"drho": -r["drho"]}),
+        Mistake("it points the wrong way: the means run away", lambda _, right: {"dmu": -right["dmu"]}),
+        Mistake("it points the wrong way: sigma runs away", lambda _, right: {"drho": -right["drho"]}),
         Mistake("it points the wrong way and is twice too long", lambda _, right: {"drho": -2 * right["drho"]}),
-        Mistake("its size is missing", lambda p, r: {"dmu": p.dout[:, None] * np.sign(p.args[0] - m)}),
-        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
-        Mistake(
-            "the gradients are zero: the term is in the loss, and nothing holds it",
-            lambda _, r: {name: 0 * r[name] for name in BY},
-            whole=True,
-        ),
-        drho(BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
-        drho("the head stands where the variance belongs", lambda rho, q, slope: slope / q * (rho / s**2 - 1)),
-        drho("the logarithm's gradient alone: the square of sigma is missing", lambda rho, q, slope: -slope / q),
-        drho("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
-        *(
-            []
-            if s == 1
-            else [
-                drho("the prior's variance is missing", lambda rho, q, slope: slope * (q - 1 / q)),
-                drho("the prior's sigma is not squared", lambda rho, q, slope: slope * (q / s - 1 / q)),
-            ]
-        ),
-        *(
-            []
-            if head == "log-sigma"
-            else [
-                drho(SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q),
-                drho(SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q),
-            ]
-        ),
+        Mistake("its size is missing", lambda p, right: {"dmu": p.dout[:, None] * np.sign(p.args[0] - m)}),
+        exchanged("dmu", "drho"),
+        Mistake("the gradients are zero: the term is in the loss, and nothing holds it", zero, whole=True),
     ]
 
 
@@ -332,10 +283,10 @@ KL_DIVERGENCE = Exercise(
     section="KL Divergence",
     lesson="06_the_loss",
     functions=("kl_divergence", "kl_divergence_backward"),
-    choices={"head": SIGMA, **PRIOR},
+    choices={"head": HEADS, **PRIOR},
     points=lambda variant: {"forward": 4, "dmu": 2, "drho": 3, SEVERAL: 1, EXTREMES: 2},
     probes=kl_probes,
-    expected=lambda variant, probe: truth_of(kl_of(variant), BY, {"dmu": 0.5})(probe),  # a parabola in mu: exact
+    expected=lambda variant, probe: pair(kl_of(variant), BY, probe, dmu=0.5),  # a parabola in mu: exact
     mistakes=kl_mistakes,
     arguments=lambda variant: ("mu", "rho"),
     upstream="dkl",
@@ -359,89 +310,63 @@ def meeting_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     ]
 
 
-def meeting(variant: Variant, through_z: float = 1.0, through_kl: float = 1.0) -> Callable[[Probe], dict[str, Array]]:
+def meeting(variant: Variant, probe: Probe, through_z: float = 1.0, through_kl: float = 1.0) -> dict[str, Array]:
     """Gradients of sum(dz * z) + sum(dkl * kl) for mu and rho."""
-    z_of, kl = draw(SIGMA[variant.head]), kl_of(variant)
+    z, kl = draw(HEADS[variant.head].sigma), kl_of(variant)
+    dz, dkl, mu, rho, eps = probe.args
 
-    def gradients(probe: Probe) -> dict[str, Array]:
-        dz, dkl, mu, rho, eps = probe.args
+    def reached(mu: Array, rho: Array) -> Array:
+        return through_z * np.sum(dz * z(mu, rho, eps), axis=-1) + through_kl * dkl * kl(mu, rho)
 
-        def reached(mu: Array, rho: Array) -> Array:
-            return through_z * np.sum(dz * z_of(mu, rho, eps), axis=-1) + through_kl * dkl * kl(mu, rho)
+    dmu = differences(reached, (mu, rho), 0, step=0.5)  # a parabola in mu: exact
+    return {"dmu": dmu, "drho": differences(reached, (mu, rho), 1)}
 
-        return {
-            "dmu": differences(reached, (mu, rho), 0, np.ones(len(mu)), step=0.5),  # a parabola in mu: exact
-            "drho": differences(reached, (mu, rho), 1, np.ones(len(mu))),
-        }
 
-    return gradients
+def of_ones(probe: Probe, i: int) -> Probe:
+    """The same, with ones for its argument number i."""
+    return replace(probe, args=(*probe.args[:i], np.ones_like(probe.args[i]), *probe.args[i + 1 :]))
 
 
 def meeting_mistakes(variant: Variant) -> list[Mistake]:
-    sigma, s = SIGMA[variant.head], variant.prior_sigma
+    sigma, s = HEADS[variant.head].sigma, variant.prior_sigma
 
-    def path(*weights: float) -> Callable[[Probe, Any], Results]:
-        gradients = meeting(variant, *weights)
-        return lambda probe, right: gradients(probe)
+    def path(what: str, *weights: float) -> Mistake:
+        return Mistake(what, lambda probe, right: meeting(variant, probe, *weights))
 
-    def upstream_ignored(probe: Probe, right: Mapping[str, Array]) -> Results:
-        dz, dkl, *rest = probe.args
-        return meeting(variant)(Probe(probe.where, (dz, np.ones_like(dkl), *rest)))
+    def prior_mean(what: str, mean: float) -> Mistake:
+        return Mistake(what, lambda probe, right: meeting(replace(variant, prior_mean=mean), probe))
 
-    def drho(what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
-        """Wrong as a function of dz times eps, of dkl, of sigma and of its slope."""
+    def drho(what: str, wrong: Forward) -> Mistake:
+        """Wrong as a function of what comes to sigma through z and through the KL, of sigma and of its slope."""
 
-        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
+        def made(probe: Probe, right: Any) -> Results:
             dz, dkl, _, rho, eps = probe.args
-            return {"drho": wrong(dz * eps, dkl[:, None], sigma(rho), slope(sigma, rho))}
+            q = sigma(rho)
+            return {"drho": wrong(dz * eps, dkl[:, None] * (q / s**2 - 1 / q), q, slope(sigma, rho))}
 
         return Mistake(what, made)
 
-    def through_kl(dkl: Array, q: Array) -> Array:
-        """What the divergence gives sigma."""
-        return dkl * (q / s**2 - 1 / q)
-
-    def dmu_at(prior_mean: float) -> Callable[[Probe, Any], Results]:
-        gradients = meeting(replace(variant, prior_mean=prior_mean))
-        return lambda probe, right: {"dmu": gradients(probe)["dmu"]}
-
     mistakes = [
-        Mistake("only the gradient through z arrives: the KL term is missing", path(1, 0)),
-        Mistake("only the gradient of the KL arrives: the path through z is missing", path(0, 1)),
-        Mistake("the gradient of the KL is subtracted", path(1, -1)),
-        Mistake("the gradient through z is subtracted", path(-1, 1)),
-        Mistake("the two gradients are averaged", path(0.5, 0.5)),
-        Mistake("dkl is ignored: beta and 1 / N are lost on the way", upstream_ignored),
-        Mistake("the two gradients stand in the wrong order", exchanged, whole=True),
-        drho(BY_SIGMA, lambda dz, dkl, q, slope: dz + through_kl(dkl, q)),
-        drho("the head's slope is missing through z", lambda dz, dkl, q, slope: dz + through_kl(dkl, q) * slope),
-        drho("the head's slope is missing through the KL", lambda dz, dkl, q, slope: dz * slope + through_kl(dkl, q)),
-        Mistake(
-            "eps is missing in the path through z",
-            lambda p, right: {
-                "drho": meeting(variant)(Probe(p.where, (*p.args[:4], np.ones_like(p.args[4]))))["drho"]
-            },
-        ),
+        path("only the gradient through z arrives: the KL term is missing", 1, 0),
+        path("only the gradient of the KL arrives: the path through z is missing", 0, 1),
+        path("the gradient of the KL is subtracted", 1, -1),
+        path("the gradient through z is subtracted", -1, 1),
+        path("the two gradients are averaged", 0.5, 0.5),
+        Mistake("dkl is ignored: beta and 1 / N are lost on the way", lambda p, _: meeting(variant, of_ones(p, 1))),
+        Mistake("eps is missing in the path through z", lambda p, _: meeting(variant, of_ones(p, 4))),
+        exchanged("dmu", "drho"),
+        drho(BY_SIGMA, lambda z, kl, q, slope: z + kl),
+        drho("the head's slope is missing through z", lambda z, kl, q, slope: z + kl * slope),
+        drho("the head's slope is missing through the KL", lambda z, kl, q, slope: z * slope + kl),
     ]
     if variant.head != "log-sigma":
-        mistakes.append(
-            drho(
-                "sigma stands in the place of its slope in the path through z",
-                lambda dz, dkl, q, slope: dz * q + through_kl(dkl, q) * slope,
-            )
-        )
+        what = "sigma stands in the place of its slope in the path through z"
+        mistakes.append(drho(what, lambda z, kl, q, slope: z * q + kl * slope))
     if variant.prior_mean:
-        mistakes += [
-            Mistake(what, dmu_at(to))
-            for name, what, to in (
-                ("prior_mean_forgotten", "the mean of the prior is taken for 0", 0.0),
-                ("prior_mean_negated", "mu and the prior's mean are added", -variant.prior_mean),
-            )
-        ]
+        mistakes.append(prior_mean("the mean of the prior is taken for 0", 0.0))
+        mistakes.append(prior_mean("mu and the prior's mean are added", -variant.prior_mean))
     if (variant.head, variant.prior_mean, s) != (TEXTBOOK, 0, 1):
-        textbook = meeting(Variant())
-        what = f"a log-variance and the prior N(0, I): {ANOTHER_QUESTION}"
-        mistakes.append(Mistake(what, lambda probe, right: textbook(probe)))
+        mistakes.append(Mistake(ANOTHER_HEAD_AND_PRIOR, lambda probe, right: meeting(Variant(), probe)))
     return mistakes
 
 
@@ -451,10 +376,10 @@ MEETING = Exercise(
     section="Loss",
     lesson="07_backpropagation_by_hand",
     functions=("latent_backward",),
-    choices={"head": SIGMA, **PRIOR},
+    choices={"head": HEADS, **PRIOR},
     points=lambda variant: {"dmu": 3, "drho": 3, SEVERAL: 2},
     probes=meeting_probes,
-    expected=lambda variant, probe: meeting(variant)(probe),
+    expected=meeting,
     mistakes=meeting_mistakes,
     arguments=lambda variant: ("dz", "dkl", "mu", "rho", "eps"),
     properties={

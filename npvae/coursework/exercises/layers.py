@@ -4,18 +4,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from npvae.coursework.exercise import (
-    EXTREMES,
-    ONE,
-    SEVERAL,
-    STEP,
-    Exercise,
-    Mistake,
-    alike,
-    differences,
-    spread,
-    truth_of,
-)
+from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL, Exercise, Mistake
+from npvae.coursework.pairs import STEP, alike, differences, pair, slope, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.runs import GRADIENTS, run_dense
 from npvae.coursework.variants import Variant
@@ -51,7 +41,7 @@ def dense_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
 def dense_mistakes(variant: Variant) -> list[Mistake]:
     first = variant.weights == "input first"
 
-    def gradient(key: str, what: str, wrong: Callable[[Array, Array, Array, Array], Array]) -> Mistake:
+    def gradient(key: str, what: str, wrong: Callable[..., Array]) -> Mistake:
         """Wrong as a function of the right one, of dy, x and W."""
         return Mistake(what, lambda probe, right: {key: wrong(right[key], probe.args[0], *probe.args[1])})
 
@@ -59,40 +49,35 @@ def dense_mistakes(variant: Variant) -> list[Mistake]:
         """Only a square W lets it pass."""
         return lambda right, dy, x, W: wrong(right, dy, x, W) if len(W) == len(W.T) else right
 
+    def turned(W: Array) -> Array:
+        """From one layout to inputs before outputs, or back."""
+        return W if first else W.T
+
     def other_layout(probe: Probe, right: Mapping[str, Array]) -> Results:
         def backward(dy: Array, cache: tuple[Array, Array]) -> tuple[Array, Array, Array]:
             x, W = cache
-            return (dy @ W, dy.T @ x, dy.sum(axis=0)) if first else (dy @ W.T, x.T @ dy, dy.sum(axis=0))
+            return dy @ turned(W), turned(dy.T @ x), dy.sum(axis=0)
 
         return run_dense([backward], probe)
 
+    taken = f"W is taken for ({'outputs, inputs' if first else 'inputs, outputs'})"
+    straight = f"W is{'' if first else ' not'} to be transposed, which shows in the content where W is square"
     return [
-        Mistake(
-            f"W is taken for ({'outputs, inputs' if first else 'inputs, outputs'}): that answers another question",
-            other_layout,
-        ),
-        gradient(
-            "dx",
-            f"W is{'' if first else ' not'} to be transposed, which shows in the content where W is square",
-            where_it_fits(lambda right, dy, x, W: dy @ W if first else dy @ W.T),
-        ),
+        Mistake(f"{taken}: that answers another question", other_layout),
+        gradient("dx", straight, where_it_fits(lambda right, dy, x, W: dy @ turned(W))),
         gradient("dW", "it is transposed, which shows where W is square", where_it_fits(lambda right, *_: right.T)),
-        gradient(
-            "dW",
-            "it was reshaped until it fitted: right in size, scrambled in content",
-            lambda right, *_: right.T.reshape(right.shape),
-        ),
-        gradient("dW", "it is divided by N: the loss is the mean already", lambda r, dy, *_: r / len(dy)),
-        gradient(
-            "dW",
-            "dy does not enter",
-            lambda right, dy, x, W: x.T @ np.ones_like(dy) if first else np.ones_like(dy).T @ x,
-        ),
+        gradient("dW", "it was reshaped until it fitted: right in size, scrambled in content", scrambled),
+        gradient("dW", "it is divided by N: the loss is the mean already", lambda right, dy, *_: right / len(dy)),
+        gradient("dW", "dy does not enter", lambda right, dy, x, W: turned(x.T @ np.ones_like(dy))),
         gradient("db", "it is averaged over the examples: the loss is already", lambda r, dy, *_: r / len(dy)),
         gradient("db", "it is the first example's alone", lambda _, dy, *__: dy[0]),
         gradient("db", "it has a row for each example, where the bias has one", lambda _, dy, *__: dy),
         gradient("db", "the sum is over the outputs, not over the examples", lambda _, dy, *__: dy.sum(axis=1)),
     ]
+
+
+def scrambled(right: Array, *_: Array) -> Array:
+    return right.T.reshape(right.shape)
 
 
 DENSE_BACKWARD = Exercise(
@@ -118,11 +103,23 @@ DENSE_BACKWARD = Exercise(
 # 3. Activation.
 
 
+Function = Callable[[Array], Array]
+
+
 def sigmoid(a: Array) -> Array:
     return np.exp(-np.logaddexp(0, -a))
 
 
-ACTIVATION: dict[str, Callable[[Array], Array]] = {
+def sigmoid_slope(a: Array) -> Array:
+    return sigmoid(a) * sigmoid(-a)
+
+
+def without_the_one(a: Array) -> Array:
+    """An ELU that does not go through zero."""
+    return np.where(a > 0, a, np.exp(np.minimum(a, 0)))
+
+
+ACTIVATION: dict[str, Function] = {
     "tanh": np.tanh,
     "SiLU": lambda a: a * sigmoid(a),
     "ELU": lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))),
@@ -131,11 +128,6 @@ ACTIVATION: dict[str, Callable[[Array], Array]] = {
 """Each by its definition."""
 BY = {"da": 0}
 TERM_MISSING = "a term of the product rule is missing"
-
-
-def slope(f: Callable[[Array], Array], a: Array) -> Array:
-    """The derivative of an activation, by differences."""
-    return differences(f, (a,), 0, np.ones_like(a))
 
 
 def activation_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
@@ -152,36 +144,29 @@ def activation_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]
 
 def activation_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
     step = 1e-8 if probe.where == ZERO else STEP  # where it bends, only the smallest steps see one slope
-    return truth_of(ACTIVATION[variant.activation], BY, {"da": step})(probe)
+    return pair(ACTIVATION[variant.activation], BY, probe, da=step)
 
 
 def activation_mistakes(variant: Variant) -> list[Mistake]:
     name, f = variant.activation, ACTIVATION[variant.activation]
 
-    def da(what: str, wrong: Callable[[Array], Array]) -> Mistake:
+    def da(what: str, wrong: Function) -> Mistake:
         return Mistake(what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
 
-    others: list[tuple[str, Callable[[Array], Array]]] = [
-        ("a relu", lambda a: np.maximum(a, 0)),
-        ("a sigmoid", sigmoid),
-        *([] if name == "tanh" else [("tanh", np.tanh)]),
-    ]
+    others: dict[str, Function] = {"a relu": lambda a: np.maximum(a, 0), "a sigmoid": sigmoid, "tanh": np.tanh}
+    others.pop(name, None)
     return [
-        *(alike(f"{what}: that answers another question", g, BY) for what, g in others),
+        *(alike(f"{what}: that answers another question", g, BY) for what, g in others.items()),
         da("the slope is taken at the output, not at the input", lambda a: slope(f, f(a))),
         da("the output stands where its slope belongs", f),
         da("the slope is 1 everywhere", np.ones_like),
         *([] if name == "tanh" else [da("the slope is that of tanh", lambda a: slope(np.tanh, a))]),
         *(da(what, g) for what, g in SLOPES[name]),
-        *(alike(what, g, BY) for what, g in FORWARDS[name]),
+        *(alike(what, g, BY) for what, g in FORWARDS.get(name, [])),
     ]
 
 
-def without_the_one(a: Array) -> Array:
-    return np.where(a > 0, a, np.exp(np.minimum(a, 0)))
-
-
-SLOPES: dict[str, list[tuple[str, Callable[[Array], Array]]]] = {
+SLOPES: dict[str, list[tuple[str, Function]]] = {
     "tanh": [
         ("the input stands where the output belongs", lambda a: 1 - a**2),
         ("a square is missing in the slope", lambda a: 1 - np.tanh(a)),
@@ -190,20 +175,17 @@ SLOPES: dict[str, list[tuple[str, Callable[[Array], Array]]]] = {
     ],
     "SiLU": [
         (TERM_MISSING, sigmoid),
-        (TERM_MISSING, lambda a: a * sigmoid(a) * sigmoid(-a)),
-        ("it is the slope of the sigmoid alone", lambda a: sigmoid(a) * sigmoid(-a)),
-        ("a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid(a) * sigmoid(-a)),
+        (TERM_MISSING, lambda a: a * sigmoid_slope(a)),
+        ("it is the slope of the sigmoid alone", sigmoid_slope),
+        ("a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid_slope(a)),
         ("the slope of the sigmoid lacks a factor", lambda a: sigmoid(a) + a * sigmoid(a)),
-        (
-            "a sign between the terms of the product rule is wrong",
-            lambda a: sigmoid(a) - a * sigmoid(a) * sigmoid(-a),
-        ),
+        ("a sign between the terms of the product rule is wrong", lambda a: sigmoid(a) - a * sigmoid_slope(a)),
     ],
     "ELU": [
         ("nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
         ("below zero the output stands in for its slope", lambda a: np.where(a > 0, 1, np.expm1(np.minimum(a, 0)))),
         ("above zero the slope is that of the exponential", np.exp),
-        ("above zero the input stands in for its slope", lambda a: without_the_one(a)),
+        ("above zero the input stands in for its slope", without_the_one),
     ],
     "softsign": [
         ("a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
@@ -214,11 +196,10 @@ SLOPES: dict[str, list[tuple[str, Callable[[Array], Array]]]] = {
     ],
 }
 """What may stand in the place of a slope, by activation."""
-FORWARDS: dict[str, list[tuple[str, Callable[[Array], Array]]]] = {
+FORWARDS: dict[str, list[tuple[str, Function]]] = {
     "tanh": [("half a difference of exponentials: the divisor is missing", np.sinh)],
-    "SiLU": [],
     "ELU": [
-        ("below zero a constant is missing", lambda a: without_the_one(a)),
+        ("below zero a constant is missing", without_the_one),
         ("the branches are exchanged", lambda a: np.where(a < 0, a, np.expm1(a))),
     ],
     "softsign": [("a stands where its absolute value belongs", lambda a: a / (1 + a))],

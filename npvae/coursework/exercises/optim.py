@@ -26,12 +26,14 @@ weights that fall by beta with each step of age.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from npvae.coursework.compare import agree
-from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, Shape, spread
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, Shape
+from npvae.coursework.pairs import spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.sandbox.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
@@ -39,8 +41,8 @@ from npvae.internals.types import Array
 
 STATE = {"Adam": 2, "AdaMax": 2, "AMSGrad": 3, "Nadam": 2}
 """How many vectors each optimiser remembers."""
-BETAS, ADAM_EPS = (0.9, 0.999), 1e-8
-TEXTBOOK = "Adam"
+BETAS = BETA1, BETA2 = 0.9, 0.999
+ADAM_EPS = 1e-8
 
 # Steps, from all gradients so far.
 
@@ -48,8 +50,6 @@ Direction = Callable[[Array], Array]
 """From the gradients of all steps so far, (t, P), to what theta moves against, before lr."""
 Total = Callable[[float, int], float]
 """What a moment's sum is divided by, given beta and t."""
-Heard = Callable[[Array], Array]
-"""What a moment takes in of the gradients so far."""
 
 
 def weight(beta: float, t: int) -> float:
@@ -59,16 +59,16 @@ def weight(beta: float, t: int) -> float:
 
 def mean(grads: Array, beta: float, total: Total) -> Array:
     """Over the steps so far, with weights that fall by beta with age."""
-    age = np.arange(len(grads))[::-1]
-    return beta**age @ grads / np.float64(total(beta, len(grads)))
+    return beta ** ages(grads)[:, 0] @ grads / np.float64(total(beta, len(grads)))
+
+
+def ages(grads: Array) -> Array:
+    """How many steps ago each came, (t, 1)."""
+    return np.arange(len(grads))[::-1, None]
 
 
 def everything(grads: Array) -> Array:
     return grads
-
-
-def newest(grads: Array) -> Array:
-    return np.concatenate([np.zeros_like(grads[:-1]), grads[-1:]])
 
 
 def over_root(m: Array, v: Array) -> Array:
@@ -80,36 +80,61 @@ def over_maximum(m: Array, u: Array) -> Array:
     return np.divide(m, u, out=np.zeros_like(m), where=u != 0)
 
 
-def rule(
-    name: str,
-    betas: tuple[float, float] = BETAS,
-    totals: tuple[Total, Total] = (weight, weight),
-    heard: tuple[Heard, Heard] = (everything, everything),
-    quotient: Callable[[Array, Array], Array] | None = None,
-    carried: tuple[bool, bool] = (False, False),
-) -> Direction:
-    """The optimiser of that name, or one that is wrong in some part."""
-    divide = quotient or (over_maximum if name == "AdaMax" else over_root)
+@dataclass(frozen=True)
+class Rule:
+    """Adam, or what differs from it in some part; a `Direction`."""
 
-    def moment(i: int, grads: Array) -> Array:
-        return corrected_again(grads, betas[i]) if carried[i] else mean(grads, betas[i], totals[i])
+    betas: tuple[float, float] = BETAS
+    totals: tuple[Total, Total] = (weight, weight)
+    heard: tuple[Direction, Direction] = (everything, everything)
+    """What each moment takes in of the gradients so far."""
+    carried: tuple[bool, bool] = (False, False)
+    """Whether a moment's state is the corrected one."""
+    ahead: Callable[["Rule", Array, Array], Array] = lambda rule, m, grads: m
+    """What stands for m, given m."""
+    size: Callable[["Rule", Array], Array] = lambda rule, grads: rule.squares(grads)
+    """What stands for v."""
+    quotient: Callable[[Array, Array], Array] = over_root
 
-    def squares(grads: Array) -> Array:
-        return moment(1, heard[1](grads) ** 2)
+    def moment(self, i: int, grads: Array) -> Array:
+        return (
+            corrected_again(grads, self.betas[i]) if self.carried[i] else mean(grads, self.betas[i], self.totals[i])
+        )
 
-    def direction(grads: Array) -> Array:
-        t = len(grads)
-        m = moment(0, heard[0](grads))
-        if name == "AdaMax":
-            age = np.arange(t)[::-1]
-            return divide(m, np.max(betas[1] ** age[:, None] * np.abs(heard[1](grads)), axis=0))
-        if name == "AMSGrad":
-            return divide(m, np.max([squares(grads[:s]) for s in range(1, t + 1)], axis=0))
-        if name == "Nadam":
-            m = betas[0] * m + grads[-1] / np.float64(totals[0](betas[0], t))
-        return divide(m, squares(grads))
+    def squares(self, grads: Array) -> Array:
+        """V, the corrected mean of the squares."""
+        return self.moment(1, self.heard[1](grads) ** 2)
 
-    return direction
+    def all_squares(self, grads: Array) -> Array:
+        """That of each step so far."""
+        return np.stack([self.squares(grads[:s]) for s in range(1, len(grads) + 1)])
+
+    def __call__(self, grads: Array) -> Array:
+        return self.quotient(self.ahead(self, self.moment(0, self.heard[0](grads)), grads), self.size(self, grads))
+
+
+def faded(grads: Array, beta: float = BETA2) -> Array:
+    """Absolute values, which fall by beta with age."""
+    return beta ** ages(grads) * np.abs(grads)
+
+
+def largest(grads: Array, beta: float = BETA2) -> Array:
+    """AdaMax's u."""
+    return np.max(faded(grads, beta), axis=0)
+
+
+def look_ahead(rule: Rule, m: Array, grads: Array) -> Array:
+    """Nadam's m."""
+    return rule.betas[0] * m + grads[-1] / np.float64(rule.totals[0](rule.betas[0], len(grads)))
+
+
+ADAM = Rule()
+RULES = {
+    "Adam": ADAM,
+    "AdaMax": Rule(size=lambda rule, grads: largest(rule.heard[1](grads), rule.betas[1]), quotient=over_maximum),
+    "AMSGrad": Rule(size=lambda rule, grads: np.max(rule.all_squares(grads), axis=0)),
+    "Nadam": Rule(ahead=look_ahead),
+}
 
 
 def walk(direction: Direction, probe: Probe) -> Results:
@@ -121,6 +146,10 @@ def walk(direction: Direction, probe: Probe) -> Results:
 
 
 # What a wrong answer would give.
+
+
+def newest(grads: Array) -> Array:
+    return np.concatenate([np.zeros_like(grads[:-1]), grads[-1:]])
 
 
 def uncorrected(beta: float, t: int) -> float:
@@ -152,202 +181,154 @@ def corrected_again(grads: Array, beta: float) -> Array:
     return moment
 
 
-def moments_of(grads: Array) -> tuple[Array, Array]:
-    return mean(grads, BETAS[0], weight), mean(grads**2, BETAS[1], weight)
+Directions = list[tuple[str, Direction]]
+FORGOTTEN = "nothing is remembered from step to step: is the state that is returned the one that came?"
+NOT_REMEMBERED = "what m is divided by is not remembered from step to step"
+ABSOLUTE = "m and v are exchanged, absolute values against the NaN: the sign of the gradient is lost"
+EARLY_EPS = "adam_eps is added before the correction, which then scales it too: small gradients move less or more"
 
 
-def common(name: str) -> list[tuple[str, Direction]]:
+def common(name: str) -> Directions:
     """What may go wrong with each of them."""
-    climbing = rule(name)
+    right = RULES[name]
+    without_maximum = ADAM if name == "AMSGrad" else right
     return [
-        ("no bias correction: the first steps have the wrong size", rule(name, totals=(uncorrected, uncorrected))),
-        ("t stands at 1: corrected far too much, for long", rule(name, totals=(as_if_first, as_if_first))),
-        ("t is one too large in the correction: increased before and after", rule(name, totals=(one_late, one_late))),
-        ("t is one too small: the first step divides by zero", rule(name, totals=(one_early, one_early))),
-        ("beta1 and beta2 are exchanged: slow to turn, quick to shrink", rule(name, betas=BETAS[::-1])),
-        ("gradients enter the moments whole, which makes them sums", rule(name, totals=(full_weight, full_weight))),
         (
-            "nothing is remembered from step to step: is the state that is returned the one that came?",
-            rule("Adam" if name == "AMSGrad" else name, heard=(newest, newest)),
+            "no bias correction: the first steps have the wrong size",
+            replace(right, totals=(uncorrected, uncorrected)),
         ),
-        ("m is not remembered from step to step", rule(name, heard=(newest, everything))),
+        ("t stands at 1: corrected far too much, for long", replace(right, totals=(as_if_first, as_if_first))),
         (
-            "what m is divided by is not remembered from step to step",
-            rule("Adam" if name == "AMSGrad" else name, heard=(everything, newest)),
+            "t is one too large in the correction: increased before and after",
+            replace(right, totals=(one_late, one_late)),
         ),
-        ("the state keeps m corrected, and it is corrected anew", rule(name, carried=(True, False))),
-        ("it climbs: the loss rises", lambda grads: -climbing(grads)),
+        ("t is one too small: the first step divides by zero", replace(right, totals=(one_early, one_early))),
+        ("beta1 and beta2 are exchanged: slow to turn, quick to shrink", replace(right, betas=(BETA2, BETA1))),
+        (
+            "gradients enter the moments whole, which makes them sums",
+            replace(right, totals=(full_weight, full_weight)),
+        ),
+        (FORGOTTEN, replace(without_maximum, heard=(newest, newest))),
+        ("m is not remembered from step to step", replace(right, heard=(newest, everything))),
+        (NOT_REMEMBERED, replace(without_maximum, heard=(everything, newest))),
+        ("the state keeps m corrected, and it is corrected anew", replace(right, carried=(True, False))),
+        ("it climbs: the loss rises", lambda grads: -right(grads)),
         ("theta comes back as it was", lambda grads: np.zeros(grads.shape[1])),
         ("theta moves by lr times the gradient: no moment enters", lambda grads: grads[-1]),
-        ("m is the gradient: no running mean", rule(name, totals=(as_if_first, weight), heard=(newest, everything))),
-        ("m is divided by nothing", lambda grads: moments_of(grads)[0]),
+        (
+            "m is the gradient: no running mean",
+            replace(right, totals=(as_if_first, weight), heard=(newest, everything)),
+        ),
+        ("m is divided by nothing", lambda grads: ADAM.moment(0, grads)),
     ]
 
 
-def of_squares(name: str) -> list[tuple[str, Direction]]:
+def of_squares(name: str) -> Directions:
     """What may go wrong with those that divide by a root of v."""
+    right = RULES[name]
+
+    def divided(quotient: Callable[[Array, Array], Array]) -> Direction:
+        return replace(right, quotient=quotient)
+
+    def early_eps(grads: Array) -> Array:
+        eps = ADAM_EPS / np.sqrt(full_weight(BETA2, len(grads)))
+        return divided(lambda m, v: m / (np.sqrt(v) + eps))(grads)
+
     return [
-        (
-            "m and v are exchanged, absolute values against the NaN: the sign of the gradient is lost",
-            rule(name, quotient=lambda m, v: v / (np.sqrt(np.abs(m)) + ADAM_EPS)),
-        ),
-        ("m and v are exchanged: roots of negatives", rule(name, quotient=lambda m, v: v / (np.sqrt(m) + ADAM_EPS))),
-        ("adam_eps is in the root: small steps shrink", rule(name, quotient=lambda m, v: m / np.sqrt(v + ADAM_EPS))),
-        ("there is no root: steps grow as gradients shrink", rule(name, quotient=lambda m, v: m / (v + ADAM_EPS))),
-        ("adam_eps is left out: tiny gradients move as far as any", rule(name, quotient=lambda m, v: m / np.sqrt(v))),
-        (
-            "adam_eps is added before the correction, which then scales it too: small gradients move less or more",
-            eps_before_the_correction(name),
-        ),
-        ("the state keeps v corrected, and it is corrected anew", rule(name, carried=(False, True))),
-        ("the state keeps both moments corrected, and they are corrected anew", rule(name, carried=(True, True))),
-        ("m lacks its bias correction", rule(name, totals=(uncorrected, weight))),
-        ("new gradients enter m whole, which makes it a sum", rule(name, totals=(full_weight, weight))),
-        ("v lacks its bias correction", rule(name, totals=(weight, uncorrected))),
-        ("squares enter v whole, which makes it a sum", rule(name, totals=(weight, full_weight))),
+        (ABSOLUTE, divided(lambda m, v: v / (np.sqrt(np.abs(m)) + ADAM_EPS))),
+        ("m and v are exchanged: roots of negatives", divided(lambda m, v: v / (np.sqrt(m) + ADAM_EPS))),
+        ("adam_eps is in the root: small steps shrink", divided(lambda m, v: m / np.sqrt(v + ADAM_EPS))),
+        ("there is no root: steps grow as gradients shrink", divided(lambda m, v: m / (v + ADAM_EPS))),
+        ("adam_eps is left out: tiny gradients move as far as any", divided(lambda m, v: m / np.sqrt(v))),
+        (EARLY_EPS, early_eps),
+        ("the state keeps v corrected, and it is corrected anew", replace(right, carried=(False, True))),
+        ("the state keeps both moments corrected, and they are corrected anew", replace(right, carried=(True, True))),
+        ("m lacks its bias correction", replace(right, totals=(uncorrected, weight))),
+        ("new gradients enter m whole, which makes it a sum", replace(right, totals=(full_weight, weight))),
+        ("v lacks its bias correction", replace(right, totals=(weight, uncorrected))),
+        ("squares enter v whole, which makes it a sum", replace(right, totals=(weight, full_weight))),
     ]
 
 
-def eps_before_the_correction(name: str) -> Direction:
-    def direction(grads: Array) -> Array:
-        eps = ADAM_EPS / np.sqrt(weight(BETAS[1], len(grads)) * (1 - BETAS[1]))
-        return rule(name, quotient=lambda m, v: m / (np.sqrt(v) + eps))(grads)
-
-    return direction
+def adamax(u: Direction, quotient: Callable[[Array, Array], Array] = over_maximum) -> Rule:
+    """AdaMax with another u, of the gradients so far."""
+    return Rule(size=lambda rule, grads: u(grads), quotient=quotient)
 
 
-def ages(grads: Array) -> Array:
-    """How many steps ago each came."""
-    return np.arange(len(grads))[::-1, None]
+def without_signs(grads: Array) -> Array:
+    return np.maximum(np.max(BETA2 ** ages(grads) * grads, axis=0), 0)
 
 
-def adamax_with(maximum: Callable[[Array, Array], Array]) -> Direction:
-    """AdaMax with another u, of the gradients so far and their weights."""
-
-    def direction(grads: Array) -> Array:
-        return over_maximum(moments_of(grads)[0], maximum(grads, BETAS[1] ** ages(grads)))
-
-    return direction
+def amsgrad(choice: Callable[[Array], Array]) -> Rule:
+    """AMSGrad with another choice among the corrected v of all steps so far."""
+    return Rule(size=lambda rule, g: choice(rule.all_squares(g)))
 
 
-def nadam_with(look: Callable[[Array, Array, int], Array]) -> Direction:
+def maximum_first(rule: Rule, grads: Array) -> Array:
+    """V corrected after the maximum, as some libraries have it."""
+    uncorrected_ones = replace(rule, totals=(weight, uncorrected)).all_squares(grads)
+    return np.max(uncorrected_ones, axis=0) / full_weight(BETA2, len(grads))
+
+
+def nadam(look: Callable[[Array, Array, int], Array]) -> Rule:
     """Nadam with another look ahead, of m_hat, the last gradient and t."""
+    return Rule(ahead=lambda rule, m, grads: look(m, grads[-1], len(grads)))
 
-    def direction(grads: Array) -> Array:
-        m, v = moments_of(grads)
-        return over_root(look(m, grads[-1], len(grads)), v)
 
-    return direction
+def with_weights_exchanged(m: Array, grad: Array, t: int) -> Array:
+    return (1 - BETA1) * m + BETA1 * grad / full_weight(BETA1, t)
+
+
+def one_step_behind(m: Array, grad: Array, t: int) -> Array:
+    return (1 - BETA1) * (m * weight(BETA1, t) - grad) + grad / weight(BETA1, t)
 
 
 def as_of_the_next_step(m: Array, grad: Array, t: int) -> Array:
-    beta1 = BETAS[0]
-    return beta1 * m * weight(beta1, t) / weight(beta1, t + 1) + grad / weight(beta1, t)
+    return BETA1 * m * weight(BETA1, t) / weight(BETA1, t + 1) + grad / weight(BETA1, t)
 
 
 def scheduled(m: Array, grad: Array, t: int) -> Array:
     """Dozat's schedule of beta1, as most libraries have it."""
-    beta1 = BETAS[0]
-    schedule = beta1 * (1 - 0.5 * 0.96 ** (0.004 * np.arange(1, t + 2)))
-    m = m * weight(beta1, t) * (1 - beta1)
+    schedule = BETA1 * (1 - 0.5 * 0.96 ** (0.004 * np.arange(1, t + 2)))
+    m = m * weight(BETA1, t) * (1 - BETA1)
     now, ahead = 1 - np.prod(schedule[:-1]), 1 - np.prod(schedule)
     return schedule[-1] * m / ahead + (1 - schedule[-2]) * grad / now
 
 
-def amsgrad_with(choice: Callable[[Array], Array]) -> Direction:
-    """AMSGrad with another choice among the corrected v of all steps so far."""
-
-    def direction(grads: Array) -> Array:
-        v = np.stack([moments_of(grads[:s])[1] for s in range(1, len(grads) + 1)])
-        return over_root(moments_of(grads)[0], choice(v))
-
-    return direction
-
-
-def maximum_before_the_correction(grads: Array) -> Array:
-    """AMSGrad where v is corrected after the maximum, as some libraries have it."""
-    t = len(grads)
-    v = np.max([mean(grads[:s] ** 2, BETAS[1], uncorrected) for s in range(1, t + 1)], axis=0)
-    return over_root(moments_of(grads)[0], v / ((1 - BETAS[1]) * weight(BETAS[1], t)))
-
-
 ANOTHER_QUESTION = "that answers another question"
-OWN: dict[str, list[tuple[str, Direction]]] = {
+SIGNS_LOST = "negative gradients do not count in u: it may stay zero, and signs are lost"
+EPS_INSIDE = "adam_eps is added inside the maximum: the smallest gradients move far less"
+TWO_STEPS = "the maximum is of this step and the last: what the state keeps of it is not the maximum"
+OWN: dict[str, Directions] = {
     "Adam": [],
     "AdaMax": [
-        (f"plain Adam: {ANOTHER_QUESTION}", rule("Adam")),
-        (
-            "zero is divided by zero where all gradients have been 0 so far",
-            lambda grads: np.where(np.any(grads, axis=0), rule("AdaMax")(grads), np.nan),
-        ),
-        (
-            "negative gradients do not count in u: it may stay zero, and signs are lost",
-            lambda grads: moments_of(grads)[0] / np.maximum(np.max(BETAS[1] ** ages(grads) * grads, axis=0), 0),
-        ),
-        ("u is a sum, not a maximum", adamax_with(lambda g, weights: np.sum(weights * np.abs(g), axis=0))),
-        (
-            "the maximum never falls: an old gradient counts as much as a new one",
-            adamax_with(lambda g, weights: np.max(np.abs(g), axis=0)),
-        ),
-        (
-            "the maximum is one of squares: it falls at another rate",
-            adamax_with(lambda g, weights: np.sqrt(np.max(weights * g**2, axis=0))),
-        ),
-        (
-            "squares stand in u: the step grows as the gradient shrinks",
-            adamax_with(lambda g, weights: np.max(weights * g**2, axis=0)),
-        ),
-        (
-            "a root is taken of u: large gradients move further than small ones",
-            adamax_with(lambda g, weights: np.sqrt(np.max(weights * np.abs(g), axis=0))),
-        ),
-        (
-            "u is bias-corrected, though it is no mean",
-            adamax_with(
-                lambda g, weights: np.max(weights * np.abs(g), axis=0) / ((1 - BETAS[1]) * weight(BETAS[1], len(g)))
-            ),
-        ),
-        (
-            "the new gradient enters the maximum with a factor",
-            adamax_with(lambda g, weights: (1 - BETAS[1]) * np.max(weights * np.abs(g), axis=0)),
-        ),
-        (
-            "adam_eps is added to u: the smallest gradients move far less",
-            adamax_with(lambda g, weights: np.max(weights * np.abs(g), axis=0) + ADAM_EPS),
-        ),
-        (
-            "adam_eps is added inside the maximum: the smallest gradients move far less",
-            adamax_with(lambda g, weights: np.max(weights * (np.abs(g) + ADAM_EPS), axis=0)),
-        ),
+        (f"plain Adam: {ANOTHER_QUESTION}", ADAM),
+        ("zero is divided by zero where all gradients have been 0 so far", adamax(largest, np.divide)),
+        (SIGNS_LOST, adamax(without_signs, np.divide)),
+        ("u is a sum, not a maximum", adamax(lambda g: np.sum(faded(g), axis=0))),
+        ("the maximum never falls: an old gradient counts as much as a new one", adamax(lambda g: largest(g, 1.0))),
+        ("the maximum is one of squares: it falls at another rate", adamax(lambda g: np.sqrt(largest(g**2)))),
+        ("squares stand in u: the step grows as the gradient shrinks", adamax(lambda g: largest(g**2))),
+        ("a root is taken of u: large gradients move further than small ones", adamax(lambda g: np.sqrt(largest(g)))),
+        ("u is bias-corrected, though it is no mean", adamax(lambda g: largest(g) / full_weight(BETA2, len(g)))),
+        ("the new gradient enters the maximum with a factor", adamax(lambda g: (1 - BETA2) * largest(g))),
+        ("adam_eps is added to u: the smallest gradients move far less", adamax(lambda g: largest(g) + ADAM_EPS)),
+        (EPS_INSIDE, adamax(lambda g: largest(np.abs(g) + ADAM_EPS))),
     ],
     "AMSGrad": [
-        (f"plain Adam, without the maximum: {ANOTHER_QUESTION}", rule("Adam")),
-        (
-            "the maximum is of this step and the last: what the state keeps of it is not the maximum",
-            amsgrad_with(lambda v: np.max(v[-2:], axis=0)),
-        ),
-        ("the smallest v is taken, not the largest", amsgrad_with(lambda v: np.min(v, axis=0))),
-        ("the maximum is taken of v uncorrected, and corrected afterwards", maximum_before_the_correction),
+        (f"plain Adam, without the maximum: {ANOTHER_QUESTION}", ADAM),
+        (TWO_STEPS, amsgrad(lambda v: np.max(v[-2:], axis=0))),
+        ("the smallest v is taken, not the largest", amsgrad(lambda v: np.min(v, axis=0))),
+        ("the maximum is taken of v uncorrected, and corrected afterwards", Rule(size=maximum_first)),
     ],
     "Nadam": [
-        (f"plain Adam, without the look ahead: {ANOTHER_QUESTION}", rule("Adam")),
-        ("the look ahead corrects m as of the next step: that is another form", nadam_with(as_of_the_next_step)),
-        ("beta1 follows a schedule: that is another form", nadam_with(scheduled)),
-        (
-            "in the look ahead the gradient lacks its correction",
-            nadam_with(lambda m, grad, t: BETAS[0] * m + (1 - BETAS[0]) * grad),
-        ),
-        (
-            "the weights in the look ahead are exchanged",
-            nadam_with(lambda m, grad, t: (1 - BETAS[0]) * m + BETAS[0] * grad / full_weight(BETAS[0], t)),
-        ),
-        (
-            "m enters the look ahead as it was before this step",
-            nadam_with(
-                lambda m, grad, t: (1 - BETAS[0]) * (m * weight(BETAS[0], t) - grad) + grad / weight(BETAS[0], t)
-            ),
-        ),
-        ("m enters the look ahead whole", nadam_with(lambda m, grad, t: m + grad / weight(BETAS[0], t))),
+        (f"plain Adam, without the look ahead: {ANOTHER_QUESTION}", ADAM),
+        ("the look ahead corrects m as of the next step: that is another form", nadam(as_of_the_next_step)),
+        ("beta1 follows a schedule: that is another form", nadam(scheduled)),
+        ("in the look ahead the gradient lacks its correction", nadam(lambda m, g, t: BETA1 * m + (1 - BETA1) * g)),
+        ("the weights in the look ahead are exchanged", nadam(with_weights_exchanged)),
+        ("m enters the look ahead as it was before this step", nadam(one_step_behind)),
+        ("m enters the look ahead whole", nadam(lambda m, g, t: m + g / weight(BETA1, t))),
     ],
 }
 """What may go wrong with one of them alone."""
@@ -361,7 +342,7 @@ def mistakes_of(variant: Variant) -> list[Mistake]:
 
     def lr_forgotten(probe: Probe, right: Mapping[str, Array]) -> Results:
         theta, grads, _, count = probe.args
-        return walk(rule(name), Probe(probe.where, (theta, grads, 1.0, count)))
+        return walk(RULES[name], replace(probe, args=(theta, grads, 1.0, count)))
 
     table = OWN[name] + common(name) + (of_squares(name) if name != "AdaMax" else [])
     return [*(mistake(what, direction) for what, direction in table), Mistake("lr does not enter", lr_forgotten)]
@@ -403,7 +384,7 @@ OPTIMIZER = Exercise(
     choices={"optimizer": STATE},
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,
-    expected=lambda variant, probe: walk(rule(variant.optimizer), probe),
+    expected=lambda variant, probe: walk(RULES[variant.optimizer], probe),
     mistakes=mistakes_of,
     arguments=lambda variant: ("theta", "grads", "lr"),
     describe=carried_on,

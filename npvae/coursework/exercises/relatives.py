@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake, differences, forward_alone, spread, truth_of
+from npvae.coursework.exercise import EXTREMES, ONE, Exercise, Mistake
+from npvae.coursework.pairs import differences, forward_alone, pair, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
@@ -26,6 +27,9 @@ BATCH = "a batch"
 """In place of SEVERAL, which would cost nothing where no points are set on it."""
 
 # 11. The inputs of a conditional VAE.
+
+ONE_BEFORE = "each label marks the column before its own, as if they were counted from 1"
+AS_THE_BATCH_NEEDS = "there are as many columns as the batch needs: the next one has another number"
 
 Code = Callable[[int, Sequence[int]], Sequence[float]]
 """What stands for a label, which comes with those of the whole batch."""
@@ -65,62 +69,49 @@ def inputs(code: Code, side: str) -> Callable[[Probe], dict[str, Array]]:
 
 def input_mistakes(variant: Variant) -> list[Mistake]:
     kind, side = variant.labels.split()
-    right_code = CODES[kind]
-    inside, outside = 1.0, right_code(0, ())[1]
+    right, last = CODES[kind], side == "last"
+    inside, outside = 1.0, right(0, ())[1]
     other_kind = next(other for other in CODES if other != kind)
-    other_side = "first" if side == "last" else "last"
+    other_side = "first" if last else "last"
 
-    def made(result: str, code: Code, side: str) -> Callable[[Probe, Any], Results]:
-        return lambda probe, right: {result: inputs(code, side)(probe)[result]}
+    def coded(what: str, code: Code, side: str) -> list[Mistake]:
+        def mistake(result: str) -> Mistake:
+            return Mistake(what, lambda probe, right: {result: inputs(code, side)(probe)[result]})
+
+        return [mistake("encoder_input"), mistake("decoder_input")]
 
     def dz(what: str, take: Callable[[Array, int], Array]) -> Mistake:
-        """Wrong as a function of dinput and L."""
-        return Mistake(what, lambda probe, right: {"dz": take(probe.args[3], probe.args[1].shape[1])})
+        """Wrong as a function of dinput, with its columns from z's end, and L."""
+        turn = 1 if last else -1
+        return Mistake(what, lambda p, right: {"dz": take(p.args[3][:, ::turn], p.args[1].shape[1])[..., ::turn]})
 
-    last = side == "last"
-
-    def of_z(d: Array, n: int) -> Array:
-        return d[:, :n] if last else d[:, -n:]
-
-    codes: list[tuple[str, Code, str]] = [
-        ("zeros stand in the label's place", marked(0, 0), side),
-        ("the label does not enter", lambda label, labels: [], side),
-        ("every example gets the label of the first", lambda label, labels: right_code(labels[0], labels), side),
-        ("the label is on the wrong side", right_code, other_side),
-        (f"the label is coded {other_kind}", CODES[other_kind], side),
-        (f"the label is coded {other_kind}, and on the wrong side", CODES[other_kind], other_side),
-        ("the label enters as a number: class 4 is twice class 2", lambda label, labels: [label], side),
-        ("the label enters as a number, and on the wrong side", lambda label, labels: [label], other_side),
-        ("each label marks the column behind", lambda label, labels: right_code((label + 1) % CLASSES, labels), side),
-        (
-            "each label marks the column before its own, as if they were counted from 1",
-            lambda label, labels: right_code((label - 1) % CLASSES, labels),
-            side,
-        ),
-        ("labels counted from 1: class 0 has no column", lambda label, labels: right_code(label - 1, labels), side),
-        ("the code is upside down", marked(outside, inside), side),
-        (
-            "there are as many columns as the batch needs: the next one has another number",
-            lambda label, labels: right_code(label, labels)[: max(labels) + 1],
-            side,
-        ),
+    codes: list[tuple[str, Code]] = [
+        ("zeros stand in the label's place", marked(0, 0)),
+        ("the label does not enter", lambda label, labels: []),
+        ("every example gets the label of the first", lambda label, labels: right(labels[0], labels)),
+        (f"the label is coded {other_kind}", CODES[other_kind]),
+        ("the label enters as a number: class 4 is twice class 2", lambda label, labels: [label]),
+        ("each label marks the column behind", lambda label, labels: right((label + 1) % CLASSES, labels)),
+        (ONE_BEFORE, lambda label, labels: right((label - 1) % CLASSES, labels)),
+        ("labels counted from 1: class 0 has no column", lambda label, labels: right(label - 1, labels)),
+        ("the code is upside down", marked(outside, inside)),
+        (AS_THE_BATCH_NEEDS, lambda label, labels: right(label, labels)[: max(labels) + 1]),
     ]
     if kind == "one-hot":
-        codes.append(("the code has the wrong sign", marked(-inside, outside), side))
+        codes.append(("the code has the wrong sign", marked(-inside, outside)))
     return [
-        *(
-            Mistake(what, made(result, code, where))
-            for what, code, where in codes
-            for result in ("encoder_input", "decoder_input")
-        ),
-        dz("the wrong columns: the label's gradient for that of z", lambda d, n: d[:, -n:] if last else d[:, :n]),
+        *(mistake for what, code in codes for mistake in coded(what, code, side)),
+        *coded("the label is on the wrong side", right, other_side),
+        *coded(f"the label is coded {other_kind}, and on the wrong side", CODES[other_kind], other_side),
+        *coded("the label enters as a number, and on the wrong side", lambda label, labels: [label], other_side),
+        dz("the wrong columns: the label's gradient for that of z", lambda d, n: d[:, -n:]),
         dz("the label's columns are still in it", lambda d, n: d),
-        dz("it has the label's columns, and none of z", lambda d, n: d[:, n:] if last else d[:, :CLASSES]),
-        dz("the label is taken for one column", lambda d, n: d[:, :-1] if last else d[:, 1:]),
-        dz("it begins one column beside its place", lambda d, n: d[:, 1 : n + 1] if last else d[:, CLASSES - 1 : -1]),
-        dz("it is summed over the examples", lambda d, n: of_z(d, n).sum(axis=0)),
-        dz("it is averaged over the examples", lambda d, n: of_z(d, n).mean(axis=0)),
-        dz("it is divided by the number of examples, which is done elsewhere", lambda d, n: of_z(d, n) / len(d)),
+        dz("it has the label's columns, and none of z", lambda d, n: d[:, n:]),
+        dz("the label is taken for one column", lambda d, n: d[:, :-1]),
+        dz("it begins one column beside its place", lambda d, n: d[:, 1 : n + 1]),
+        dz("it is summed over the examples", lambda d, n: d[:, :n].sum(axis=0)),
+        dz("it is averaged over the examples", lambda d, n: d[:, :n].mean(axis=0)),
+        dz("it is divided by the number of examples, which is done elsewhere", lambda d, n: d[:, :n] / len(d)),
     ]
 
 
@@ -164,6 +155,10 @@ CONDITIONAL = Exercise(
 
 OVERFLOW = "the log weights themselves are exponentiated, which gives 0 or infinity far out"
 ONE_MAXIMUM = "one maximum serves all examples: all weights of another example may vanish"
+RELATIVE = "the weights in the gradient are relative to the largest, and do not sum to one"
+OVER_EXAMPLES = "the weights in the gradient sum to one over the examples: the wrong axis"
+OVER_ALL = "the weights in the gradient sum to one over draws and examples together"
+SAME_SHARE = "every draw hears the same share, whatever its weight"
 EXP = np.frompyfunc(lambda value: Decimal(float(value)).exp(), 1, 1)
 LOG = np.frompyfunc(lambda value: value.ln(), 1, 1)
 
@@ -201,9 +196,7 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
 
     def backward(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of log_w, dbound and the right shares."""
-        return Mistake(
-            what, lambda probe, right: {"dlog_w": wrong(probe.args[0], probe.dout, right["dlog_w"] / probe.dout)}
-        )
+        return Mistake(what, lambda p, right: {"dlog_w": wrong(p.args[0], p.dout, right["dlog_w"] / p.dout)})
 
     def shifted(what: str, shift: Callable[[Array], Any]) -> Mistake:
         """Right but for the range of the exponential."""
@@ -222,25 +215,13 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
         Mistake("it has the wrong sign: a loss", lambda _, r: {name: -r[name] for name in r}, whole=True),
         backward("only the draw with the largest weight is heard", lambda a, d, w: d * (a == np.max(a, axis=0))),
         backward("the weights in the gradient do not sum to one", lambda a, d, w: d * np.exp(a)),
-        backward(
-            "the weights in the gradient are relative to the largest, and do not sum to one",
-            lambda a, d, w: d * np.exp(a - np.max(a, axis=0)),
-        ),
+        backward(RELATIVE, lambda a, d, w: d * np.exp(a - np.max(a, axis=0))),
         backward("the weights in the gradient sum to k", lambda a, d, w: d * w * len(a)),
         backward("the weights in the gradient sum to 1 / k", lambda a, d, w: d * w / len(a)),
-        backward(
-            "the weights in the gradient sum to one over the examples: the wrong axis",
-            lambda a, d, w: d * np.exp(a - bound(a.T)[:, None] - np.log(a.shape[1])),
-        ),
-        backward(
-            "the weights in the gradient sum to one over draws and examples together",
-            lambda a, d, w: d * np.exp(a - bound(a.reshape(-1, 1)) - np.log(a.size)),
-        ),
+        backward(OVER_EXAMPLES, lambda a, d, w: d * np.exp(a - bound(a.T)[:, None] - np.log(a.shape[1]))),
+        backward(OVER_ALL, lambda a, d, w: d * np.exp(a - bound(a.reshape(-1, 1)) - np.log(a.size))),
         backward("every draw hears the whole gradient", lambda a, d, w: np.broadcast_to(d, a.shape)),
-        backward(
-            "every draw hears the same share, whatever its weight",
-            lambda a, d, w: np.broadcast_to(d / len(a), a.shape),
-        ),
+        backward(SAME_SHARE, lambda a, d, w: np.broadcast_to(d / len(a), a.shape)),
         backward("the log weights themselves are normalised, not the weights", lambda a, d, w: d * a / a.sum(axis=0)),
         backward("all examples hear the mean of the upstream gradients", lambda a, d, w: w * d.mean()),
     ]
@@ -254,7 +235,7 @@ BOUND = Exercise(
     functions=("importance_bound", "importance_bound_backward"),
     points=lambda variant: {"forward": 4, "dlog_w": 4, EXTREMES: 2},
     probes=bound_probes,
-    expected=lambda variant, probe: truth_of(bound, {"dlog_w": 0})(probe),
+    expected=lambda variant, probe: pair(bound, {"dlog_w": 0}, probe),
     mistakes=bound_mistakes,
     arguments=lambda variant: ("log_w",),
     upstream="dbound",
