@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from npvae.coursework.collection import HandIn
-from npvae.coursework.collection.roster import FIRST, IDENTIFIERS, LAST, NAMES, plain
+from npvae.coursework.collection.roster import ADDRESSES, FIRST, LAST, NAMES, plain
 from npvae.coursework.tables import table
 
 MOODLE = ("Identifier", "Full name", "ID number", "Email address", "Grade")
@@ -17,7 +17,7 @@ ALSO = {
     "ID number": f"{NUMBERS} student",
     "SIS User ID": NUMBERS,
     "SIS Login ID": "login username benutzername",
-    "Email address": " ".join(role for role in IDENTIFIERS.split() if "mail" in role),
+    "Email address": ADDRESSES,
 }
 """Roles of a roster's columns that say the same as a title."""
 Marks = Mapping[str, float]

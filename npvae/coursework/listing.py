@@ -1,6 +1,6 @@
 """Who handed in what and what of it is graded: one table, for the screen and for the summary."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.grading import differences
@@ -19,21 +19,18 @@ def rows(collection: Collection) -> list[list[str]]:
     return [[one.submission.student, *columns(one)] for one in collection.hand_ins]
 
 
-def columns(one: HandIn) -> Iterator[str]:
+def columns(one: HandIn) -> list[str]:
     """What is said of one person's file."""
-    choice, look = one.choice, one.choice.look
+    choice, look, origin = one.choice, one.choice.look, one.choice.look.origin
     if not one.submission.file:
-        yield from ("", "", "", "", "nothing", "", "")
-        return
-    name = look.origin.variant.name if look.origin.variant else None
-    yield ", ".join(filter(None, (name, look.origin.form))) or "not said"
-    yield look.form or "not readable"
-    yield choice.attempt
-    yield str(len(look.exercises))
-    yield choice.file.path if choice.file else "none"
-    yield choice.why
+        return ["", "", "", "", "nothing", "", ""]
+    name = origin.variant.name if origin.variant else None
+    said = ", ".join(filter(None, (name, origin.form))) or "not said"
+    file = choice.file.path if choice.file else "none"
     more = [f"and {len(choice.aside) - SHOWN} more"] if len(choice.aside) > SHOWN else []
-    yield "; ".join([*(f"{path} ({why})" for path, why in choice.aside[:SHOWN]), *more])
+    aside = "; ".join([*(f"{path} ({why})" for path, why in choice.aside[:SHOWN]), *more])
+    form, exercises = look.form or "not readable", str(len(look.exercises))
+    return [said, form, choice.attempt, exercises, file, choice.why, aside]
 
 
 def to_look_at(one: HandIn, assignment: Variant | None) -> list[str]:
@@ -54,12 +51,6 @@ def on_screen(collection: Collection, assignment: Variant | None) -> Iterator[st
     for line in (*flagged, *collection.strays):
         yield f"- {printable(line)}"
     yield from map(printable, collection.notes)
-    yield counted(collection.hand_ins, len(flagged) + len(collection.strays))
-
-
-def counted(hand_ins: Sequence[HandIn], flagged: int) -> str:
-    """How many people, files and lines to look at."""
-    files = sum(one.choice.file is not None for one in hand_ins)
-    return (
-        f"{len(hand_ins)} people, {files} with a file to grade, {len(hand_ins) - files} without; {flagged} to look at"
-    )
+    people, files = len(collection.hand_ins), sum(one.choice.file is not None for one in collection.hand_ins)
+    to_see = len(flagged) + len(collection.strays)
+    yield f"{people} people, {files} with a file to grade, {people - files} without; {to_see} to look at"

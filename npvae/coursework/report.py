@@ -52,11 +52,8 @@ class Results:
     @cached_property
     def to_look_at(self) -> list[str]:
         """A line for each person with something to look at, and each file that is nobody's."""
-        said = {student: self.flags(student) for student in self.graded}
-        return [
-            *(f"{student}: {'; '.join(flags)}" for student, flags in said.items() if flags),
-            *self.collection.strays,
-        ]
+        said = {student: "; ".join(self.flags(student)) for student in self.graded}
+        return [*(f"{student}: {flags}" for student, flags in said.items() if flags), *self.collection.strays]
 
 
 def write_reports(folder: Path, results: Results, gradescope: bool = False) -> None:
@@ -77,8 +74,7 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
     """
     graded, assignment = results.graded, results.assignment
     by_hand = manual_marks(folder / "manual.csv", (one.student for one in results.collection.submissions))
-    for name in ("feedback", *(["gradescope"] if gradescope else [])):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "feedback").mkdir(parents=True, exist_ok=True)
     write_text(folder / "grades.csv", grades_csv(results, by_hand))
     write_gradebooks(folder, results, by_hand)
     taken: list[str] = []
@@ -87,7 +83,7 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
         taken.append(name)
         write_text(folder / "feedback" / f"{name}.md", feedback(one, assignment, by_hand.get(pseudonym(student), {})))
         if gradescope:
-            (folder / "gradescope" / name).mkdir(exist_ok=True)
+            (folder / "gradescope" / name).mkdir(parents=True, exist_ok=True)
             write_text(folder / "gradescope" / name / "results.json", gradescope_json(one, assignment))
     write_written(folder, graded)
     write_text(folder / "summary.md", summary(results))
@@ -100,10 +96,9 @@ def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
     people = [one for one in results.collection.hand_ins if one.submission.student in results.graded]
     words = {student: sum(by_hand.get(pseudonym(student), {}).values()) for student in results.graded}
     marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
-    all_points = total(results.assignment) + sum(WRITTEN.values())
+    title, possible = f"Coursework {results.assignment.name}", total(results.assignment) + sum(WRITTEN.values())
     write_text(folder / "moodle.csv", moodle_csv(people, marks))
-    title = f"Coursework {results.assignment.name}"
-    write_text(folder / "canvas.csv", canvas_csv(people, marks, all_points, title))
+    write_text(folder / "canvas.csv", canvas_csv(people, marks, possible, title))
 
 
 def grades_csv(results: Results, by_hand: Marks) -> str:
@@ -123,11 +118,8 @@ def grades_csv(results: Results, by_hand: Marks) -> str:
 
 def feedback(one: Graded, assignment: Variant, by_hand: Mapping[str, float]) -> str:
     """What one student reads."""
-    lines = [
-        f"# {in_line(one.student)}",
-        "",
-        f"**{one.total} of {total(assignment)} points**" + (f", and {one.bonus} bonus" if one.bonus else ""),
-    ]
+    bonus = f", and {one.bonus} bonus" if one.bonus else ""
+    lines = [f"# {in_line(one.student)}", "", f"**{one.total} of {total(assignment)} points**{bonus}"]
     lines += ["", *(f"- {in_line(note)}" for note in one.notes)] if one.notes else []
     for question, value in by_hand.items():
         lines += ["", f"{question}: {value:g} points"]
@@ -152,15 +144,9 @@ def gradescope_json(one: Graded, assignment: Variant) -> str:
     for name, exercise in asked(assignment).items():
         for part, value in exercise.points(assignment).items():
             said = [finding.sentence for finding in one.findings.get(name, ()) if finding.result == part]
-            tests.append(
-                {
-                    "name": f"{exercise.title}: {part}",
-                    "score": one.marks[name][part],
-                    "max_score": 0 if exercise.bonus else value,
-                    "output": "; ".join(said) or one.failures.get(name, ""),
-                    "visibility": "after_published",
-                }
-            )
+            output, most = "; ".join(said) or one.failures.get(name, ""), 0 if exercise.bonus else value
+            test = {"name": f"{exercise.title}: {part}", "score": one.marks[name][part], "max_score": most}
+            tests.append(test | {"output": output, "visibility": "after_published"})
     return json.dumps({"score": one.total + one.bonus, "tests": tests}, indent=1, ensure_ascii=False) + "\n"
 
 

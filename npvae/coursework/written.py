@@ -22,9 +22,8 @@ def write_written(folder: Path, graded: Mapping[str, Graded]) -> None:
     codes = sorted((pseudonym(student), student) for student in graded)
     write_text(folder / "written" / "codes.csv", table(["code", "student"], codes))
     if not (folder / "manual.csv").exists():
-        write_text(
-            folder / "manual.csv", table(["code", *WRITTEN], [[code, *[""] * len(WRITTEN)] for code, _ in codes])
-        )
+        unmarked = [[code, *[""] * len(WRITTEN)] for code, _ in codes]
+        write_text(folder / "manual.csv", table(["code", *WRITTEN], unmarked))
 
 
 def page(question: str, graded: Mapping[str, Graded]) -> str:

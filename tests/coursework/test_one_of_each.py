@@ -12,6 +12,7 @@ from npvae.cli import main
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.grading import probes_seed
 from npvae.coursework.handout import write_handout
+from npvae.coursework.marks import GRADING_SEED
 from npvae.coursework.sandbox.reading import Limits
 from npvae.coursework.variants import Variant
 
@@ -46,7 +47,8 @@ def graded(tmp_path_factory):
     options = ["--variant", "textbook", "--short", "--workers", "2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("npvae.coursework.report.draw_mistakes", lambda graded, path: path.write_bytes(b""))
-        patch.setattr("npvae.coursework.grading.grade_one.__defaults__", (0, (), Limits(wall=2.0, cpu=2)))
+        limits = Limits(wall=2.0, cpu=2, processes=64)
+        patch.setattr("npvae.coursework.grading.grade_one.__defaults__", (GRADING_SEED, (), limits))
         assert main(["grade", str(handed_in), "--out", str(out), *options]) == 0
     with (out / "grades.csv").open(newline="") as file:
         return out, {row["student"]: row for row in csv.DictReader(file)}
@@ -84,8 +86,8 @@ def test_the_seed_of_the_inputs_is_drawn_once_and_kept(graded):
     seed = int((out / "seed.txt").read_text())
     used = {json.loads(path.read_text())["seed"] for path in (out / "results").glob("*.json")}
     assert used == {seed}
-    assert probes_seed(out) == seed
-    assert seed != probes_seed(out.parent / "another")
+    assert probes_seed(out / "seed.txt") == seed
+    assert seed != probes_seed(out / "another.txt")
 
 
 def test_results_are_kept_one_file_per_student(graded):

@@ -236,6 +236,13 @@ def test_without_names_everything_that_is_written_goes_by_identifier(tmp_path):
     assert "4711/2.pdf is a PDF" in flags(people)
 
 
+@pytest.mark.parametrize("title", ["Email", "Adresse de courriel", "SIS Login ID", "Username", "ID"])
+def test_without_names_no_address_stands_for_anybody_whatever_its_column_is_called(title, tmp_path):
+    roster = f"name,{title},student\nAda L,ada.l@x.org,4711\nBob O,bob.o@x.org,4712\n"
+    people = collected(tmp_path, {"Ada L/vae.ipynb": DONE}, roster, anonymous=True)
+    assert set(people) == {"4711", "4712"}
+
+
 def test_without_names_what_is_unsure_names_nobody(tmp_path):
     files = {f"Ada L_{i}_assignsubmission_file_a.ipynb": DONE for i in (101, 102)}
     people = collected(tmp_path, files, "student,name\ns1,Ada L\n", anonymous=True)

@@ -61,7 +61,7 @@ def is_isolated():
 def runs_without_isolation():
     """As root without isolation it becomes nobody, who may not read root's interpreter."""
     try:
-        with Launcher(SHORT, (), (), watch=False):
+        with contextlib.closing(Launcher(SHORT, (), (), watch=False)):
             return True
     except RuntimeError:
         return False
@@ -420,7 +420,7 @@ def test_a_table_of_the_inputs_helps_where_a_seed_is_known_and_not_where_it_is_d
         return answer_key("dense_backward", TEXTBOOK, seed).probes
 
     source = program("knows_the_probes", KNOWN=[float(np.sum(probe.args[0])) for probe in inputs(GRADING_SEED)])
-    for seed, recognised in ((GRADING_SEED, True), (probes_seed(tmp_path), False)):
+    for seed, recognised in ((GRADING_SEED, True), (probes_seed(tmp_path / "seed.txt"), False)):
         results = run(source, {"dense_backward": inputs(seed)})["dense_backward"].results
         assert [json.loads(bytes(result["dx"])) for result in results] == [{"recognised": recognised}] * 3
 
@@ -651,7 +651,7 @@ def test_looking_at_the_caller_is_flagged():
 def test_the_user_is_unprivileged_seen_from_outside(isolated):
     """Within, it looks so to anyone."""
     job = Job("dense_backward", FUNCTIONS["dense_backward"], statements(program("sleeps")), probes("dense_backward"))
-    with Launcher(SHORT, (), grader.isolation().command, watch=True) as launcher:
+    with contextlib.closing(Launcher(SHORT, (), grader.isolation().command, watch=True)) as launcher:
         thread = threading.Thread(target=launcher.ask, args=(job,))
         thread.start()
         time.sleep(1)

@@ -64,7 +64,7 @@ def short(name: str) -> str:
 @lru_cache(maxsize=4)
 def open_archive(file: Found, limit: int, place: Path | None) -> zipfile.ZipFile | tarfile.TarFile:
     """A zip or a tar, open for as long as it is one of the last few. A tar is unpacked in memory."""
-    unpack = TARS.get(PurePosixPath(file.name).suffix.lower())
+    unpack = TARS.get(file.suffix)
     if not unpack:
         return zipfile.ZipFile(place or io.BytesIO(file.load(LARGEST_ARCHIVE)))
     content = read_up_to(unpack(io.BytesIO(file.load(limit))), limit + 1)

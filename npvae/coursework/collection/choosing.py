@@ -163,13 +163,12 @@ def hides(file: Found, candidates: Iterable[Found]) -> bool:
 
 def about(file: Found, look: Look) -> Sequence[str]:
     """What is unusual about the file that is graded."""
-    said = [f"{file.path}: {note}" for note in (*look.notes, file.note) if note]
-    if not file.name.lower().endswith((".ipynb", ".py")) and not look.trouble:
-        said.append(f"{file.path} is a {look.form}, under an unusual name")
-    if HIDDEN.search(file.path):
-        said.append(f"{file.path} is a checkpoint copy or a hidden file, and there is no other")
-    if look.trouble == EMPTY:
-        said.append(f"{file.path} {EMPTY}")
-    if rank(look) == 1:
-        said.append(f"{file.path} holds nothing of the assignment")
-    return said
+    usual = file.name.lower().endswith((".ipynb", ".py"))
+    unusual = {
+        f"is a {look.form}, under an unusual name": not (look.trouble or usual),
+        "is a checkpoint copy or a hidden file, and there is no other": HIDDEN.search(file.path),
+        EMPTY: look.trouble == EMPTY,
+        "holds nothing of the assignment": rank(look) == 1,
+    }
+    notes = [f"{file.path}: {note}" for note in (*look.notes, file.note) if note]
+    return [*notes, *(f"{file.path} {what}" for what, holds in unusual.items() if holds)]

@@ -125,7 +125,7 @@ def identifier_of(person: Person, roster: Roster) -> str:
 
 def without_names(person: Person, choice: Choice, identifier: str) -> tuple[Person, Choice]:
     """A person who has no name, and a choice that calls the files by other names."""
-    suffixes = [PurePosixPath(file.name).suffix[:10] for file in person.files]
+    suffixes = [PurePosixPath(file.path).suffix[:10] for file in person.files]
     names = {file.path: f"{identifier}/{i}{suffixes[i - 1]}" for i, file in enumerate(person.files, 1)}
     longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     whole = rf"(?<![\w/])({longest_first})(?![\w/])"

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from npvae.coursework.collection.archives import LARGEST_ARCHIVE, PASSED_OVER, TARS, in_archive
 from npvae.coursework.collection.found import EMPTY_FOLDER, UNREADABLE, Found, brief
@@ -78,15 +78,14 @@ def cost(file: Found) -> int:
     """What opening a file takes of the bytes that archives of a hand-in may have; a tar is unpacked as a whole."""
     if file.trouble or not is_archive(file):
         return 0
-    return max(file.size, COST_OF_A_TAR if PurePosixPath(file.name).suffix.lower() in TARS else 0)
+    return max(file.size, COST_OF_A_TAR if file.suffix in TARS else 0)
 
 
 def is_archive(file: Found) -> bool:
     """Whether it is a kind of archive that is opened."""
-    suffix = PurePosixPath(file.name).suffix.lower()
-    if suffix in TARS:
-        return suffix[1:] not in ("gz", "bz2", "xz") or f".tar{suffix}" in file.name.lower()
-    return suffix == ".zip" or (suffix == "" and file.head().startswith(b"PK\x03\x04"))
+    if file.suffix in TARS:
+        return file.suffix not in (".gz", ".bz2", ".xz") or f".tar{file.suffix}" in file.name.lower()
+    return file.suffix == ".zip" or (file.suffix == "" and file.head().startswith(b"PK\x03\x04"))
 
 
 def in_folder(root: Path) -> Iterator[Found]:

@@ -60,6 +60,11 @@ class Found:
         """Without its folders."""
         return PurePosixPath(self.path).name
 
+    @property
+    def suffix(self) -> str:
+        """What its name says of its kind, with the point."""
+        return PurePosixPath(self.path).suffix.lower()
+
     def head(self) -> bytes:
         """Its first bytes; none where it cannot be read."""
         try:
@@ -72,18 +77,17 @@ class Found:
         """Whether it is called or begins like a notebook or a script."""
         if ASSIGNMENT.search(self.name):
             return True
-        plain = PurePosixPath(self.name).suffix.lower() in ("", ".json", ".txt")
-        return plain and not self.trouble and NOTEBOOK.match(self.head()) is not None
+        plain = self.suffix in ("", ".json", ".txt") and not self.trouble
+        return plain and NOTEBOOK.match(self.head()) is not None
 
     @cached_property
     def kind(self) -> str:
         """What it is, in words."""
-        suffix = PurePosixPath(self.name).suffix.lower()
         if self.trouble:
             return self.trouble
-        if suffix in (*TEXT, *DATA):
+        if self.suffix in (*TEXT, *DATA):
             return OTHER
-        if suffix in OFFICE:
+        if self.suffix in OFFICE:
             return "an Office document"
         head = self.head()
         return next((what for start, what in DOCUMENTS.items() if re.match(start.encode("latin1"), head)), OTHER)

@@ -53,10 +53,10 @@ def attempt(path: Sequence[str]) -> tuple[float, ...]:
     return max(stamps, default=0.0), max(folders, default=0.0), numbered(without_suffix(path[-1]))[1]
 
 
-def apart(names: Iterable[str], numbered: str = "{} ({})") -> Iterator[str]:
+def apart(names: Iterable[str], pattern: str = "{} ({})") -> Iterator[str]:
     """The names, those that are taken with a number."""
     taken: set[str] = set()
     for name in names:
-        free = next(each for each in chain([name], (numbered.format(name, i) for i in count(2))) if each not in taken)
+        free = next(each for each in chain([name], (pattern.format(name, i) for i in count(2))) if each not in taken)
         taken.add(free)
         yield free

@@ -13,12 +13,13 @@ from npvae.coursework.tables import read_table
 from npvae.internals.text import printable
 
 STUDENT = "student studierende studierender etudiant estudiante"
-IDENTIFIERS = """
+ADDRESSES = "email emailaddress mail emailadresse adressedecourriel"
+IDENTIFIERS = f"""
     studentid idnumber idnummer sid studentnumber matriculationnumber matrikelnummer
     id identifier identifikator userid useridentifier number nummer matriculation matrikel
     matrnr matrnummer matriculenumber numerodetudiant orgdefinedid sisid sisuserid
     sisloginid username user login loginid benutzername anmeldename kennung account
-    netid uid email emailaddress mail emailadresse adressedecourriel github githubusername githubid githublogin
+    netid uid {ADDRESSES} github githubusername githubid githublogin
 """
 NAMES = "name fullname vollstandigername nomcomplet nombrecompleto displayname studentname"
 FIRST = "firstname givenname given forename first vorname prenom nombre"
@@ -82,9 +83,9 @@ class Roster:
         return [*self.values(row, NAMES, STUDENT), *filter(None, [" ".join(parts)])]
 
     def identifiers(self, row: Row) -> list[str]:
-        """What stands for a person without a name; of an address only what is a name, so it is none."""
+        """What stands for a person without a name. No address does: most hold the name."""
         student = self.values(row, STUDENT) if self.values(row, NAMES, FIRST, LAST) else []
-        return [*self.values(row, *(role for role in IDENTIFIERS.split() if "mail" not in role)), *student]
+        return [value for value in (*self.values(row, IDENTIFIERS), *student) if "@" not in value]
 
     def _shown(self, rows: Sequence[Row]) -> Iterator[str]:
         """What each is called: "student", a name or an identifier; two alike, with an identifier."""

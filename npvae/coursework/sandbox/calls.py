@@ -102,10 +102,8 @@ def kept(value: Any) -> Any:
 
 def several(value: Any, names: Sequence[str]) -> Results:
     """The named parts of what a function returned, or a `Failure` for each where their number is not right."""
-    if value is None:
-        value = NOTHING
-    if isinstance(value, Failure):
-        return dict.fromkeys(names, value)
+    if value is None or isinstance(value, Failure):
+        return dict.fromkeys(names, value or NOTHING)
     if len(names) == 1 and not isinstance(value, tuple):
         return {names[0]: value}
     parts = value if isinstance(value, tuple | list) else (value,)
@@ -121,12 +119,10 @@ def run_pair(names: Sequence[str]) -> Callable[[Functions, Probe], Results]:
     def run(functions: Functions, probe: Probe) -> Results:
         forward, *rest = functions
         returned = unchanged(forward, *copy.deepcopy(probe.args))
-        if returned is None:
-            returned = NOTHING
-        if not isinstance(returned, Failure) and not (isinstance(returned, tuple | list) and len(returned) == 2):
-            returned = Failure("number", f"returns a {type(returned).__name__}, expected two things: out, cache")
-        if isinstance(returned, Failure):
-            return {"forward": returned, **dict.fromkeys(names if rest else (), NEEDS_FORWARD)}
+        if not isinstance(returned, tuple | list) or len(returned) != 2:
+            wrong = Failure("number", f"returns a {type(returned).__name__}, expected two things: out, cache")
+            failure = returned if isinstance(returned, Failure) else NOTHING if returned is None else wrong
+            return {"forward": failure, **dict.fromkeys(names if rest else (), NEEDS_FORWARD)}
         out, cache = returned
         results = {"forward": kept(out)}
         if not same(out, attempt(lambda: forward(*copy.deepcopy(probe.args))[0])):

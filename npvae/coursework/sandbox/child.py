@@ -153,8 +153,7 @@ def write_results(came: Sequence[Results], room: int) -> None:
             room -= len(data)
             arrays.append(data)
     tell(results=listed)
-    for data in arrays:
-        write_all(RESULT, data)
+    write_all(RESULT, b"".join(arrays))
 
 
 def as_plain(value: Any, room: int) -> tuple[str, Any, bytes]:

@@ -47,16 +47,16 @@ def run(jobs: Mapping[str, Job], limits: Limits = DEFAULT, hide: Sequence[Path] 
     with contextlib.ExitStack() as stack:
 
         def start() -> Launcher:
-            return stack.enter_context(Launcher(limits, hide, command, watch))
+            return stack.enter_context(contextlib.closing(Launcher(limits, hide, command, watch)))
 
-        launcher = start()
+        launcher = None
         for name, job in jobs.items():
             outcome = next((endless[where] for where, _ in job.statements if where in endless), None)
             if not outcome:
-                fresh = not launcher.alive
-                launcher = start() if fresh else launcher
+                used = launcher if launcher and launcher.alive else None
+                launcher = used or start()
                 outcome = launcher.ask(job)
-                if launcher.lost and not fresh:  # an earlier exercise may have harmed it
+                if used and not (used.alive or used.late):  # it is lost: an earlier exercise may have harmed it
                     launcher = start()
                     outcome = launcher.ask(job)
                 if launcher.late and outcome.at:
@@ -108,7 +108,7 @@ def isolation() -> Isolation:
 def why_not(command: tuple[str, ...], watch: bool) -> str:
     """Why a child cannot be run so; "" where it can."""
     try:
-        with Launcher(DEFAULT, (), command, watch) as launcher:
+        with contextlib.closing(Launcher(DEFAULT, (), command, watch)) as launcher:
             outcome = launcher.ask(Job("kl_divergence"))
     except RuntimeError as error:
         return str(error)

@@ -15,7 +15,6 @@ import tempfile
 import time
 
 from npvae.coursework.sandbox import channel
-from npvae.coursework.sandbox.channel import STDIN, STDOUT, write_all
 from npvae.coursework.sandbox.child import Config, child
 from npvae.coursework.sandbox.isolation import isolate, leave_keyring
 from npvae.coursework.sandbox.watching import Watcher
@@ -24,18 +23,18 @@ from npvae.coursework.sandbox.watching import Watcher
 def main() -> None:
     """Serve one submission, exercise by exercise, until the grader closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process of a namespace gets no signal it does not handle
-    config = json.loads(channel.read_frame(STDIN))
+    config = json.loads(channel.read_frame(channel.STDIN))
     leave_keyring()
     if config["isolated"]:
         config["visible"] += libraries()
         isolate(config["visible"], config["hidden"])
     gc.freeze()  # a child that collects need not copy what was there before it
-    write_all(STDOUT, channel.READY)
+    channel.write_all(channel.STDOUT, channel.READY)
     with contextlib.suppress(EOFError):
-        while seconds := channel.SECONDS.unpack(channel.read_exactly(STDIN, channel.SECONDS.size)):
+        while seconds := channel.SECONDS.unpack(channel.read_exactly(channel.STDIN, channel.SECONDS.size)):
             if not config["fork"]:
-                child(config, os.dup(STDOUT), os.open(os.devnull, os.O_WRONLY))
-            write_all(STDOUT, one_exercise(config, *seconds))
+                child(config, os.dup(channel.STDOUT), os.open(os.devnull, os.O_WRONLY))
+            channel.write_all(channel.STDOUT, one_exercise(config, *seconds))
 
 
 def libraries() -> set[str]:
@@ -93,12 +92,12 @@ def wait_for(pid: int, seconds: float, watcher: Watcher | None) -> int | None:
     """The wait status of the child, or None when time runs out or nobody waits for the results any longer."""
     end, pause = time.monotonic() + seconds, 0.5
     told = select.poll()
-    told.register(STDIN, 0)  # that the other end is closed is always told
+    told.register(channel.STDIN, 0)  # that the other end is closed is always told
     if watcher:
         told.register(watcher.listener, select.POLLIN)
     while time.monotonic() < end:
         for descriptor, event in told.poll(pause):
-            if descriptor == STDIN:
+            if descriptor == channel.STDIN:
                 return None
             if watcher and event & select.POLLIN:
                 watcher.answer()

@@ -47,7 +47,7 @@ class Job(NamedTuple):
     """Seconds, where they are fewer than those of all exercises."""
 
 
-class Launcher(contextlib.AbstractContextManager["Launcher"]):
+class Launcher:
     """The process of one submission: see `npvae.coursework.sandbox.launcher`."""
 
     def __init__(self, limits: Limits, hide: Sequence[Path], command: Sequence[str], watch: bool) -> None:
@@ -55,8 +55,6 @@ class Launcher(contextlib.AbstractContextManager["Launcher"]):
         self.alive = True
         self.late = False
         """Whether an exercise took too long."""
-        self.lost = False
-        """Whether it ended by itself."""
         self.scratch = tempfile.TemporaryDirectory(prefix="npvae-", ignore_cleanup_errors=True)
         root = FORKS and os.getuid() == 0
         options: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
@@ -91,9 +89,6 @@ class Launcher(contextlib.AbstractContextManager["Launcher"]):
             why = self.close().strip().rpartition("\n")[2]
             raise RuntimeError(f"the sandbox does not start: {why or 'no reason given'}") from None
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
     def ask(self, job: Job) -> Outcome:
         """Run one exercise."""
         limits = replace(self.limits, wall=min(job.wall, self.limits.wall))
@@ -118,7 +113,6 @@ class Launcher(contextlib.AbstractContextManager["Launcher"]):
                     status = self.process.returncode
         except (OSError, EOFError):
             self.close()
-            self.lost = not self.late
             result, status = b"", channel.LOST
         outcome = outcome_of(result, [names for _, names in tried], status, self.late, limits)
         seen = tuple(clean(flag) for flag in json.loads(flags))

@@ -3,7 +3,7 @@
 import json
 import math
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
@@ -101,7 +101,10 @@ def read(data: bytes, expected: Sequence[Sequence[str]]) -> Outcome:
         for text in islice(iter(lambda: stream.readline(LINE), b""), LINES):
             line = json.loads(text)
             if "results" in line:
-                results = [results_in(stream, *pair) for pair in zip(line["results"], expected, strict=True)]
+                listed = line["results"]
+                if [set(each) for each in listed] != [set(names) for names in expected]:
+                    raise ValueError("other results than those that were asked for")
+                results = [{name: result_in(stream, *entry) for name, entry in each.items()} for each in listed]
                 break
             for kind, said in told.items():
                 if kind in line:
@@ -110,13 +113,6 @@ def read(data: bytes, expected: Sequence[Sequence[str]]) -> Outcome:
         failure = "wrote something that is not a list of arrays"
     raised = tuple(dict.fromkeys(told["raised"]))[:MOST]
     return Outcome(results, failure, raised=raised, at=told["at"][-1])
-
-
-def results_in(stream: BytesIO, listed: Mapping[str, Any], expected: Sequence[str]) -> Results:
-    """The results of one probe, or a ValueError."""
-    if set(listed) != set(expected):
-        raise ValueError("other results than those that were asked for")
-    return {name: result_in(stream, *entry) for name, entry in listed.items()}
 
 
 def result_in(stream: BytesIO, kind: str, content: Any) -> Any:

@@ -4,6 +4,7 @@ A filter of system calls (seccomp, Linux 5.5 or later) stops the child at each c
 launcher has seen it. Opening files and the like goes on; what would be out of reach of the limits is refused.
 """
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -131,15 +132,13 @@ class Watcher:
         import fcntl  # not on Windows
 
         notified = bytearray(NOTIFICATION.size)
-        try:
+        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
             fcntl.ioctl(self.listener, RECEIVE, notified)
             identity, pid, _, number, _, _, *arguments = NOTIFICATION.unpack(notified)
             what, argument = self.calls[number]
             self.see(what, None if argument is None else self.path(pid, arguments[argument]))
             error, flags = (-errno.EPERM, 0) if what in REFUSED else (0, GO_ON)
             fcntl.ioctl(self.listener, SEND, ANSWER.pack(identity, 0, error, flags))
-        except FileNotFoundError:  # it has ended meanwhile
-            pass
 
     def path(self, pid: int, address: int) -> str:
         """The path at an address of a process, from the root."""
