@@ -162,7 +162,7 @@ def validate(exercise: Exercise, functions: tuple[Any, ...]) -> None:
         raise ValueError(f'{len(functions)} functions came, expected check("{exercise.name}", {wanted})')
     for function in functions:
         if not callable(function):
-            raise ValueError(f'{function!r} is no function, expected check("{exercise.name}", {wanted})')
+            raise ValueError(f'{function!r} is not a function, expected check("{exercise.name}", {wanted})')
 
 
 def is_blank(exercise: Exercise, variant: Any, functions: tuple[Any, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from npvae.coursework.compare import agree, same_error
 from npvae.coursework.exercise import EXTREMES, Mistake, Shape
@@ -51,51 +51,42 @@ def judge(key: AnswerKey, results: Sequence[Mapping[str, Any]]) -> list[Finding]
         for name in asked
     }
     wrong = {name: each for name, each in flags.items() if any(each)}
-    causes = recognise(key, wrong, results) if wrong else {}
+    known = recognise(key, wrong, results) if wrong else {}
     findings = []
     for name, each in wrong.items():
         cases = [
             Case(probe, came[name], right[name], came, right)
             for probe, came, right in zip(key.probes, results, key.right, strict=True)
         ]
-        cause = causes.get(name)
-        if cause is None or cause.weak:
-            shape = shape_of_error(key, name, cases)
-            cause = cause if cause and shape.name in VAGUE else described(key, name, shape)
+        shape, sure = known.get(name) or (shape_of_error(key, name, cases), True)
+        if not sure and (general := shape_of_error(key, name, cases)).name not in VAGUE:
+            shape = general
         findings.append(
             Finding(
                 name,
                 tuple(probe.where for probe, flag in zip(key.probes, each, strict=True) if flag),
                 tuple(probe.where for probe, flag in zip(key.probes, each, strict=True) if not flag),
-                cause.name,
-                cause.words,
-                cause.detail,
+                shape.name,
+                words(key, name, shape),
+                shape.detail,
                 one_entry(key, name, cases),
             )
         )
     return findings
 
 
-class Cause(NamedTuple):
-    """What is said of a result."""
-
-    name: str
-    words: str
-    detail: str = ""
-    weak: bool = False
-    """Whether a general shape that fits exactly says more."""
-
-
-def described(key: AnswerKey, name: str, shape: Shape) -> Cause:
-    """Name, words and detail of a general shape of error."""
+def words(key: AnswerKey, name: str, shape: Shape) -> str:
+    """What a wrong result looks like, in words that begin with it, or with the function that it is of."""
     subject = key.exercise.asks_of(list(key.right[0]).index(name)) if shape.name in CALLS else name
-    return Cause(shape.name, f"{subject} {shape.what}".replace(" :", ":"), shape.detail)
+    return f"{subject} {shape.what}".replace(" :", ":")
 
 
 def recognise(
     key: AnswerKey, wrong: Mapping[str, list[bool]], results: Sequence[Mapping[str, Any]]
-) -> dict[str, Cause]:
+) -> dict[str, tuple[Shape, bool]]:
     """For each wrong result the mistake that explains it, if one does; where two do equally well, both.
+
+    Beside it stands whether it says more than a general shape that fits exactly.
 
     A mistake has to make every wrong result that it would change as it came, on every ordinary probe. But a forward
     speaks for itself.
@@ -122,12 +113,12 @@ def recognise(
         rank = -len(explains), len(changed - explains), not exact  # small for what explains much, and little beyond
         for name in explains:
             fitting[name].append((rank, mistake))
-    causes = {}
+    known = {}
     for name, each in fitting.items():
         equals = [mistake for rank, mistake in each if rank == min(rank for rank, _ in each)]
         said = list(dict.fromkeys(mistake.what for mistake in equals))
         if 0 < len(said) <= 2:
             another = bool(equals[0].forward) and name != FORWARD and FORWARD not in wrong
             of = "the gradient of another forward: " if another else ""
-            causes[name] = Cause("known", f"{name}: {of}{'; or: '.join(said)}", weak=another)
-    return causes
+            known[name] = Shape("known", f": {of}{'; or: '.join(said)}"), not another
+    return known

@@ -44,8 +44,6 @@ class Exercise:
 
     name: str
     title: str
-    section: str
-    """Title of the section of the notes; "" where they have none on it."""
     lesson: str
     """Name of the lesson."""
     functions: tuple[str, ...]
@@ -59,6 +57,8 @@ class Exercise:
     """By result: what holds for a right one, as a sentence that ends a hint."""
     arguments: Callable[[Variant], tuple[str, ...]]
     """Names of a probe's arguments, to show one entry with; none where an entry says nothing."""
+    section: str = ""
+    """Title of the section of the notes; "" where they have none on it."""
     upstream: str = ""
     """Name of the upstream gradient."""
     describe: Callable[[Any, str, Sequence[Any]], Shape | None] = lambda key, name, cases: None

@@ -360,7 +360,7 @@ def test_check_is_told_what_it_cannot_use():
         check("kl", npvae.kl_divergence)
     with pytest.raises(ValueError, match=r'expected check\("kl_divergence", kl_divergence, kl_divergence_backward\)'):
         check("kl_divergence")
-    with pytest.raises(ValueError, match="1 is no function"):
+    with pytest.raises(ValueError, match="1 is not a function"):
         check("kl_divergence", 1)
     with pytest.raises(ValueError, match="expected one of: hint, pass-fail, none"):
         Checker("textbook", "all")

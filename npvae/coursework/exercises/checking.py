@@ -162,7 +162,6 @@ def mistakes(variant: Variant) -> list[Mistake]:
 GRADIENT_CHECKER = Exercise(
     name="gradient_is_right",
     title="A gradient checker",
-    section="",
     lesson="00_gradients_by_hand",
     functions=("gradient_is_right",),
     points=lambda variant: {"accepts": 4, "rejects": 3, "subtle": 3, "arguments": 2},

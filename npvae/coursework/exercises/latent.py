@@ -170,7 +170,7 @@ REPARAMETERIZE = Exercise(
     properties={
         "forward": "over many draws of eps, z has the mean mu and the standard deviation sigma",
         "dmu": "moving mu moves z by as much",
-        "drho": "it agrees with central differences of z by the head, for the same eps",
+        "drho": "it agrees with central differences of z with respect to the head, for the same eps",
     },
 )
 

@@ -83,7 +83,6 @@ def scrambled(right: Array, *_: Array) -> Array:
 DENSE_BACKWARD = Exercise(
     name="dense_backward",
     title="The gradients of a dense layer",
-    section="",
     lesson="00_gradients_by_hand",
     functions=("dense_backward",),
     choices={"weights": DENSE},
@@ -210,7 +209,6 @@ FORWARDS: dict[str, list[tuple[str, Function]]] = {
 ACTIVATION_PAIR = Exercise(
     name="activation",
     title="An activation and its gradient",
-    section="",
     lesson="00_gradients_by_hand",
     functions=("activation", "activation_backward"),
     choices={"activation": ACTIVATION},

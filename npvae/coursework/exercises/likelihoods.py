@@ -339,7 +339,7 @@ LIKELIHOOD = Exercise(
     upstream="dnll",
     properties={
         "forward": "exp(-nll) of one pixel sums or integrates to one over all x",
-        "dmean": "it agrees with central differences of the true loss by the mean",
+        "dmean": "it agrees with central differences of the true loss with respect to the mean",
         "dscale": "its mean over x drawn from the density is zero: the right scale is where it balances",
         "dlograte": "its mean over x drawn with that rate is zero: the right rate is where it balances",
     },

@@ -378,7 +378,6 @@ def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 OPTIMIZER = Exercise(
     name="optimizer_step",
     title="A step of an optimiser",
-    section="",
     lesson="08_training_on_mnist",
     functions=("optimizer_step",),
     choices={"optimizer": STATE},

@@ -54,7 +54,7 @@ def rows(values: Array, labels: Array, code: Code, side: str) -> Array:
 
 
 def inputs(code: Code, side: str) -> Callable[[Probe], dict[str, Array]]:
-    """Both inputs, and what reaches z: differences by z, whatever the code."""
+    """Both inputs, and what reaches z: differences with respect to z, whatever the code."""
 
     def made(probe: Probe) -> dict[str, Array]:
         x, z, labels, dinput = probe.args
@@ -146,7 +146,7 @@ CONDITIONAL = Exercise(
     properties={
         "encoder_input": "q(z given x, y) depends on the label: each example's row holds its own, in D + C columns",
         "decoder_input": "p(x given z, y) depends on the label: each example's row holds its own, in L + C columns",
-        "dz": "it has the shape of z, and agrees with central differences of decoder_input by z",
+        "dz": "it has the shape of z, and agrees with central differences of decoder_input with respect to z",
     },
 )
 
@@ -230,7 +230,6 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
 BOUND = Exercise(
     name="importance_bound",
     title="The importance-weighted bound",
-    section="",
     lesson="12_how_tight_is_the_bound",
     functions=("importance_bound", "importance_bound_backward"),
     points=lambda variant: {"forward": 4, "dlog_w": 4, EXTREMES: 2},
