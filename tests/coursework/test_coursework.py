@@ -13,11 +13,14 @@ from wrong_versions import WRONG_VERSIONS
 from wrong_versions.of_exercises import PACKAGE
 
 import npvae
+from npvae.coursework import pairs
 from npvae.coursework.assignments import CHOICES, variant
 from npvae.coursework.check import Checker, findings_of
 from npvae.coursework.compare import same_error
 from npvae.coursework.diagnose import PLAIN, judge
+from npvae.coursework.exercise import EXTREMES
 from npvae.coursework.exercises import EXERCISES, total
+from npvae.coursework.exercises.layers import ZERO
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import earned, full, marks
 from npvae.coursework.variants import FORMS, Variant
@@ -135,6 +138,19 @@ def test_no_two_mistakes_have_the_same_results_unless_they_share_their_words(exe
             same_error(a[name], b[name]) for a, b in zip(made, made_by_other, strict=True) for name in changed
         )
         assert not same or one.what == other.what, one.what
+
+
+@pytest.mark.parametrize(("exercise", "variant"), list(questions()))
+def test_the_gradients_of_a_wrong_forward_are_those_of_exact_code(exercise, variant, monkeypatch):
+    """Differences with half the step are the same, but where a wrong forward jumps, at 0."""
+    key = answer_key(exercise, variant, 0)
+    mistakes = key.mistakes
+    monkeypatch.setattr("npvae.coursework.pairs.SMALLER_STEP", pairs.SMALLER_STEP / 2)
+    for mistake, made, _ in mistakes:
+        for probe, right, results in zip(key.probes, key.right, made, strict=True):
+            if mistake.forward and probe.where not in (EXTREMES, ZERO):
+                again = mistake.wrong(probe, right)
+                assert all(same_error(again[name], results[name]) for name in again), (mistake.what, probe.where)
 
 
 @pytest.mark.parametrize(("exercise", "variant"), list(questions()))
