@@ -28,12 +28,17 @@ class Case(NamedTuple):
     right: Mapping[str, Array]
     """All that should have come, by name."""
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether this is not what should have come."""
+        return not agree(self.came, self.should)
+
 
 def shape_of_error(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape:
     """The first general description that fits. Ordinary inputs are described before extreme ones."""
     ordinary = [case for case in cases if case.probe.where != EXTREMES]
-    wrong = [case for case in ordinary if not agree(case.came, case.should)]
-    scope = wrong or [case for case in cases if not agree(case.came, case.should)]
+    wrong = [case for case in ordinary if case.is_wrong]
+    scope = wrong or [case for case in cases if case.is_wrong]
     if shape := not_an_array(scope):
         return shape
     scope, ordinary = in_numbers(scope), in_numbers(ordinary)
@@ -91,11 +96,7 @@ def holds(cases: Sequence[Case], words: str) -> str:
 
 
 def transposed(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
-    wrong = [case for case in cases if not agree(case.came, case.should)]
-    if all(
-        case.came.ndim == 2 and case.came.shape == case.came.T.shape and agree(case.came.T, case.should)
-        for case in wrong
-    ):
+    if all(case.came.ndim == 2 and agree(case.came.T, case.should) for case in cases if case.is_wrong):
         return Shape("transposed", "is transposed, which shows in its content where it is square")
     return None
 
@@ -121,29 +122,24 @@ def by_examples(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | Non
 
 def one_of_several(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
     """Where the first example is right and the others are not."""
-    wrong = [case for case in cases if not agree(case.came, case.should)]
+    wrong = [case for case in cases if case.is_wrong]
     if not all(case.should.ndim and examples(case.probe) == len(case.should) > 1 for case in wrong):
         return None
     first = [agree(case.came[:1], case.should[:1]) for case in wrong]
     same = [agree(case.came, np.broadcast_to(case.came[:1], case.came.shape)) for case in wrong]
     rest = [agree(case.came[i], case.should[i]) for case in wrong for i in range(1, len(case.should))]
     if all(same):
-        return Shape(
-            "same_for_all",
-            "holds the first example's values for all" if all(first) else "is the same for all examples",
-        )
-    return (
-        Shape("first_example_only", "is right for the first example alone") if all(first) and not any(rest) else None
-    )
+        what = "holds the first example's values for all" if all(first) else "is the same for all examples"
+        return Shape("same_for_all", what)
+    if all(first) and not any(rest):
+        return Shape("first_example_only", "is right for the first example alone")
+    return None
 
 
 def arguments(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
     """Multiplied or divided by an argument, or with some multiple of one added."""
-    for what, change in (
-        ("its size, without its sign", np.abs),
-        ("its square", np.square),
-        ("one over it", lambda a: 1 / a),
-    ):
+    changes = {"its size, without its sign": np.abs, "its square": np.square, "one over it": np.reciprocal}
+    for what, change in changes.items():
         with np.errstate(all="ignore"):
             changed = [change(case.should) for case in cases]
             if all(np.all(np.isfinite(a)) and agree(case.came, a) for case, a in zip(cases, changed, strict=True)):
@@ -214,10 +210,8 @@ def upstream_ignored(key: AnswerKey, name: str, wrong: Sequence[Case]) -> bool:
     if name == "forward" or any(case.probe.dout is None for case in wrong):
         return False
     ones = [replace(case.probe, dout=np.ones_like(case.probe.dout)) for case in wrong]
-    return all(
-        agree(case.came, key.exercise.expected(key.variant, probe)[name])
-        for probe, case in zip(ones, wrong, strict=True)
-    )
+    made = (key.exercise.expected(key.variant, probe)[name] for probe in ones)
+    return all(agree(case.came, each) for case, each in zip(wrong, made, strict=True))
 
 
 def examples(probe: Probe) -> int:
@@ -250,7 +244,7 @@ def named(ratio: float) -> str:
 
 def one_entry(key: AnswerKey, name: str, cases: Sequence[Case]) -> str:
     """The input, what came and what should have come, of the entry most wrong; "" where that says nothing."""
-    wrong = in_numbers([case for case in cases if not agree(case.came, case.should)])
+    wrong = in_numbers([case for case in cases if case.is_wrong])
     if not wrong or not key.exercise.arguments(key.variant):
         return ""
     case = min(wrong, key=lambda case: (case.probe.where == EXTREMES, case.should.size))
@@ -263,9 +257,8 @@ def one_entry(key: AnswerKey, name: str, cases: Sequence[Case]) -> str:
     inputs = [f"{label} = {of_entry(value, entry)}" for label, value in known.items() if fits(value, case.should)]
     place = f"[{', '.join(map(str, entry))}]" if entry else ""
     where = f" for {', '.join(inputs)}" if inputs else ""
-    return (
-        f"{case.probe.where}: {name}{place} is {case.came[entry]:.5g} and should be {case.should[entry]:.5g}{where}"
-    )
+    came, should = case.came[entry], case.should[entry]
+    return f"{case.probe.where}: {name}{place} is {came:.5g} and should be {should:.5g}{where}"
 
 
 def fits(value: Any, should: Array) -> bool:
