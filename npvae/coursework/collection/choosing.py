@@ -56,7 +56,7 @@ class Candidates:
         """Keep those that are best by something; what is set aside is what could not be, or what it lacks."""
         best = max(map(best_by, self.left))
         gone = [file for file in self.left if best_by(file) < best]
-        self.left = [file for file in self.left if file not in gone]
+        self.left = [file for file in self.left if best_by(file) == best]
         self.why = why if gone else self.why
         self.aside += [(file.path, lost or LACKS[rank(self.looks[file])]) for file in gone]
         return gone
