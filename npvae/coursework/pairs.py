@@ -16,8 +16,8 @@ from npvae.internals.types import Array
 Forward = Callable[..., Array]
 Rows = list[tuple[str, Forward]]
 """Words of mistakes, each with what is computed in the place of something right."""
-STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
-"""Central differences of fourth order: steps, and the weight of what stands there."""
+STENCIL = ((1, 2 / 3), (2, -1 / 12))
+"""Central differences of fourth order: steps to both sides, and the weight of what differs."""
 STEP, SMALLER_STEP = 1e-3, 5e-4
 """The second is for wrong forwards, which may bend more sharply than right ones."""
 
@@ -25,13 +25,17 @@ STEP, SMALLER_STEP = 1e-3, 5e-4
 def differences(f: Forward, args: Sequence[Any], i: int, dout: Array | float = 1.0, step: float = STEP) -> Array:
     """Gradient of sum(dout * f(*args)) with respect to the argument number i."""
     arg = np.asarray(args[i], np.float64)
+
+    def at(entry: tuple[int, ...], shift: float) -> float:
+        moved = arg.copy()
+        moved[entry] += shift
+        return float(np.sum(dout * f(*args[:i], moved, *args[i + 1 :])))
+
     gradient = np.zeros(arg.shape)
     with np.errstate(all="ignore"):
         for entry in np.ndindex(arg.shape):
-            for offset, weight in STENCIL:
-                moved = arg.copy()
-                moved[entry] += offset * step
-                gradient[entry] += weight * float(np.sum(dout * f(*args[:i], moved, *args[i + 1 :]))) / step
+            for steps, weight in STENCIL:  # exactly 0 where f does not depend on the entry
+                gradient[entry] += weight * (at(entry, steps * step) - at(entry, -steps * step)) / step
     return gradient
 
 

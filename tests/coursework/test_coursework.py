@@ -153,6 +153,12 @@ def test_the_gradients_of_a_wrong_forward_are_those_of_exact_code(exercise, vari
                 assert all(same_error(again[name], results[name]) for name in again), (mistake.what, probe.where)
 
 
+def test_the_gradient_of_what_does_not_enter_is_exactly_zero():
+    rng = np.random.default_rng(0)
+    a, b, dout = rng.standard_normal((3, 4, 5))
+    assert not np.any(pairs.differences(lambda a, b: np.exp(a), (a, b), 1, dout))
+
+
 @pytest.mark.parametrize(("exercise", "variant"), list(questions()))
 def test_a_mistake_never_says_what_is_right(exercise, variant):
     for mistake in EXERCISES[exercise].mistakes(variant):
