@@ -262,13 +262,14 @@ def _agreed(what: str, said: Sequence[T | None], option: str) -> T:
 
 def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, kept: Kept, options: Namespace) -> None:
     """One student graded as another assignment than the rest would cost the rest their place in the tables."""
-    for submission in submissions:
-        before = kept.asked_before(submission)
-        if submission.student != options.only and before not in (None, kept.asked(assignment)):
-            title, seed = variant(before["assignment"]).title, before["seed"]
+    others = (each for each in submissions if each.student != options.only and kept.place(each).exists())
+    for before in map(kept.asked_before, others):
+        if before != kept.asked(assignment):
+            title = variant(before["assignment"]).title if before else ""
+            was = f"{title} with seed {before['seed']}" if before else "results that this version cannot read"
             raise UsageError(
-                f"{options.out} holds {title} with seed {seed}, and --only would grade {assignment.title} with seed "
-                f"{kept.seed}: give the same options as before, or grade all without --only"
+                f"{options.out} holds {was}, and --only would grade {assignment.title} with seed {kept.seed}: "
+                "give the same options as before, or grade all without --only"
             )
 
 

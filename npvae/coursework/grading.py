@@ -157,10 +157,10 @@ class Kept:
         return {"assignment": str(replace(assignment, package="")), "seed": self.seed}
 
     def asked_before(self, submission: Submission) -> dict[str, Any] | None:
-        """What a student's results belong to; None where there are none."""
+        """What a student's results belong to; None where there are none that this version can read."""
         try:
             content = json.loads(self.place(submission).read_text("utf-8"))
-            return {name: content[name] for name in ("assignment", "seed")}
+            return {name: content[name] for name in ("assignment", "seed")} if content["format"] == FORMAT else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

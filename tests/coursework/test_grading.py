@@ -268,6 +268,12 @@ def test_one_student_is_not_graded_as_another_assignment_than_the_rest(graded_cl
     )
     assert main([*arguments, "--variant", "textbook", "--short"]) == 2
     assert main([*arguments, "--seed", "5"]) == 2
+    kept = Kept(out / "results").place(Submission("ada", "", b""))
+    content = kept.read_text()
+    kept.write_text(content.replace('"format": 3', '"format": 2'))
+    assert main([*arguments, "--variant", "textbook"]) == 2
+    assert "holds results that this version cannot read, and --only would grade" in capsys.readouterr().err
+    kept.write_text(content)
     assert (out / "seed.txt").read_text() == f"{seed}\n"
     assert (out / "grades.csv").read_bytes() == before
     assert main(arguments) == 0
