@@ -47,7 +47,7 @@ def graded(tmp_path_factory):
     options = ["--variant", "textbook", "--short", "--workers", "2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("npvae.coursework.report.draw_mistakes", lambda graded, path: path.write_bytes(b""))
-        limits = Limits(wall=2.0, cpu=2, processes=64)
+        limits = Limits(wall=2.0, processes=64)
         patch.setattr("npvae.coursework.grading.grade_one.__defaults__", (GRADING_SEED, (), limits))
         assert main(["grade", str(handed_in), "--out", str(out), *options]) == 0
     with (out / "grades.csv").open(newline="") as file:

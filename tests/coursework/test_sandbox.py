@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -292,6 +293,12 @@ def test_what_is_printed_is_kept_up_to_a_limit():
 @pytest.mark.parametrize("name", ["endless_loop", "sleeps"])
 def test_wall_time(name):
     assert attack(name)[0] == "took longer than 1.5 s, in dense_backward"
+
+
+def test_a_loop_on_one_thread_is_told_by_its_time_and_place_however_quiet_the_machine():
+    assert DEFAULT.cpu >= DEFAULT.wall + 1
+    limits = replace(DEFAULT, wall=DEFAULT.wall / 5, cpu=DEFAULT.cpu // 5)
+    assert attack("endless_loop", limits)[0] == "took longer than 2 s, in dense_backward"
 
 
 def test_endless_definitions_cost_their_time_once():

@@ -32,8 +32,8 @@ class Limits:
 
     wall: float = 10.0
     """Seconds."""
-    cpu: int = 10
-    """Seconds of a processor, for each process."""
+    cpu: int = 15
+    """Seconds of a processor, for each process. More than `wall`: one thread meets that first, on every machine."""
     memory: int = 1024 * MIB
     """Bytes of address space, for each process."""
     file: int = 16 * MIB
