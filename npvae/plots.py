@@ -103,24 +103,24 @@ def plot_stages(histories: "Mapping[str, History]", stages: Sequence[tuple[int, 
     stages : sequence of (int, float)
         Epochs and learning rate of each stage, in order; those that no history has reached are left out.
     """
-    figure, axes = _subplots(figsize=(7, 4.2), layout="constrained")
+    figure, axes = _subplots(figsize=(5.2, 3.8), layout="constrained")
     for colour, (name, history) in zip((BLUE, ORANGE, GREEN, BLACK, "C4", "C5"), histories.items(), strict=False):
-        lines = {"color": colour, "linewidth": 1}
-        axes.plot(history["epoch"], -history["train_loss"], label=f"{name}, training", linestyle="--", **lines)
-        axes.plot(history["epoch"], -history["test_loss"], label=f"{name}, test", **lines)
+        thin = {"color": colour, "linewidth": 1}
+        axes.plot(history["epoch"], -history["train_loss"], label=f"{name}, training", ls="--", alpha=0.5, **thin)
+        axes.plot(history["epoch"], -history["test_loss"], label=f"{name}, test", **thin)
     start, last = 1, max(map(len, histories.values()))
     for epochs, lr in stages:
         if start <= last:
             axes.axvline(start, color="gray", linestyle=":", linewidth=0.8)
-            axes.annotate(f" {lr:.2g}", (start, 1), xycoords=axes.get_xaxis_transform(), va="bottom", fontsize=7)
+            axes.text(start, 1, f" {1000 * lr:.2g}", transform=axes.get_xaxis_transform(), va="bottom", fontsize=8)
         start += epochs
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     fifth = max(history["test_loss"][:5][-1] for history in histories.values())  # later differences show
     axes.set(xlabel="epoch", ylabel="lower bound, nats per image", ylim=(-fifth - 1, None))
-    axes.set_title("learning rate of each stage:", fontsize=8, pad=12, loc="left")
+    axes.set_title("learning rate of each stage, in thousandths:", fontsize=9, pad=14, loc="left")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=9, loc="lower right")
     return figure
 
 

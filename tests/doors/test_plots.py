@@ -116,12 +116,13 @@ def test_a_notebook_shows_a_figure_once_and_a_script_keeps_it_open_for_show(monk
     assert not plt.fignum_exists(figure.number)
 
 
-def test_a_bound_over_the_epochs_shows_the_learning_rate_of_each_stage_that_was_reached_where_it_begins():
+def test_a_bound_over_the_epochs_shows_the_learning_rate_of_each_stage_that_was_reached_in_thousandths():
     history = npvae.History()
     history.rows = [{"epoch": i, "train_loss": 100.0 - i, "test_loss": 101.0 - i} for i in range(1, 6)]
-    (axes,) = plots.plot_stages({"vae": history}, [(1, 0.1), (3, 0.05), (9, 0.02), (27, 0.01)]).axes
+    (axes,) = plots.plot_stages({"vae": history}, [(1, 1e-3), (3, 1e-3 / 3), (9, 2e-4), (27, 1e-4)]).axes
     training, test, *starts = axes.lines
     np.testing.assert_array_equal(training.get_xydata(), [(i, i - 100) for i in range(1, 6)])
     np.testing.assert_array_equal(test.get_xydata(), [(i, i - 101) for i in range(1, 6)])
+    told = [(text.get_position()[0], text.get_text().strip()) for text in axes.texts]
     assert [line.get_xdata()[0] for line in starts] == [1, 2, 5]
-    assert [(text.xy[0], text.get_text().strip()) for text in axes.texts] == [(1, "0.1"), (2, "0.05"), (5, "0.02")]
+    assert told == [(1, "1"), (2, "0.33"), (5, "0.2")]
