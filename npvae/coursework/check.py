@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from npvae.coursework.assignments import variant as assigned
 from npvae.coursework.diagnose import PLAIN, Finding, judge
-from npvae.coursework.exercise import Exercise
+from npvae.coursework.exercise import EXTREMES, Exercise
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import answer_key
 from npvae.coursework.sandbox.calls import Failure
@@ -182,7 +182,8 @@ def hint(exercise: Exercise, finding: Finding, rung: int) -> list[str]:
     """What a rung of the ladder says of a finding: all that those below it say, and more."""
     if finding.name in PLAIN:
         return [finding.sentence]
-    right = f"; right here: {', '.join(finding.elsewhere)}" if finding.elsewhere else ""
+    elsewhere = [where for where in finding.elsewhere if where != EXTREMES]  # beside them an ordinary error vanishes
+    right = f"; right here: {', '.join(elsewhere)}" if elsewhere else ""
     return [
         f"{finding.result} is wrong here: {', '.join(finding.where)}{right}",
         f"{finding.result} ({exercise.read}): {exercise.properties[finding.result]}",

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from npvae.coursework.compare import agree, same_error
+import numpy as np
+
+from npvae.coursework.compare import agree, as_numbers, same_error
 from npvae.coursework.exercise import EXTREMES, Mistake, Shape
 from npvae.coursework.key import AnswerKey
 from npvae.coursework.shapes import Case, one_entry, shape_of_error
@@ -89,13 +91,18 @@ def recognise(
     Beside it stands whether it says more than a general shape that fits exactly.
 
     A mistake has to make every wrong result that it would change as it came, on every ordinary probe. But a forward
-    speaks for itself.
+    speaks for itself. What is nothing but NaN, or one infinity, tells no mistake from another.
     """
     ordinary = [i for i, probe in enumerate(key.probes) if probe.where != EXTREMES]
     everywhere = range(len(key.probes))
 
     def fits(name: str, made: Sequence[Mapping[str, Any]], where: Sequence[int]) -> bool:
         return all(same_error(results[i][name], made[i].get(name, key.right[i][name])) for i in where)
+
+    def tells(name: str) -> bool:
+        arrays = [as_numbers(results[i][name]) for i in everywhere if wrong[name][i]]
+        values = np.concatenate([np.ravel(array) for array in arrays if array is not None])
+        return bool(np.all(np.isfinite(values))) or len(np.unique(values)) > 1
 
     fitting: dict[str, list[tuple[tuple[int, int, bool], Mistake]]] = {name: [] for name in wrong}
     for mistake, made, all_changed in key.mistakes:
@@ -109,6 +116,8 @@ def recognise(
             continue
         if explains != changed & wrong.keys():
             explains = explains & {FORWARD} if mistake.forward else set()
+        if not any(map(tells, explains)):
+            continue
         exact = all(fits(name, made, everywhere) for name in explains)  # for extreme values too
         rank = -len(explains), len(changed - explains), not exact  # small for what explains much, and little beyond
         for name in explains:

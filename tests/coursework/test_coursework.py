@@ -23,6 +23,7 @@ from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.exercises.layers import ZERO
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.marks import earned, full, marks
+from npvae.coursework.sandbox.calls import kind_of
 from npvae.coursework.variants import FORMS, Variant
 
 TEXTBOOK = variant("textbook")
@@ -201,9 +202,9 @@ def kl_backward(change):
             r"it is transposed: \(3, 1\), expected \(1, 3\)",
         ),
         (lambda dmu, drho: (dmu, drho[:, :2]), "shape", r"has the wrong shape: \(1, 2\), expected \(1, 3\)"),
-        (lambda dmu, drho: (dmu, "drho"), "type", "is a str, expected an array of numbers"),
+        (lambda dmu, drho: (dmu, "drho"), "type", "is a str, expected an array of real numbers"),
         (lambda dmu, drho: (dmu, None), "type", "is None: is a return missing"),
-        (lambda dmu, drho: (dmu, 1j * drho), "type", "expected an array of numbers"),
+        (lambda dmu, drho: (dmu, 1j * drho), "type", "is an array of complex128, expected an array of real numbers"),
         (lambda dmu, drho: (dmu, np.nan * drho), "not_finite", "holds NaN"),
         (lambda dmu, drho: (dmu, 3 * drho), "factor", "it is 3 times what it should be"),
         (lambda dmu, drho: (dmu, drho / 6), "factor", "it is 1/6 times what it should be"),
@@ -274,7 +275,7 @@ def test_a_checker_that_draws_without_a_seed_gets_the_same_noise_each_time_and_n
 def test_a_truthy_answer_that_is_not_true_is_told(answer):
     findings = findings_of(EXERCISES["gradient_is_right"], TEXTBOOK, (lambda *_: answer,), 0)
     assert {finding.words for finding in findings} == {
-        f"gradient_is_right returns a {type(answer).__name__}, expected True or False"
+        f"gradient_is_right returns {kind_of(answer)}, expected True or False"
     }
 
 

@@ -386,15 +386,15 @@ def test_a_forged_result_comes_to_nothing():
 
 
 OBJECTS = {
-    "pickle": "is a bytes, expected an array of numbers",
-    "object": "is a Payload, expected an array of numbers",
-    "object array": "is a ndarray, expected an array of numbers",
-    "generator": "is a generator, expected an array of numbers",
-    "text": "is a str, expected an array of numbers",
-    "none": "is a NoneType, expected an array of numbers",
-    "complex": "is a ndarray, expected an array of numbers",
+    "pickle": "is a bytes, expected an array of real numbers",
+    "object": "is a Payload, expected an array of real numbers",
+    "object array": "is an array of object, expected an array of real numbers",
+    "generator": "is a generator, expected an array of real numbers",
+    "text": "is a str, expected an array of real numbers",
+    "none": "is None: is a return missing?",
+    "complex": "is an array of complex128, expected an array of real numbers",
     "half": "is an array of float16, which holds three digits: expected float64 or float32",
-    "structure": "is a ndarray, expected an array of numbers",
+    "structure": "is an array of [('a', '<f8'), ('b', 'O')], expected an array of real numbers",
     "subclass": [0.0, 0.0],
     "matrix": [[1.0, 2.0]],
     "list": [[1.0, 2.0], [3.0, 4.0]],

@@ -70,7 +70,7 @@ def which_pairs(key: Any, name: str, cases: Sequence[Any]) -> Shape:
     wrong = ~entries_agree(case.came, case.should)
     if name == "arguments":
         if moved := labels(listed[wrong[: len(listed)]]):
-            return Shape("moved", "are not afterwards what they were", f": {moved}")
+            return Shape("moved", "are not afterwards what they were, to the last digit", f": {moved}")
         listed, wrong = np.repeat(asked, DRAWS), wrong[len(listed) :]
     refused, accepted = labels(listed[wrong & (listed < NO)]), labels(listed[wrong & (listed >= NO)])
     if refused and accepted:
@@ -130,7 +130,7 @@ def checker(
     return is_right
 
 
-AS_ALLCLOSE = "what is below 1e-8 counts as equal, as in np.allclose: small gradients pass whatever they are"
+AS_ALLCLOSE = "its tolerance has an absolute part, as 1e-8 in np.allclose: small gradients pass whatever they are"
 RELATIVE = "its error is relative to each entry: where that is 0, rounding looks like a mistake"
 
 

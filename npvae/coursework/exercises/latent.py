@@ -115,6 +115,7 @@ def draw_mistakes(variant: Variant) -> list[Mistake]:
         (VARIANCE_FOR_SIGMA, spread_by_variance),
         ("the noise is scaled by the head itself, which may be negative", draw(lambda rho: rho)),
         ("every example gets the noise of the first", lambda mu, rho, eps: z(mu, rho, eps[:1])),
+        ("the noise is subtracted", lambda mu, rho, eps: z(mu, rho, -eps)),
     ]
     slopes: Rows = [
         ("it points the wrong way: does a larger head give a larger sigma here?", lambda right, s, eps, dz: -right),
@@ -145,7 +146,7 @@ def draw_mistakes(variant: Variant) -> list[Mistake]:
             VARIANCE_FOR_SIGMA,
             lambda p, r: {"forward": spread_by_variance(*p.args), "drho": r["drho"] * sigma(p.args[1])},
         ),
-        forward_alone("the noise is subtracted, not so its gradient", lambda mu, rho, eps: z(mu, rho, -eps)),
+        forward_alone("the noise is subtracted, but not in the gradient", lambda mu, rho, eps: z(mu, rho, -eps)),
         Mistake("it has a factor that belongs to drho", lambda _, right: {"dmu": 0.5 * right["dmu"]}),
         Mistake("dz is multiplied by z, which is no slope", lambda p, right: {"dmu": p.dout * z(*p.args)}),
         exchanged("dmu", "drho"),
@@ -333,8 +334,8 @@ def meeting_mistakes(variant: Variant) -> list[Mistake]:
     def path(what: str, *weights: float) -> Mistake:
         return Mistake(what, lambda probe, right: meeting(variant, probe, *weights))
 
-    def prior_mean(what: str, mean: float) -> Mistake:
-        return Mistake(what, lambda probe, right: meeting(replace(variant, prior_mean=mean), probe))
+    def prior(what: str, **other: Any) -> Mistake:
+        return Mistake(what, lambda probe, right: meeting(replace(variant, **other), probe))
 
     def drho(what: str, wrong: Forward) -> Mistake:
         """Wrong as a function of what comes to sigma through z and through the KL, of sigma and of its slope."""
@@ -363,8 +364,13 @@ def meeting_mistakes(variant: Variant) -> list[Mistake]:
         what = "sigma stands in the place of its slope in the path through z"
         mistakes.append(drho(what, lambda z, kl, q, slope: z * q + kl * slope))
     if variant.prior_mean:
-        mistakes.append(prior_mean("the mean of the prior is taken for 0", 0.0))
-        mistakes.append(prior_mean("mu and the prior's mean are added", -variant.prior_mean))
+        mistakes.append(prior("the mean of the prior is taken for 0", prior_mean=0.0))
+        mistakes.append(prior("mu and the prior's mean are added", prior_mean=-variant.prior_mean))
+    if s != 1:
+        mistakes.append(prior("the sigma of the prior is taken for 1", prior_sigma=1.0))
+    if variant.prior_mean and s != 1 and variant.head != TEXTBOOK:
+        what = f"the prior is taken for N(0, I): {ANOTHER_QUESTION}"
+        mistakes.append(prior(what, prior_mean=0.0, prior_sigma=1.0))
     if (variant.head, variant.prior_mean, s) != (TEXTBOOK, 0, 1):
         mistakes.append(Mistake(ANOTHER_HEAD_AND_PRIOR, lambda probe, right: meeting(Variant(), probe)))
     return mistakes

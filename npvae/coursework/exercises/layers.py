@@ -69,7 +69,7 @@ def dense_mistakes(variant: Variant) -> list[Mistake]:
         gradient("dW", "it was reshaped until it fitted: right in size, scrambled in content", scrambled),
         gradient("dW", "it is divided by N: the loss is the mean already", lambda right, dy, *_: right / len(dy)),
         gradient("dW", "dy does not enter", lambda right, dy, x, W: turned(x.T @ np.ones_like(dy))),
-        gradient("db", "it is averaged over the examples: the loss is already", lambda r, dy, *_: r / len(dy)),
+        gradient("db", "it is averaged over the examples, as the loss already is", lambda r, dy, *_: r / len(dy)),
         gradient("db", "it is the first example's alone", lambda _, dy, *__: dy[0]),
         gradient("db", "it has a row for each example, where the bias has one", lambda _, dy, *__: dy),
         gradient("db", "the sum is over the outputs, not over the examples", lambda _, dy, *__: dy.sum(axis=1)),

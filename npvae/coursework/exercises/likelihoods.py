@@ -41,7 +41,7 @@ def of_any_likelihood(nll: Forward, by: Mapping[str, int]) -> list[Mistake]:
 # 5. Bernoulli.
 
 BERNOULLI_BY = {"dlogits": 1}
-FAR = 1e4
+FAR = np.array([1e4, 40.0, 20.0, 2.0])
 
 
 def bernoulli(x: Array, logits: Array) -> Array:
@@ -52,12 +52,14 @@ def bernoulli(x: Array, logits: Array) -> Array:
 def bernoulli_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     n, pixels = int(rng.integers(4, 7)), 7
     black_and_white = rng.integers(0, 2, (1, pixels)).astype(float)
-    far = np.array([[FAR, -FAR, 40.0, -40.0, FAR, -FAR, 0.0]])
+    on_both_sides = rng.permutation((np.arange(pixels) + rng.random(pixels)) / pixels)[None]
+    far = np.stack([FAR, -FAR, FAR, -FAR, [5.0, -5.0, 2.0, 0.0]])
+    white = np.repeat([[1.0], [0.0], [0.0], [1.0], [0.5]], len(FAR), axis=1)
     return [
-        Probe(ONE, (rng.random((1, pixels)), spread(rng, 1, pixels)), spread(rng, 1)),
+        Probe(ONE, (on_both_sides, spread(rng, 1, pixels)), spread(rng, 1)),
         Probe("black and white", (black_and_white, spread(rng, 1, pixels)), spread(rng, 1)),
         Probe(SEVERAL, (rng.random((n, pixels)), spread(rng, n, pixels)), spread(rng, n)),
-        Probe(EXTREMES, (np.array([[1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.5]]), far), spread(rng, 1)),
+        Probe(EXTREMES, (white, far), spread(rng, len(far))),
     ]
 
 
@@ -70,8 +72,8 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
         return 1 / (1 + np.exp(-logits))
 
     forwards: Rows = [
-        ("only white pixels count: white costs nothing", lambda x, a: x * np.logaddexp(0, -a)),
-        ("only black pixels count: black costs nothing", lambda x, a: (1 - x) * np.logaddexp(0, a)),
+        ("only white pixels count: predicting white costs nothing", lambda x, a: x * np.logaddexp(0, -a)),
+        ("only black pixels count: predicting black costs nothing", lambda x, a: (1 - x) * np.logaddexp(0, a)),
         ("target and prediction are exchanged", lambda x, a: bernoulli(a, x)),
         ("black and white are exchanged", lambda x, a: bernoulli(1 - x, a)),
         ("a sign between its two terms is wrong", lambda x, a: bernoulli(-x, a)),
@@ -131,7 +133,7 @@ BERNOULLI = Exercise(
     upstream="dnll",
     properties={
         "forward": "the probabilities of all black-and-white images sum to one, and it is finite for every logit",
-        "dlogits": "it vanishes where the predicted probability is the pixel, and is never larger than one in size",
+        "dlogits": "it vanishes where the predicted probability is the pixel, and is never larger than dnll in size",
     },
 )
 
@@ -180,18 +182,26 @@ def gradients(variant: Variant) -> dict[str, int]:
 def likelihood_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     n, pixels = int(rng.integers(4, 7)), 7
     signs = np.array([[1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0]])
+
+    def heads(n: int) -> Array:
+        """Of several the first is positive: it shows what a logarithm of it would be."""
+        values = spread(rng, n, pixels)
+        if n > 1:
+            values[0] = np.abs(values[0])
+        return values
+
     if variant.likelihood == "Poisson":
         far = np.array([[-30.0, 15.0, -8.0, 12.0, -20.0, 5.0, 0.5]])
         counts = np.array([[0.0, 40.0, 1.0, 0.0, 0.0, 300.0, 3.0]])
         return [
-            Probe(ONE, (rng.integers(0, 6, (1, pixels)).astype(float), spread(rng, 1, pixels)), spread(rng, 1)),
-            Probe(SEVERAL, (rng.integers(0, 6, (n, pixels)).astype(float), spread(rng, n, pixels)), spread(rng, n)),
+            Probe(ONE, (rng.integers(0, 6, (1, pixels)).astype(float), heads(1)), spread(rng, 1)),
+            Probe(SEVERAL, (rng.integers(0, 6, (n, pixels)).astype(float), heads(n)), spread(rng, n)),
             Probe(EXTREMES, (counts, far), spread(rng, 1)),
         ]
 
     def probe(where: str, n: int) -> Probe:
         mean = spread(rng, n, pixels)
-        return Probe(where, (mean + spread(rng, n, pixels), mean, spread(rng, n, pixels)), spread(rng, n))
+        return Probe(where, (mean + spread(rng, n, pixels), mean, heads(n)), spread(rng, n))
 
     mean, residual = spread(rng, 1, pixels), signs * (900.0 if variant.likelihood == "logistic" else 9.0)
     scale = signs[:, ::-1] * (20.0 if variant.likelihood == "Gaussian" else 0.3)

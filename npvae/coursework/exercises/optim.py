@@ -164,10 +164,6 @@ def one_late(beta: float, t: int) -> float:
     return weight(beta, t + 1)
 
 
-def one_early(beta: float, t: int) -> float:
-    return weight(beta, t - 1)
-
-
 def full_weight(beta: float, t: int) -> float:
     """As of a sum into which each gradient goes whole, corrected as if it were a mean."""
     return (1 - beta) * weight(beta, t)
@@ -202,7 +198,6 @@ def common(name: str) -> Directions:
             "t is one too large in the correction: increased before and after",
             replace(right, totals=(one_late, one_late)),
         ),
-        ("t is one too small: the first step divides by zero", replace(right, totals=(one_early, one_early))),
         ("beta1 and beta2 are exchanged: slow to turn, quick to shrink", replace(right, betas=(BETA2, BETA1))),
         (
             "gradients enter the moments whole, which makes them sums",
@@ -297,7 +292,7 @@ def scheduled(m: Array, grad: Array, t: int) -> Array:
 
 ANOTHER_QUESTION = "that answers another question"
 SIGNS_LOST = "negative gradients do not count in u: it may stay zero, and signs are lost"
-EPS_INSIDE = "adam_eps is added inside the maximum: the smallest gradients move far less"
+EPS_INSIDE = "something is added inside the maximum: the smallest gradients move far less"
 TWO_STEPS = "the maximum is of this step and the last: what the state keeps of it is not the maximum"
 OWN: dict[str, Directions] = {
     "Adam": [],
@@ -312,7 +307,7 @@ OWN: dict[str, Directions] = {
         ("a root is taken of u: large gradients move further than small ones", adamax(lambda g: np.sqrt(largest(g)))),
         ("u is bias-corrected, though it is no mean", adamax(lambda g: largest(g) / full_weight(BETA2, len(g)))),
         ("the new gradient enters the maximum with a factor", adamax(lambda g: (1 - BETA2) * largest(g))),
-        ("adam_eps is added to u: the smallest gradients move far less", adamax(lambda g: largest(g) + ADAM_EPS)),
+        ("something is added to u: the smallest gradients move far less", adamax(lambda g: largest(g) + ADAM_EPS)),
         (EPS_INSIDE, adamax(lambda g: largest(np.abs(g) + ADAM_EPS))),
     ],
     "AMSGrad": [
@@ -351,7 +346,7 @@ def mistakes_of(variant: Variant) -> list[Mistake]:
 def carried_on(key: Any, name: str, cases: Sequence[Any]) -> Shape | None:
     """Where the first step is right and a later one is not."""
     if name == LATER and all(agree(case.all_came[FIRST], case.right[FIRST]) for case in cases):
-        return Shape("carried", ": wrong, where the first step is right: what differs later is t and the state")
+        return Shape("carried", ": wrong, where ordinary first steps are right: later, t and the state differ")
     return None
 
 

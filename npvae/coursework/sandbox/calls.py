@@ -96,8 +96,19 @@ def kept(value: Any) -> Any:
     """A copy of what a function returned, which no later call can change."""
     copied = attempt(copy.deepcopy, value)
     if isinstance(copied, Failure) and not isinstance(value, Failure):
-        return Failure("type", f"is a {type(value).__name__}, expected an array of numbers")
+        return Failure("type", not_numbers(value))
     return copied
+
+
+def not_numbers(value: Any) -> str:
+    """What a value is that is not an array of real numbers, as the end of a sentence."""
+    return f"is {kind_of(value)}, expected an array of real numbers" if value is not None else NONE
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, with an article."""
+    kind = f"array of {value.dtype}" if type(value) is np.ndarray else type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def several(value: Any, names: Sequence[str]) -> Results:
@@ -118,41 +129,49 @@ def run_pair(names: Sequence[str]) -> Callable[[Functions, Probe], Results]:
 
     def run(functions: Functions, probe: Probe) -> Results:
         forward, *rest = functions
-        returned = unchanged(forward, *copy.deepcopy(probe.args))
-        if not isinstance(returned, tuple | list) or len(returned) != 2:
-            wrong = Failure("number", f"returns a {type(returned).__name__}, expected two things: out, cache")
-            failure = returned if isinstance(returned, Failure) else NOTHING if returned is None else wrong
-            return {"forward": failure, **dict.fromkeys(names if rest else (), NEEDS_FORWARD)}
-        out, cache = returned
+        out, cache = several(unchanged(forward, *copy.deepcopy(probe.args)), ("out", "cache")).values()
+        if isinstance(out, Failure):
+            return {"forward": out, **dict.fromkeys(names if rest else (), NEEDS_FORWARD)}
         results = {"forward": kept(out)}
         if not same(out, attempt(lambda: forward(*copy.deepcopy(probe.args))[0])):
             results["forward"] = UNSTEADY
         for backward in rest:
+            first = several(kept(unchanged(backward, copy.deepcopy(probe.dout), cache)), names)
             attempt(forward, *(0.5 * arg if is_float(arg) else arg for arg in probe.args))  # must not touch the cache
-            dout = copy.deepcopy(probe.dout)
-            first = several(kept(unchanged(backward, dout, cache)), names)
-            results |= steady(first, several(kept(attempt(backward, dout, cache)), names))
+            results |= steady(first, several(kept(attempt(backward, copy.deepcopy(probe.dout), cache)), names))
         return results
 
     return run
 
 
+NONE = "is None: is a return missing?"
 NOTHING = Failure("number", "returns None: is a return missing?")
 NEEDS_FORWARD = Failure("needs", "needs a forward that works")
-
 UNSTEADY = Failure(
-    "unsteady", "gives something else when it is called again: it draws something, or changes its cache"
+    "unsteady",
+    "gives something else when it is called again: it draws something, changes its cache, or reads a variable that "
+    "another call has changed",
 )
 
 
 def steady(first: Results, again: Results) -> Results:
-    """The results of the first of two calls, where the second gave the same."""
-    return {name: value if same(value, again[name]) else UNSTEADY for name, value in first.items()}
+    """The results of the first of two calls, where they failed or the second gave the same."""
+    return {
+        name: value if isinstance(value, Failure) or same(value, again[name]) else UNSTEADY
+        for name, value in first.items()
+    }
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two results, or failures, are the same, bit for bit."""
+    """Whether two results are the same, bit for bit. Where neither is numbers, nothing is compared."""
+    if not (holds_numbers(a) or holds_numbers(b)):
+        return True
     return attempt(np.array_equal, a, b, True) is True or attempt(np.array_equal, a, b) is True
+
+
+def holds_numbers(value: Any) -> bool:
+    """Whether it is, or makes, an array of numbers."""
+    return attempt(lambda: np.asarray(value).dtype.kind in "biufc") is True
 
 
 def is_float(value: Any) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from npvae.coursework.sandbox import channel
-from npvae.coursework.sandbox.calls import Failure, Probe, Results, described
+from npvae.coursework.sandbox.calls import Failure, Probe, Results, described, not_numbers
 from npvae.coursework.sandbox.cases import fixed_noise
 from npvae.coursework.sandbox.channel import RESULT, STDERR, STDIN, STDOUT, write_all
 from npvae.coursework.sandbox.isolation import give_up_privileges, leave_keyring, set_limits
@@ -167,4 +167,4 @@ def as_plain(value: Any, room: int) -> tuple[str, Any, bytes]:
                 return "large", f"has {array.size} entries, far too many", b""
             array = array.astype(array.dtype.newbyteorder("="), copy=False)
             return array.dtype.str, array.shape, array.tobytes()
-    return "type", f"is a {type(value).__name__}, expected an array of numbers", b""
+    return "type", not_numbers(value), b""

@@ -50,7 +50,7 @@ def by_key(grads: Any) -> Results:
         return dict.fromkeys(KEYS, grads)
     if not isinstance(grads, Mapping):
         wanted = f"expected a dict with the keys {', '.join(KEYS)}"
-        return dict.fromkeys(KEYS, Failure("type", f"has no place: grads is a {type(grads).__name__}, {wanted}"))
+        return dict.fromkeys(KEYS, Failure("type", f"has no place: grads is {calls.kind_of(grads)}, {wanted}"))
     return {
         key: grads[key] if key in grads else Failure("type", f'is missing: grads has no key "{key}"') for key in KEYS
     }
@@ -102,7 +102,7 @@ def unfit(theta: Any, state: Any, probe: Probe, t: int) -> Failure | None:
         what = f"end at step {t}, where theta is no longer a vector like the first"
         return NEEDS_FIRST if t == 1 else Failure("type", what)
     if not isinstance(state, tuple | list) or len(state) != count:
-        came = f"{len(state)} things" if isinstance(state, tuple | list) else f"a {type(state).__name__}"
+        came = f"{len(state)} things" if isinstance(state, tuple | list) else calls.kind_of(state)
         return Failure("type", f"get {came} for a state, expected a tuple of {count} arrays")
     return None
 
