@@ -24,7 +24,8 @@ from npvae.coursework.submissions import Contents, Submission, read
 from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
-FORMAT = 3
+FORMAT = 4
+"""Goes up when what is kept, or what answers are tried on, changes."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from unseen_answers import unseen
 from npvae.cli import main
 from npvae.coursework.assignments import variant
 from npvae.coursework.exercises import EXERCISES, total
-from npvae.coursework.grading import Graded, Kept, grade, grade_one
+from npvae.coursework.grading import FORMAT, Graded, Kept, grade, grade_one
 from npvae.coursework.handout import write_handout
 from npvae.coursework.marks import full
 from npvae.coursework.report import write_reports
@@ -270,7 +270,7 @@ def test_one_student_is_not_graded_as_another_assignment_than_the_rest(graded_cl
     assert main([*arguments, "--seed", "5"]) == 2
     kept = Kept(out / "results").place(Submission("ada", "", b""))
     content = kept.read_text()
-    kept.write_text(content.replace('"format": 3', '"format": 2'))
+    kept.write_text(content.replace(f'"format": {FORMAT}', f'"format": {FORMAT - 1}'))
     assert main([*arguments, "--variant", "textbook"]) == 2
     assert "holds results that this version cannot read, and --only would grade" in capsys.readouterr().err
     kept.write_text(content)
