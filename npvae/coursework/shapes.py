@@ -9,10 +9,10 @@ import numpy as np
 from npvae.coursework.compare import agree, as_numbers, entries_agree
 from npvae.coursework.exercise import EXTREMES, Shape
 from npvae.coursework.key import AnswerKey
-from npvae.coursework.sandbox.calls import Failure, Probe
+from npvae.coursework.sandbox.calls import Failure, Probe, not_numbers
 from npvae.internals.types import Array
 
-EXACT = 1e-6
+EXACT = 1e-5
 """How far a factor may be from the number that it is called."""
 SIDE = 4
 """Entries that each side of zero must have before one is said to be wrong and the other right."""
@@ -54,7 +54,8 @@ def shape_of_error(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape:
     if 2 * len(wrong) <= len(ordinary):
         if all(examples(case.probe) > 1 for case in wrong):
             return Shape("several_only", "is right for one example and wrong for several")
-        return Shape("elsewhere", "is wrong only here", f": {', '.join(case.probe.where for case in wrong)}")
+        where = ", ".join(case.probe.where for case in cases if case.is_wrong)
+        return Shape("elsewhere", "is wrong only here", f": {where}")
     share = np.mean(~np.concatenate([np.ravel(entries_agree(case.came, case.should)) for case in scope]))
     if share == 1:
         return Shape("unknown", ": every entry is wrong")
@@ -68,11 +69,9 @@ def not_an_array(cases: Sequence[Case]) -> Shape | None:
             what, colon, message = case.came.what.partition(": ")
             where = f" ({case.probe.where})" if case.came.name == "raises" else ""
             return Shape(case.came.name, what, colon + message + where)
-        if case.came is None:
-            return Shape("type", "is None: is a return missing?")
         array = as_numbers(case.came)
         if array is None:
-            return Shape("type", f"is a {type(case.came).__name__}, expected an array of numbers")
+            return Shape("type", not_numbers(case.came))
         if array.shape != case.should.shape:
             turned = array.ndim == 2 and agree(array.T, case.should)
             shapes = f": {array.shape}, expected {case.should.shape} ({case.probe.where})"
@@ -201,7 +200,7 @@ def one_side(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
             if min(np.sum(side), np.sum(other)) >= SIDE and np.all(right[other]) and np.mean(right[side]) < 0.3:
                 how = "has the wrong sign" if agree(came[side], -should[side]) else "is wrong"
                 how = "is zero" if not np.any(came[side]) else how
-                return Shape("one_side", f"{how} where {label} is {words}, and right where it has the other sign")
+                return Shape("one_side", f"{how} where {label} is {words}, and is right where it has the other sign")
     return None
 
 
@@ -236,7 +235,7 @@ def named(ratio: float) -> str:
         numerator = round(ratio * denominator)
         if numerator and abs(numerator) <= 12 and abs(ratio * denominator / numerator - 1) < EXACT:
             return f"{numerator}" if denominator == 1 else f"{numerator}/{denominator}"
-    return f"{ratio:.5g}"
+    return f"{ratio:.7g}"
 
 
 # One entry.
@@ -257,8 +256,9 @@ def one_entry(key: AnswerKey, name: str, cases: Sequence[Case]) -> str:
     inputs = [f"{label} = {of_entry(value, entry)}" for label, value in known.items() if fits(value, case.should)]
     place = f"[{', '.join(map(str, entry))}]" if entry else ""
     where = f" for {', '.join(inputs)}" if inputs else ""
-    came, should = case.came[entry], case.should[entry]
-    return f"{case.probe.where}: {name}{place} is {came:.5g} and should be {should:.5g}{where}"
+    came, should = case.came[entry] + 0.0, case.should[entry] + 0.0  # no -0
+    digits = 5 if f"{came:.5g}" != f"{should:.5g}" else 9
+    return f"{case.probe.where}: {name}{place} is {came:.{digits}g} and should be {should:.{digits}g}{where}"
 
 
 def fits(value: Any, should: Array) -> bool:
@@ -272,4 +272,4 @@ def fits(value: Any, should: Array) -> bool:
 def of_entry(value: Any, entry: tuple[Any, ...]) -> str:
     """What of such an argument belongs to an entry."""
     part = np.asarray(value)[entry[: np.ndim(value)]]
-    return f"{part:.5g}" if part.ndim == 0 else np.array2string(part, precision=4, separator=", ")
+    return f"{part:.5g}" if part.ndim == 0 else np.array2string(part, 200, precision=4, separator=", ")
