@@ -10,7 +10,7 @@ MOODLE = ("Identifier", "Full name", "ID number", "Email address", "Grade")
 MOODLE_GRADES = ("grade", "bewertung", "note", "calificacion", "valutazione", "punteggio", "cijfer")
 """Titles of the column for marks in Moodle's worksheet, in letters alone."""
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
-NUMBERS = "studentid studentnumber matriculationnumber matrikelnummer matrikel sid"
+NUMBERS = "studentid studentnumber matriculationnumber matrikelnummer matrikelnr matrnr matrikel sid"
 ALSO = {
     "Full name": NAMES,
     "Student": NAMES,

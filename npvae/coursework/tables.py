@@ -19,9 +19,12 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
     Raises
     ------
     ValueError, csv.Error
-        For what is not a table.
+        For what is not a table, or has a line with more cells than titles: which of them is which is not known.
     """
-    text = decoded(path.read_bytes())
+    data = path.read_bytes()
+    if data.startswith(b"PK"):
+        raise ValueError("it is an Excel workbook, or a zip: save it as CSV")
+    text = decoded(data)
     first, _, rest = text.lstrip("\r\n").partition("\n")
     separator = max(",;\t", key=first.count)
     if match := re.fullmatch(r"sep=([,;\t])\r?", first):  # as Excel says it
@@ -30,6 +33,10 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
     lines = ((reader.line_num + bool(match), [cell.strip() for cell in line]) for line in reader)
     filled = [(number, cells) for number, cells in lines if any(cells)] or [(1, [])]
     titles = filled[0][1]
+    for number, cells in filled[1:]:
+        if any(cells[len(titles) :]):
+            what = f"line {number} has {len(cells)} cells, but there are {len(titles)} titles"
+            raise ValueError(f"{what}: put a cell with {separator!r} in it between quotes")
     padded = ((number, [*cells, *[""] * len(titles)]) for number, cells in filled[1:])
     return titles, [(number, dict(zip(titles, cells, strict=False))) for number, cells in padded]
 

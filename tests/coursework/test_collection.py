@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from npvae.coursework.collection import collect, finding
 from npvae.coursework.collection.archives import close_archives
+from npvae.coursework.collection.found import EMPTY_FOLDER
 
 DONE = answered()
 GRADESCOPE = """---
@@ -211,6 +212,19 @@ LAYOUTS = {
 }
 
 
+def test_a_folder_that_is_passed_over_whole_is_named(tmp_path):
+    files = {
+        "ada/a.ipynb": DONE,
+        "bob/pyvenv.cfg": "x",
+        "bob/a.ipynb": DONE,
+        "cyd/venv/a.py": DONE,
+        "dan/a.py": BLANK,
+    }
+    collection = collect(write(tmp_path, files))
+    assert [one.submission.student for one in collection.hand_ins] == ["ada", "dan"]
+    assert collection.strays == tuple(f"{name} belongs to nobody: {EMPTY_FOLDER}" for name in ("bob", "cyd"))
+
+
 @pytest.mark.parametrize(("files", "expected"), LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 def test_each_layout_gives_everybody_their_file_and_nothing_to_look_at(files, expected, packed, tmp_path):
@@ -237,7 +251,7 @@ def test_an_empty_folder_is_named_where_it_may_be_a_persons(tmp_path):
         collection = collect(path)
         assert {one.submission.student for one in collection.hand_ins} == {"ada", "bob"}
         assert not any(one.flags for one in collection.hand_ins)
-        assert collection.strays[0] == "cyd belongs to nobody: an empty folder"
+        assert collection.strays[0] == f"cyd belongs to nobody: {EMPTY_FOLDER}"
 
 
 def test_hand_ins_of_several_platforms_stand_side_by_side(tmp_path):

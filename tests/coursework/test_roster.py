@@ -211,6 +211,32 @@ def test_a_folder_that_names_nobody_with_a_file_that_does_is_said(tmp_path):
     assert flags(people) == "s1001: is known by the name of a file alone: the folder's is not in the roster"
 
 
+def test_beside_a_first_name_a_name_is_the_familys(tmp_path):
+    roster = "Nr.;Name;Vorname;Matrikel-Nr.\n1;Müller;Zoë;2512345\n2;Ode;Ben;2512346\n"
+    people = collected(tmp_path, {"Zoë Müller.ipynb": DONE, "2512346.ipynb": DONE}, roster.encode("cp1252"))
+    assert chosen(people) == {"Zoë Müller": "Zoë Müller.ipynb", "Ben Ode": "2512346.ipynb"}
+    assert flags(people) == ""
+
+
+def test_a_whole_name_beside_a_first_name_stays_as_it_is(tmp_path):
+    people = collected(tmp_path, {"ben-ode.ipynb": DONE}, "Name,Vorname\nBen Ode,Ben\n")
+    assert chosen(people) == {"Ben Ode": "ben-ode.ipynb"}
+
+
+@pytest.mark.parametrize(
+    ("roster", "words"),
+    [
+        ("Name\nLee, Ann\nOde, Ben\n", "line 2 has 2 cells, but there are 1 titles: put a cell with ',' in it"),
+        ("name;id\nAnn;1\nBen;2;7\n", "line 3 has 3 cells, but there are 2 titles: put a cell with ';' in it"),
+        (b"PK\x03\x04...", "it is an Excel workbook, or a zip: save it as CSV"),
+    ],
+)
+def test_a_table_in_which_a_cell_may_belong_to_another_title_is_refused(roster, words, tmp_path):
+    with pytest.raises(ValueError, match=r"class\.csv is not a roster") as error:
+        collected(tmp_path, {"ann.ipynb": DONE}, roster)
+    assert words in str(error.value)
+
+
 @pytest.mark.parametrize("content", ["group,mark\n1,2\n", "", "\n\n", 'student\n"open'])
 def test_what_is_no_roster_is_refused_with_its_name(content, tmp_path):
     (tmp_path / "class.csv").write_text(content)

@@ -98,12 +98,11 @@ def in_folder(root: Path) -> Iterator[Found]:
         except OSError as error:
             yield Found(relative(folder, root), trouble=f"a folder that cannot be opened: {error.strerror}")
             continue
-        if folder / "pyvenv.cfg" in entries:
-            continue
-        entries = [entry for entry in entries if not PASSED_OVER.fullmatch(entry.name)]
-        if not entries and folder != root:
+        is_environment = folder / "pyvenv.cfg" in entries
+        kept = [] if is_environment else [entry for entry in entries if not PASSED_OVER.fullmatch(entry.name)]
+        if not kept and folder != root:
             yield Found(relative(folder, root), trouble=EMPTY_FOLDER)
-        for entry in entries:
+        for entry in kept:
             name = relative(entry, root)
             try:
                 status = entry.lstat()

@@ -23,7 +23,7 @@ NOTEBOOK = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*\"(cells|metadata|nbformat|works
 OFFICE = (".doc", ".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".pages", ".numbers", ".key", ".rtf")
 TEXT = (".txt", ".md", ".csv", ".tsv", ".json", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".log", ".xml", ".css")
 DATA = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".npy", ".npz", ".pkl", ".pt", ".h5", ".whl", ".pyc", ".tex", ".js")
-EMPTY_FOLDER = "an empty folder"
+EMPTY_FOLDER = "a folder that is empty, or holds what programs leave behind, such as a Python environment"
 OTHER = "not a notebook and not a script"
 """What may stand beside an assignment, and is passed over."""
 DOCUMENTS = {

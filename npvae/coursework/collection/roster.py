@@ -17,7 +17,7 @@ ADDRESSES = "email emailaddress mail emailadresse adressedecourriel"
 IDENTIFIERS = f"""
     studentid idnumber idnummer sid studentnumber matriculationnumber matrikelnummer
     id identifier identifikator userid useridentifier number nummer matriculation matrikel
-    matrnr matrnummer matriculenumber numerodetudiant orgdefinedid sisid sisuserid
+    matrikelnr matrnr matrnummer matriculenumber numerodetudiant orgdefinedid sisid sisuserid
     sisloginid username user login loginid benutzername anmeldename kennung account
     netid uid {ADDRESSES} github githubusername githubid githublogin
 """
@@ -79,8 +79,11 @@ class Roster:
 
     def names(self, row: Row) -> list[str]:
         """The names of a person."""
-        parts = [*self.values(row, FIRST)[:1], *self.values(row, LAST)[:1]]
-        return [*self.values(row, NAMES, STUDENT), *filter(None, [" ".join(parts)])]
+        first, last, whole = self.values(row, FIRST)[:1], self.values(row, LAST)[:1], self.values(row, NAMES)
+        if first and not last and not set(words(first[0])) <= set(words(" ".join(whole))):
+            last, whole = whole[:1], whole[1:]  # beside a first name, "name" is the family's
+        parts = " ".join(first + last)
+        return [*whole, *self.values(row, STUDENT), *filter(None, [parts])]
 
     def identifiers(self, row: Row) -> list[str]:
         """What stands for a person without a name. No address does: most hold the name."""
