@@ -101,9 +101,10 @@ def recognise(
 
     def tells(name: str) -> bool:
         arrays = [as_numbers(results[i][name]) for i in everywhere if wrong[name][i]]
-        values = np.concatenate([np.ravel(array) for array in arrays if array is not None])
+        values = np.concatenate([[], *(np.ravel(array) for array in arrays if array is not None)])
         return bool(np.all(np.isfinite(values))) or len(np.unique(values)) > 1
 
+    telling = set(filter(tells, wrong))
     fitting: dict[str, list[tuple[tuple[int, int, bool], Mistake]]] = {name: [] for name in wrong}
     for mistake, made, all_changed in key.mistakes:
         changed = all_changed & results[0].keys()
@@ -116,7 +117,7 @@ def recognise(
             continue
         if explains != changed & wrong.keys():
             explains = explains & {FORWARD} if mistake.forward else set()
-        if not any(map(tells, explains)):
+        if not explains & telling:
             continue
         exact = all(fits(name, made, everywhere) for name in explains)  # for extreme values too
         rank = -len(explains), len(changed - explains), not exact  # small for what explains much, and little beyond

@@ -102,7 +102,9 @@ def kept(value: Any) -> Any:
 
 def not_numbers(value: Any) -> str:
     """What a value is that is not an array of real numbers, as the end of a sentence."""
-    return f"is {kind_of(value)}, expected an array of real numbers" if value is not None else NONE
+    if value is None:
+        return "is None: is a return missing?"
+    return f"is {kind_of(value)}, expected an array of real numbers"
 
 
 def kind_of(value: Any) -> str:
@@ -144,7 +146,6 @@ def run_pair(names: Sequence[str]) -> Callable[[Functions, Probe], Results]:
     return run
 
 
-NONE = "is None: is a return missing?"
 NOTHING = Failure("number", "returns None: is a return missing?")
 NEEDS_FORWARD = Failure("needs", "needs a forward that works")
 UNSTEADY = Failure(
