@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from classes import results
@@ -385,6 +387,25 @@ def test_a_cluster_of_dask_grades_like_processes_of_ones_own(tmp_path, right):
         graded = grade(submissions, Variant(), kept, client.get_executor())
     assert {student: (one.total, one.flags) for student, one in graded.items()} == {"ada": (LONG, ()), "bob": (0, ())}
     assert kept.load(submissions[0], Variant()).total == LONG
+
+
+def test_the_guides_program_for_a_cluster_runs_as_printed_and_leaves_nothing_to_grade(tmp_path, monkeypatch):
+    guide = (Path(__file__).parents[2] / "notebooks" / "coursework" / "README.md").read_text("utf-8")
+    (program,) = re.findall(r"```python\n(from pathlib.*?)```", guide, re.DOTALL)
+    (path,) = write_handout(tmp_path / "solution", "2026", short=True, solutions=True)
+    with zipfile.ZipFile(tmp_path / "moodle.zip", "w") as archive:
+        archive.write(path, "ada.ipynb")
+    line = json.loads(path.read_text("utf-8"))["metadata"]["npvae"]["assignment"]
+    monkeypatch.chdir(tmp_path)
+    with ProcessPoolExecutor(1) as executor:
+        cluster = SimpleNamespace(Client=lambda address: SimpleNamespace(get_executor=lambda: executor))
+        monkeypatch.setitem(sys.modules, "dask", SimpleNamespace(distributed=cluster))
+        monkeypatch.setitem(sys.modules, "dask.distributed", cluster)
+        exec(program, {"VARIANT": line})
+    kept = {path.name: path.stat().st_mtime_ns for path in Path("graded/results").iterdir()}
+    assert main(["grade", "moodle.zip", "--out", "graded"]) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in Path("graded/results").iterdir()} == kept
+    assert rows_of(Path("graded/grades.csv"))["ada"]["total"] == str(SHORT)
 
 
 class Breaking:
