@@ -112,7 +112,9 @@ def add_parsers(subparsers: Any) -> None:
         metavar="N",
         help="of the inputs that marks are given for (default: the one in DIR/seed.txt, drawn when first graded)",
     )
-    grade.add_argument("--only", metavar="STUDENT", help="grade this one again; the others stay as they are")
+    grade.add_argument(
+        "--only", metavar="STUDENT", help="grade this one again; others only where their file has changed"
+    )
     grade.add_argument(
         "--anonymous", action="store_true", help="identifiers in the place of names in all that is written"
     )
@@ -169,11 +171,12 @@ def mark(options: Namespace) -> int:
     kept = Kept(options.out / "results", probes_seed(seed_file) if options.seed is None else options.seed)
     submissions = chosen = collection.submissions
     if options.only is not None:
-        chosen = [submission for submission in submissions if submission.student == options.only]
-        if not chosen:
+        if options.only not in (submission.student for submission in submissions):
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
         _refuse_a_mixture(submissions, assignment, kept, options)
+        stale = [each for each in submissions if kept.is_stale(each, assignment)]
+        chosen = [each for each in submissions if each.student == options.only or each in stale]
     if missing := isolation().missing:
         print(missing, flush=True)
     print(assignment.title, flush=True)
@@ -262,14 +265,12 @@ def _agreed(what: str, said: Sequence[T | None], option: str) -> T:
 
 def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, kept: Kept, options: Namespace) -> None:
     """One student graded as another assignment than the rest would cost the rest their place in the tables."""
-    others = (each for each in submissions if each.student != options.only and kept.place(each).exists())
-    for before in map(kept.asked_before, others):
-        if before != kept.asked(assignment):
-            title = variant(before["assignment"]).title if before else ""
-            was = f"{title} with seed {before['seed']}" if before else "results that this version cannot read"
+    for before in (kept.asked_before(each) for each in submissions if each.student != options.only):
+        if before not in (None, kept.asked(assignment)):
+            title, seed = variant(before["assignment"]).title, before["seed"]
             raise UsageError(
-                f"{options.out} holds {was}, and --only would grade {assignment.title} with seed {kept.seed}: "
-                "give the same options as before, or grade all without --only"
+                f"{options.out} holds {title} with seed {seed}, and --only would grade {assignment.title} with seed "
+                f"{kept.seed}: give the same options as before, or grade all without --only"
             )
 
 

@@ -182,6 +182,10 @@ class Kept:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
+    def is_stale(self, submission: Submission, assignment: Variant) -> bool:
+        """Whether there are results, but of another file, or none that this version can read."""
+        return self.place(submission).exists() and self.load(submission, assignment) is None
+
     def _stamp(self, submission: Submission, assignment: Variant) -> dict[str, Any]:
         return {"format": FORMAT, **self.asked(assignment), "digest": submission.digest}
 

@@ -53,6 +53,7 @@ class Results:
     def to_look_at(self) -> list[str]:
         """A line for each person with something to look at, and each file that is nobody's."""
         said = {student: "; ".join(self.flags(student)) for student in self.graded}
+        said |= {student: "not graded yet" for student in self._found if student not in said}
         return [*(f"{student}: {flags}" for student, flags in said.items() if flags), *self.collection.strays]
 
 

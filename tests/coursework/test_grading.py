@@ -220,6 +220,7 @@ def test_a_second_run_grades_only_what_has_changed(graded_class, right, monkeypa
     assert sum(before[name] != after[name] for name in before) == 1
     assert rows_of(out / "grades.csv")["dan"]["total"] == str(LONG)
     (graded_class / "in" / "dan.ipynb").write_bytes(b"no notebook")
+    assert main(["grade", str(graded_class / "in"), "--out", str(out), "--variant", "textbook"]) == 0
 
 
 def test_one_student_is_graded_again_and_the_others_stay(graded_class, capsys):
@@ -232,6 +233,40 @@ def test_one_student_is_graded_again_and_the_others_stay(graded_class, capsys):
     assert {"ada", "bob", "cyd"} <= set(rows_of(out / "grades.csv"))
     assert main([*arguments, "zoe"]) == 1
     assert "no submission by 'zoe', expected one of: ada, bob" in capsys.readouterr().err
+
+
+@pytest.fixture
+def three(tmp_path, monkeypatch):
+    """The arguments that grade a small class."""
+    (path,) = write_handout(tmp_path / "solution", "2026", short=True, solutions=True)
+    for name in ("ada", "bob", "cyd"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{name}.ipynb").write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return ["grade", "in", "--out", "out", "--workers", "1"]
+
+
+@pytest.mark.parametrize("harm", ["another file", "results of an earlier version"])
+def test_beside_one_student_those_whose_results_no_longer_hold_are_graded_and_keep_their_place(harm, three):
+    assert main(three) == 0
+    if harm == "another file":
+        with Path("in/bob.ipynb").open("a") as file:
+            file.write("\n")
+    else:
+        path = Kept(Path("out/results")).place(Submission("bob", "", b""))
+        path.write_text(path.read_text().replace(f'"format": {FORMAT}', f'"format": {FORMAT - 1}'))
+    before = {path.name: path.stat().st_mtime_ns for path in Path("out/results").iterdir()}
+    assert main([*three, "--only", "ada"]) == 0
+    assert sum(path.stat().st_mtime_ns != before[path.name] for path in Path("out/results").iterdir()) == 2
+    assert {name: row["total"] for name, row in rows_of(Path("out/grades.csv")).items()} == dict.fromkeys(
+        ("ada", "bob", "cyd"), str(SHORT)
+    )
+
+
+def test_whoever_is_not_graded_yet_is_named_where_one_student_is(three):
+    assert main([*three, "--only", "ada"]) == 0
+    to_look_at = Path("out/summary.md").read_text().partition("## To look at\n\n")[2]
+    assert to_look_at == "- bob: not graded yet\n- cyd: not graded yet\n"
 
 
 def test_the_assignment_is_taken_from_the_files_and_told_first(tmp_path, capsys):
@@ -270,12 +305,6 @@ def test_one_student_is_not_graded_as_another_assignment_than_the_rest(graded_cl
     )
     assert main([*arguments, "--variant", "textbook", "--short"]) == 2
     assert main([*arguments, "--seed", "5"]) == 2
-    kept = Kept(out / "results").place(Submission("ada", "", b""))
-    content = kept.read_text()
-    kept.write_text(content.replace(f'"format": {FORMAT}', f'"format": {FORMAT - 1}'))
-    assert main([*arguments, "--variant", "textbook"]) == 2
-    assert "holds results that this version cannot read, and --only would grade" in capsys.readouterr().err
-    kept.write_text(content)
     assert (out / "seed.txt").read_text() == f"{seed}\n"
     assert (out / "grades.csv").read_bytes() == before
     assert main(arguments) == 0
