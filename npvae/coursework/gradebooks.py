@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from npvae.coursework.collection import HandIn
-from npvae.coursework.collection.roster import ADDRESSES, FIRST, LAST, NAMES, plain
+from npvae.coursework.collection.roster import ADDRESSES, FIRST, LAST, NAMES
+from npvae.coursework.collection.words import plain
 from npvae.coursework.tables import table
 
 MOODLE = ("Identifier", "Full name", "ID number", "Email address", "Grade")

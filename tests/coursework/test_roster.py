@@ -146,13 +146,21 @@ def test_a_participants_number_is_no_students_number(tmp_path):
     assert chosen(people) == {"10101": "", "Zoe Z_10101": "Zoe Z_10101_assignsubmission_file_a.ipynb"}
 
 
-@pytest.mark.parametrize("name", ["hw 12 final", "vae 2026 01 30", "ada (12)"])
+@pytest.mark.parametrize("name", ["hw 12 final", "vae 2026 01 30", "vae 20260130", "ada (12)"])
 def test_a_short_number_or_a_year_among_other_words_is_nobodys_number(name, tmp_path):
-    people = collected(tmp_path, {f"{name}.ipynb": DONE}, "id,name\n12,Bob Ode\n2026,Cyd Kim\n")
-    assert not chosen(people)["Bob Ode"]
-    assert not chosen(people)["Cyd Kim"]
+    people = collected(tmp_path, {f"{name}.ipynb": DONE}, "id,name\n12,Bob Ode\n2026,Cyd Kim\n20260130,Dan Lee\n")
+    assert set(chosen(people).values()) == {"", f"{name}.ipynb"}
+    assert not any(chosen(people)[student] for student in ("Bob Ode", "Cyd Kim", "Dan Lee"))
     people = collected(tmp_path / "whole", {"12.ipynb": DONE}, "id,name\n12,Bob Ode\n")
     assert chosen(people) == {"Bob Ode": "12.ipynb"}
+
+
+@pytest.mark.parametrize("number", ["2034567", "1954321", "20341234", "20261"])
+def test_a_number_that_begins_like_a_year_is_somebodys_number(number, tmp_path):
+    people = collected(
+        tmp_path, {f"vae_{number}_2026-01-30.ipynb": DONE}, f"id,name\n{number},Bob Ode\n2026,Cyd Kim\n"
+    )
+    assert chosen(people) == {"Bob Ode": f"vae_{number}_2026-01-30.ipynb", "Cyd Kim": ""}
 
 
 def test_a_name_of_one_word_is_known_where_no_other_name_stands(tmp_path):
