@@ -201,6 +201,27 @@ def test_the_longest_name_is_meant(tmp_path):
     assert chosen(people) == {"s1": "Anna Maria.ipynb", "s2": "Anna Maria Sol.ipynb"}
 
 
+@pytest.mark.parametrize(
+    ("student", "own", "other"),
+    [
+        ("Maria Lopez", "maria_lopez", "maria_lopez_garcia"),
+        ("Maria Lopez", "Lopez, Maria - hw1 final", "maria_lopez_garcia"),
+        ("Li Na", "li_na", "lina"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["{}.ipynb", "{}/hw1.ipynb"])
+def test_who_is_called_like_somebody_in_the_roster_does_not_take_their_place(student, own, other, layout, tmp_path):
+    files = {layout.format(own): answered("activation"), layout.format(other): DONE}
+    people = collected(tmp_path, files, f"student\n{student}\n")
+    assert chosen(people)[student] == layout.format(own)
+    assert flags(people) == f"{other}: is not in the roster, where a name is much like it: {student}"
+
+
+def test_a_helper_that_is_called_after_somebody_is_theirs(tmp_path):
+    people = collected(tmp_path, {"jörg müller.ipynb": DONE, "jörg müller extra.py": "def extra(): pass"}, ROSTER)
+    assert len(people) == 3
+
+
 def test_a_number_behind_a_login_is_an_attempt_and_nobody_else(tmp_path):
     people = collected(tmp_path, {"anna.ipynb": DONE, "anna (1).ipynb": DONE}, "student\nanna\nanna1\n")
     assert chosen(people) == {"anna": "anna (1).ipynb", "anna1": ""}

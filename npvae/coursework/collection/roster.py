@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 
-from npvae.coursework.collection.names import NOBODY, apart
+from npvae.coursework.collection.names import apart, telling
 from npvae.coursework.collection.words import is_common, normal, plain, spellings, words
 from npvae.coursework.tables import read_table
 from npvae.internals.text import printable
@@ -106,8 +106,15 @@ class Roster:
                 meant = [known[" ".join(each)] for each in windows if " ".join(each) in known and not is_common(each)]
                 if meant:
                     return set().union(*meant)
-        told = [word for word in found if not word.isdigit() and not NOBODY.fullmatch(word)]
+        told = [word for word in telling(text) if not word.isdigit()]
         return self._single.get(told[0], set()) if len(told) == 1 else set()
+
+    def is_plainly(self, student: str, text: str) -> bool:
+        """Whether a text that means a student has a number of theirs in it, or no word that is not theirs."""
+        row = self.students[student]
+        theirs = {*words(" ".join([*spellings(self.names(row)), *self.values(row, IDENTIFIERS)]))}
+        said = telling(text)
+        return theirs.issuperset(said) or any(re.search(r"\d", word) for word in theirs.intersection(said))
 
 
 def identifiers(values: Sequence[str]) -> set[str]:

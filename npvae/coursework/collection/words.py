@@ -28,7 +28,7 @@ def plain(text: str) -> str:
 def words(text: str) -> list[str]:
     """The words of a text; numbers without the zeros in front that spreadsheets drop."""
     found = (plain(word) for word in re.findall(r"[^\W_]+", normal(text)))
-    return [word.lstrip("0") if word.isdigit() else word for word in found if word]
+    return [word.lstrip("0") or "0" if word.isdigit() else word for word in found if word]
 
 
 def spellings(names: Sequence[str]) -> list[str]:
