@@ -17,6 +17,7 @@ from npvae.coursework.collection.archives import close_archives
 from npvae.coursework.collection.found import EMPTY_FOLDER
 
 DONE = answered()
+SOME = answered("activation").replace("return 3", "return 4")
 GRADESCOPE = """---
 submission_111:
   :submitters:
@@ -291,6 +292,28 @@ def test_people_that_seem_to_be_one_are_told(tmp_path):
     files = {"A/anna/hw.ipynb": DONE, "A/ben/hw.ipynb": DONE, "A/cem.ipynb": DONE, "B/dan.ipynb": DONE}
     people = collected(tmp_path, files)
     assert flags(people).count("under a name of its own: another person's?") == 2
+
+
+APART = {
+    "a file of two in one group's folder": (
+        {"G1/anna.ipynb": DONE, "G1/ben.ipynb": SOME} | {f"G{i}/{i}.ipynb": DONE for i in (2, 3, 4)},
+        "G1: G1/ben.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+    "a round of the class": (
+        {"round1.zip": zipped({"anna.ipynb": SOME, "ben.ipynb": DONE}), "round2.zip": zipped({"anna.ipynb": DONE})},
+        "round1: round1.zip/anna.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+    "people of one name in two groups": (
+        {f"{group}/{name}/Abgabe 1/vae.ipynb": DONE for group in ("Gruppe A", "Gruppe B") for name in ("Ann", "Bob")},
+        "Gruppe A: Gruppe A/Bob/Abgabe 1/vae.ipynb has answers, too, under a name of its own: another person's?\n"
+        "Gruppe B: Gruppe B/Bob/Abgabe 1/vae.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "lines"), APART.values(), ids=APART)
+def test_somebodys_answers_that_stand_under_another_name_than_the_graded_ones_are_told(files, lines, tmp_path):
+    assert flags(collected(tmp_path, files)) == lines
 
 
 def test_logins_that_end_in_a_digit_are_people_and_not_attempts(tmp_path):
