@@ -163,6 +163,11 @@ def test_a_number_that_begins_like_a_year_is_somebodys_number(number, tmp_path):
     assert chosen(people) == {"Bob Ode": f"vae_{number}_2026-01-30.ipynb", "Cyd Kim": ""}
 
 
+def test_a_file_that_is_known_by_its_number_needs_no_name(tmp_path):
+    people = collected(tmp_path, {f"vae_{number}.ipynb": DONE for number in (3154321, 77777)}, "id\n3154321\n")
+    assert flags(people) == "vae_77777: is not in the roster; the file's name does not say whose it is"
+
+
 def test_a_name_of_one_word_is_known_where_no_other_name_stands(tmp_path):
     files = {"王小明_hw1.ipynb": DONE, "Eve.ipynb": DONE, "Madonna Ciccone.ipynb": DONE}
     people = collected(tmp_path, files, "id,name\n1,王小明\n2,Eve\n3,Madonna\n")

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from npvae.coursework.collection.found import Found
-from npvae.coursework.collection.names import NOBODY, without_suffix
+from npvae.coursework.collection.names import NOBODY, names_nobody, without_suffix
 from npvae.coursework.collection.person import Person
 from npvae.coursework.collection.roster import Roster
 
@@ -19,8 +19,15 @@ def enrol(people: Sequence[Person], graded: Sequence[Found], roster: Roster) -> 
         Files that hold something of an assignment: a helper belongs to whomever its name holds.
     roster : Roster
     """
-    if not roster.students:
-        return list(people)
+    enrolled = with_rows(people, graded, roster) if roster.students else list(people)
+    for person in enrolled:
+        if person.platform == "file" and not person.student and names_nobody(person.places[0]):
+            person.flags.append("the file's name does not say whose it is")
+    return enrolled
+
+
+def with_rows(people: Sequence[Person], graded: Sequence[Found], roster: Roster) -> list[Person]:
+    """The people with their rows of the roster, and all others in it, without files."""
     claims: dict[str, list[Person]] = defaultdict(list)
     enrolled = []
     by_name = {person: whom(person, roster) for person in people}
