@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from npvae.coursework.collection import collect, finding
 from npvae.coursework.collection.archives import close_archives
-from npvae.coursework.collection.found import EMPTY_FOLDER
+from npvae.coursework.collection.found import EMPTY_FOLDER, PASSED_OVER
 
 DONE = answered()
 SOME = answered("activation").replace("return 3", "return 4")
@@ -253,6 +253,26 @@ def test_an_empty_folder_is_named_where_it_may_be_a_persons(tmp_path):
         assert {one.submission.student for one in collection.hand_ins} == {"ada", "bob"}
         assert not any(one.flags for one in collection.hand_ins)
         assert collection.strays[0] == f"cyd belongs to nobody: {EMPTY_FOLDER}"
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("above", ["", "ws26/"])
+@pytest.mark.parametrize("name", [".cem", "venv", "..x", "__pycache__"])
+def test_a_persons_folder_that_is_called_like_what_programs_leave_behind_is_named(name, above, packed, tmp_path):
+    files = {f"{above}{person}/a.ipynb": DONE for person in ("ada", "bob", name)}
+    beside = {f"{above}{path}": DONE for path in ("ada/venv/lib/x.py", "ada/__pycache__/x.py", "ada/.cache/x.ipynb")}
+    nothing = {f"{above}{path}": "x" for path in (".git/config", "._ada.ipynb", ".idea/._x.py", ".git/hooks/x.py")}
+    folder = write(tmp_path / "in", files | beside | nothing)
+    (tmp_path / "class.zip").write_bytes(zipped(files | beside | nothing))
+    collection = collect(tmp_path / "class.zip" if packed else folder)
+    assert [one.submission.student for one in collection.hand_ins] == ["ada", "bob"]
+    assert not any(one.flags for one in collection.hand_ins)
+    assert collection.strays == (f"{above}{name} belongs to nobody: {PASSED_OVER}",)
+
+
+def test_a_notebook_that_is_called_like_an_offices_lock_is_read(tmp_path):
+    people = collected(tmp_path, {"~$gus.ipynb": DONE, "ada.ipynb": DONE, "~$thesis.docx": "x"})
+    assert chosen(people) == {"~$gus": "~$gus.ipynb", "ada": "ada.ipynb"}
 
 
 def test_hand_ins_of_several_platforms_stand_side_by_side(tmp_path):

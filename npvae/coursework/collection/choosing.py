@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, Found
+from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, PASSED_OVER, Found
 from npvae.coursework.collection.looking import Look
 from npvae.coursework.collection.names import numbered, telling, without_archive, without_suffix
 from npvae.coursework.collection.person import Person
@@ -166,7 +166,7 @@ def seems_apart(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool
 
 def hides(file: Found, candidates: Iterable[Found]) -> bool:
     """Whether something that is not graded may hold what should be; a notebook's own export does not."""
-    return file.kind not in (OTHER, EMPTY_FOLDER) and place_of(file) not in map(place_of, candidates)
+    return file.kind not in (OTHER, EMPTY_FOLDER, PASSED_OVER) and place_of(file) not in map(place_of, candidates)
 
 
 def about(file: Found, look: Look) -> Sequence[str]:
