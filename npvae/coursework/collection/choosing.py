@@ -177,6 +177,7 @@ def about(file: Found, look: Look) -> Sequence[str]:
         "is a checkpoint copy or a hidden file, and there is no other": HIDDEN.search(file.path),
         EMPTY: look.trouble == EMPTY,
         "holds nothing of the assignment": rank(look) == 1,
+        "has no function written": rank(look) == 2,
     }
     notes = [f"{file.path}: {note}" for note in (*look.notes, file.note) if note]
     return [*notes, *(f"{file.path} {what}" for what, holds in unusual.items() if holds)]
