@@ -336,6 +336,19 @@ def test_somebodys_answers_that_stand_under_another_name_than_the_graded_ones_ar
     assert flags(collected(tmp_path, files)) == lines
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Ju\u0308rgen Groß", "J\xfcrgen Groß"), ("Anna Lee", "anna lee"), ("J\xfcrgen Groß", "JU\u0308RGEN GROSS")],
+)
+def test_names_that_only_capitals_or_encodings_tell_apart_are_one_persons(one, other, tmp_path):
+    files = {f"{one}.ipynb": DONE, f"{other}.py": SCRIPT, f"{other}.pdf": "%PDF", "bob.ipynb": DONE}
+    people = collected(tmp_path / "files", files)
+    assert sorted(chosen(people).values()) == sorted([f"{one}.ipynb", "bob.ipynb"])
+    assert flags(people) == ""
+    files = {f"A/{one}/a.ipynb": DONE, f"A/{other}/b.py": SCRIPT, "A/bob/a.ipynb": DONE}
+    assert len(collected(tmp_path / "folders", files)) == 2
+
+
 def test_logins_that_end_in_a_digit_are_people_and_not_attempts(tmp_path):
     people = collected(tmp_path, {"ivanov1.ipynb": DONE, "ivanov2.ipynb": DONE, "anna v2.ipynb": DONE})
     assert set(people) == {"ivanov1", "ivanov2", "anna"}

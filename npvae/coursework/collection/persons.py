@@ -1,7 +1,7 @@
 """Which files are one person's."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from npvae.coursework.collection.archives import TARS
 from npvae.coursework.collection.found import Found
@@ -9,6 +9,7 @@ from npvae.coursework.collection.names import NOBODY, attempt, names_nobody, num
 from npvae.coursework.collection.person import Person
 from npvae.coursework.collection.platforms import METADATA, SUBMITTED, by_platform
 from npvae.coursework.collection.roster import Roster
+from npvae.coursework.collection.words import normal
 
 HANDED_IN = (".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rar", ".7z", ".zip", *TARS)
 """What stands for a person's work even where it cannot be graded."""
@@ -52,10 +53,11 @@ def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> 
         else:
             strays.append(file)
             continue
-        person = everybody.setdefault(("", *parents, name), Person(name, "", kind, [name, *parents]))
+        alike = tuple(map(normal, ("", *parents, name)))
+        person = everybody.setdefault(alike, Person(name, "", kind, [name, *parents]))
         person.files[file] = attempt(path)
-    name_apart(everybody)
     people = list(everybody.values())
+    name_apart(people)
     if alone and len(graded) > 1:
         people[-1].flags.append("stands for all files of one folder, whose names are nobody's")
     return people, strays
@@ -115,9 +117,10 @@ def hands_in(file: Found) -> bool:
     return file.may_be_the_assignment or file.name.lower().endswith(HANDED_IN)
 
 
-def name_apart(everybody: Mapping[tuple[str, ...], Person]) -> None:
+def name_apart(people: Sequence[Person]) -> None:
     """Give people of one name a longer one."""
-    counts = Counter(person.name for person in everybody.values())
-    for key, person in everybody.items():
-        if counts[person.name] > 1 and person.platform in ("folder", "file"):
-            person.name = "/".join(filter(None, key))
+    counts = Counter(normal(person.name) for person in people)
+    for person in people:
+        if counts[normal(person.name)] > 1 and person.platform in ("folder", "file"):
+            name, *parents = person.places
+            person.name = "/".join([*parents, name])
