@@ -275,6 +275,23 @@ def test_a_notebook_that_is_called_like_an_offices_lock_is_read(tmp_path):
     assert chosen(people) == {"~$gus": "~$gus.ipynb", "ada": "ada.ipynb"}
 
 
+@pytest.mark.parametrize("above", ["", "vae101/"])
+def test_what_nbgrader_keeps_beside_what_was_submitted_is_nobodys(above, tmp_path):
+    names = ("submitted/ada", "submitted/bob", "autograded/ada", "release", "source")
+    collection = collect(write(tmp_path, {f"{above}{name}/vae/assignment.ipynb": DONE for name in names}))
+    assert [one.submission.student for one in collection.hand_ins] == ["ada", "bob"]
+    assert collection.strays == tuple(
+        f"{above}{name} belongs to nobody: a folder of nbgrader's with nothing that was handed in"
+        for name in ("autograded", "release", "source")
+    )
+
+
+def test_a_submission_that_gradescopes_list_does_not_hold_is_told(tmp_path):
+    files = {f"submission_{number}/a.ipynb": DONE for number in (111, 112, 113)}
+    people = collected(tmp_path, {**files, "submission_metadata.yml": GRADESCOPE})
+    assert flags(people) == "submission_113: is not in submission_metadata.yml"
+
+
 def test_hand_ins_of_several_platforms_stand_side_by_side(tmp_path):
     people = collected(
         tmp_path,

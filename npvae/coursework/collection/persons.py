@@ -7,12 +7,14 @@ from npvae.coursework.collection.archives import TARS
 from npvae.coursework.collection.found import Found
 from npvae.coursework.collection.names import NOBODY, attempt, names_nobody, numbered, without_archive, without_suffix
 from npvae.coursework.collection.person import Person
-from npvae.coursework.collection.platforms import METADATA, SUBMITTED, by_platform
+from npvae.coursework.collection.platforms import METADATA, SUBMITTED, by_platform, courses_of_nbgrader
 from npvae.coursework.collection.roster import Roster
 from npvae.coursework.collection.words import normal
 
 HANDED_IN = (".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rar", ".7z", ".zip", *TARS)
 """What stands for a person's work even where it cannot be graded."""
+
+NBGRADERS = "a folder of nbgrader's with nothing that was handed in"
 
 
 def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> tuple[list[Person], list[Found]]:
@@ -28,14 +30,20 @@ def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> 
     everybody = by_platform(files)
     of_platforms = {file for person in everybody.values() for file in person.files}
     rest = [file for file in files if file not in of_platforms and file.name != METADATA]
-    graded = [file for file in graded if file not in of_platforms]
+    beside = courses_of_nbgrader(tuple(file.path.split("/")) for file in files).values()
+    kept_apart = ["/".join(folder) for folder in sorted(set().union(*beside))]
+    rest = [file for file in rest if not file.path.startswith(tuple(f"{folder}/" for folder in kept_apart))]
+    left = set(rest)
+    graded = [file for file in graded if file in left]
     shared = wrapper([file for file in rest if hands_in(file)], roster)
     inside = [tuple(file.path.split("/")[len(shared) :]) for file in graded]
     depth = person_depth(inside, roster)
     above = [part for part in shared if not NOBODY.fullmatch(part)][-1:]
     flat = depth == 0 or all(len(path) == 1 for path in inside)
     alone = above if flat and all(names_nobody(path[-1]) for path in inside) else []
-    strays = []
+    strays = [
+        Found(folder, trouble="a folder of nbgrader's with nothing that was handed in") for folder in kept_apart
+    ]
     for file in rest:
         path = file.path.split("/")
         path = path[len(shared) :] if path[: len(shared)] == shared else []
