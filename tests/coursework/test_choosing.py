@@ -23,6 +23,10 @@ CLEAR = {
         },
         "b.ipynb",
     ),
+    "one that answers less, called after the task as well": (
+        {"vae.ipynb": different("a"), "Abgabe_final_FINAL 2.ipynb": answered("activation", "kl_divergence")},
+        "Abgabe_final_FINAL 2.ipynb",
+    ),
     "an editor's backup": ({"a.py": BLANK + "\n", "a.py~": BLANK, "#a.py#": BLANK, "a.py.orig": BLANK}, "a.py"),
     "another notebook": ({"a.ipynb": notebook("print(1)"), "b.py": BLANK}, "b.py"),
     "the same as a script": ({"a.py": "\n\n".join(ANSWERS.values()), "vae.ipynb": DONE}, "vae.ipynb"),

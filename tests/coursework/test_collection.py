@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from npvae.coursework.collection import collect, finding
 from npvae.coursework.collection.archives import close_archives
-from npvae.coursework.collection.found import EMPTY_FOLDER
+from npvae.coursework.collection.found import EMPTY_FOLDER, PASSED_OVER
 
 DONE = answered()
+SOME = answered("activation").replace("return 3", "return 4")
 GRADESCOPE = """---
 submission_111:
   :submitters:
@@ -254,6 +255,26 @@ def test_an_empty_folder_is_named_where_it_may_be_a_persons(tmp_path):
         assert collection.strays[0] == f"cyd belongs to nobody: {EMPTY_FOLDER}"
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("above", ["", "ws26/"])
+@pytest.mark.parametrize("name", [".cem", "venv", "..x", "__pycache__"])
+def test_a_persons_folder_that_is_called_like_what_programs_leave_behind_is_named(name, above, packed, tmp_path):
+    files = {f"{above}{person}/a.ipynb": DONE for person in ("ada", "bob", name)}
+    beside = {f"{above}{path}": DONE for path in ("ada/venv/lib/x.py", "ada/__pycache__/x.py", "ada/.cache/x.ipynb")}
+    nothing = {f"{above}{path}": "x" for path in (".git/config", "._ada.ipynb", ".idea/._x.py", ".git/hooks/x.py")}
+    folder = write(tmp_path / "in", files | beside | nothing)
+    (tmp_path / "class.zip").write_bytes(zipped(files | beside | nothing))
+    collection = collect(tmp_path / "class.zip" if packed else folder)
+    assert [one.submission.student for one in collection.hand_ins] == ["ada", "bob"]
+    assert not any(one.flags for one in collection.hand_ins)
+    assert collection.strays == (f"{above}{name} belongs to nobody: {PASSED_OVER}",)
+
+
+def test_a_notebook_that_is_called_like_an_offices_lock_is_read(tmp_path):
+    people = collected(tmp_path, {"~$gus.ipynb": DONE, "ada.ipynb": DONE, "~$thesis.docx": "x"})
+    assert chosen(people) == {"~$gus": "~$gus.ipynb", "ada": "ada.ipynb"}
+
+
 def test_hand_ins_of_several_platforms_stand_side_by_side(tmp_path):
     people = collected(
         tmp_path,
@@ -291,6 +312,28 @@ def test_people_that_seem_to_be_one_are_told(tmp_path):
     files = {"A/anna/hw.ipynb": DONE, "A/ben/hw.ipynb": DONE, "A/cem.ipynb": DONE, "B/dan.ipynb": DONE}
     people = collected(tmp_path, files)
     assert flags(people).count("under a name of its own: another person's?") == 2
+
+
+APART = {
+    "a file of two in one group's folder": (
+        {"G1/anna.ipynb": DONE, "G1/ben.ipynb": SOME} | {f"G{i}/{i}.ipynb": DONE for i in (2, 3, 4)},
+        "G1: G1/ben.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+    "a round of the class": (
+        {"round1.zip": zipped({"anna.ipynb": SOME, "ben.ipynb": DONE}), "round2.zip": zipped({"anna.ipynb": DONE})},
+        "round1: round1.zip/anna.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+    "people of one name in two groups": (
+        {f"{group}/{name}/Abgabe 1/vae.ipynb": DONE for group in ("Gruppe A", "Gruppe B") for name in ("Ann", "Bob")},
+        "Gruppe A: Gruppe A/Bob/Abgabe 1/vae.ipynb has answers, too, under a name of its own: another person's?\n"
+        "Gruppe B: Gruppe B/Bob/Abgabe 1/vae.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "lines"), APART.values(), ids=APART)
+def test_somebodys_answers_that_stand_under_another_name_than_the_graded_ones_are_told(files, lines, tmp_path):
+    assert flags(collected(tmp_path, files)) == lines
 
 
 def test_logins_that_end_in_a_digit_are_people_and_not_attempts(tmp_path):

@@ -149,6 +149,18 @@ def test_moodle_gets_its_own_worksheet_back_with_the_grades(tmp_path):
     )
 
 
+def test_moodle_gets_its_worksheet_in_its_language_also_for_who_is_not_in_it(tmp_path):
+    roster = "Identifikator;Vollständiger Name;Zuletzt geändert;Bewertung\nTeilnehmer/in7;Ada L;-;\n"
+    names = ("Ada L_7_assignsubmission_file_a.ipynb", "Bob O_8_assignsubmission_file_a.ipynb", "notes.ipynb")
+    people = collected(tmp_path, dict.fromkeys(names, answered()), roster)
+    assert moodle_csv(list(people.values()), dict.fromkeys(people, 42)).splitlines() == [
+        "Identifikator,Vollständiger Name,Zuletzt geändert,Bewertung",
+        "Teilnehmer/in7,Ada L,-,42",
+        "Teilnehmer/in8,Bob O_8,,42",
+        ",notes,,42",
+    ]
+
+
 def test_moodle_gets_the_columns_it_needs_without_a_worksheet(tmp_path):
     people = collected(tmp_path, {"Ada L_7_assignsubmission_file_a.ipynb": answered()})
     (row,) = csv.DictReader(io.StringIO(moodle_csv(list(people.values()), {"Ada L_7": 42})))

@@ -121,5 +121,3 @@ def name_apart(everybody: Mapping[tuple[str, ...], Person]) -> None:
     for key, person in everybody.items():
         if counts[person.name] > 1 and person.platform in ("folder", "file"):
             person.name = "/".join(filter(None, key))
-        if person.platform == "file" and names_nobody(person.places[0]):
-            person.flags.append("the file's name does not say whose it is")
