@@ -37,6 +37,13 @@ def listed(folder, capsys, *options):
     return capsys.readouterr().out
 
 
+def test_the_list_shows_that_a_file_does_not_say_its_assignment(tmp_path, capsys):
+    write(tmp_path, {"ada.ipynb": answered(), "bob.py": "def conditional_inputs(x):\n    return x\n"})
+    out = listed(tmp_path, capsys, "--long")
+    assert "bob not said, long script" in " ".join(out.split())
+    assert "- bob: does not say which assignment it is" in out
+
+
 def test_the_list_shows_everybody_and_runs_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("npvae.cli.coursework.workers", None)
     monkeypatch.setattr("npvae.cli.coursework.grade", None)
