@@ -1,7 +1,7 @@
 """Who in the class a file is by: whole words and identifiers match, pieces never, and what is unsure is said."""
 
 import pytest
-from classes import BLANK, answered, chosen, collected, flags
+from classes import SCRIPT, answered, chosen, collected, flags
 
 from npvae.coursework.collection.names import apart
 from npvae.coursework.collection.roster import read_roster
@@ -16,7 +16,7 @@ s1003,Eve,,1
 
 
 def test_a_roster_names_everybody_and_those_without_a_file(tmp_path):
-    files = {"Müller_Jörg_hw1 final.ipynb": DONE, "s1002-solution.py": BLANK, "stranger.py": BLANK}
+    files = {"Müller_Jörg_hw1 final.ipynb": DONE, "s1002-solution.py": SCRIPT, "stranger.py": SCRIPT}
     people = collected(tmp_path, files, ROSTER)
     assert chosen(people) == {
         "s1001": "Müller_Jörg_hw1 final.ipynb",

@@ -10,6 +10,7 @@ from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, PASSED_OVER, 
 from npvae.coursework.collection.looking import Look
 from npvae.coursework.collection.names import numbered, telling, without_archive, without_suffix
 from npvae.coursework.collection.person import Person
+from npvae.coursework.collection.words import normal
 
 SOON = 60.0
 """Seconds within which files may have been written in any order, by unpacking or cloning."""
@@ -145,7 +146,7 @@ def is_better(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool:
 def place_of(file: Found) -> tuple[str, str]:
     """Folder and name of a file, without the kind of file and the number of an attempt."""
     path = PurePosixPath(file.path)
-    return str(path.parent), numbered(without_suffix(path.name))[0]
+    return normal(str(path.parent)), normal(numbered(without_suffix(path.name))[0])
 
 
 def named(file: Found) -> tuple[list[list[str]], list[str]]:
@@ -177,6 +178,7 @@ def about(file: Found, look: Look) -> Sequence[str]:
         "is a checkpoint copy or a hidden file, and there is no other": HIDDEN.search(file.path),
         EMPTY: look.trouble == EMPTY,
         "holds nothing of the assignment": rank(look) == 1,
+        "has no function written": rank(look) == 2,
     }
     notes = [f"{file.path}: {note}" for note in (*look.notes, file.note) if note]
     return [*notes, *(f"{file.path} {what}" for what, holds in unusual.items() if holds)]
