@@ -1,9 +1,11 @@
 """Marks as Moodle and Canvas read them."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from npvae.coursework.collection import HandIn
-from npvae.coursework.collection.roster import ADDRESSES, FIRST, LAST, NAMES, plain
+from npvae.coursework.collection.roster import ADDRESSES, FIRST, LAST, NAMES, numbers
+from npvae.coursework.collection.words import plain
 from npvae.coursework.tables import table
 
 MOODLE = ("Identifier", "Full name", "ID number", "Email address", "Grade")
@@ -27,14 +29,16 @@ Marks = Mapping[str, float]
 def moodle_csv(hand_ins: Sequence[HandIn], marks: Marks) -> str:
     """Moodle's grading worksheet with the marks in it: the one given as roster, or else the columns it must have."""
     titles = list(dict.fromkeys(title for one in hand_ins for title in one.person.row))
+    said = [cell for one in hand_ins for cell in one.person.row.items()]
+    participants = {"Identifier": "Participant 0", **{title: text for title, text in said if numbers([text], [])}}
     header = titles if any(plain(title) in MOODLE_GRADES for title in titles) else MOODLE
 
     def value(one: HandIn, title: str) -> object:
         if plain(title) in MOODLE_GRADES:
             return marks[one.submission.student]
-        if title == "Identifier" and one.person.platform == "Moodle":
-            return f"Participant {one.person.number}"
-        return by_title(one, title) or (one.submission.student if title == "Full name" else "")
+        if title in participants and one.person.platform == "Moodle":
+            return re.sub(r"\d+$", one.person.number, participants[title])
+        return by_title(one, title) or (one.submission.student if plain(title) in NAMES.split() else "")
 
     return table(header, ([value(one, title) for title in header] for one in hand_ins))
 

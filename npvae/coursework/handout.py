@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from npvae import __version__
 from npvae.coursework.assignments import CHOICES, variant
 from npvae.coursework.exercises import WRITTEN, asked, total
-from npvae.coursework.notebook import NOT_FOR_STUDENTS, as_script, blank, lecturers_copy, role, select
+from npvae.coursework.notebook import NOT_FOR_STUDENTS, as_script, blank, lecturers_copy, of, role, select
 from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
@@ -31,6 +32,28 @@ def find_master(path: Path | None = None) -> Path:
         f"no master notebook at {' or '.join(map(str, places))}: "
         "run this in a clone of the repository, or give one with --master"
     )
+
+
+def read_master(path: Path, chosen: Variant) -> dict[str, Any]:
+    """The master notebook, with one solution of each exercise that is asked.
+
+    Raises
+    ------
+    ValueError
+        For another file.
+    """
+    try:
+        notebook = json.loads(path.read_text("utf-8"))
+        code = [cell for cell in select(notebook["cells"], chosen, "") if cell["cell_type"] == "code"]
+        solutions = {name: sum(of(cell, name) for cell in code) for name in asked(chosen)}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is not a notebook, expected the master notebook: {error}") from error
+    for name, count in solutions.items():
+        if count != 1:
+            raise ValueError(
+                f"{path} has {count} cells of code for {name}, expected the master, which has one solution"
+            )
+    return dict(notebook)
 
 
 def write_handout(
@@ -67,14 +90,14 @@ def write_handout(
     Raises
     ------
     ValueError
-        For a seed that names no assignment.
+        For a seed that names no assignment, and for a master that is none.
     FileExistsError
         Where a file of that name stands in the folder already.
     FileNotFoundError
         Where there is no master notebook.
     """
     chosen = assigned(seed, short)
-    notebook = json.loads(find_master(master).read_text("utf-8"))
+    notebook = read_master(find_master(master), chosen)
     cells = list(lecturers_copy(select(notebook["cells"], chosen, feedback), chosen))
     if not solutions:
         cells = [blank(cell) for cell in cells if role(cell) not in NOT_FOR_STUDENTS]

@@ -24,8 +24,8 @@ def columns(one: HandIn) -> list[str]:
     choice, look, origin = one.choice, one.choice.look, one.choice.look.origin
     if not one.submission.file:
         return ["", "", "", "", "nothing", "", ""]
-    name = origin.variant.name if origin.variant else None
-    said = ", ".join(filter(None, (name, origin.form))) or "not said"
+    name = origin.variant.name if origin.variant else "not said"
+    said = ", ".join(filter(None, (name, origin.form)))
     file = choice.file.path if choice.file else "none"
     more = [f"and {len(choice.aside) - SHOWN} more"] if len(choice.aside) > SHOWN else []
     aside = "; ".join([*(f"{path} ({why})" for path, why in choice.aside[:SHOWN]), *more])

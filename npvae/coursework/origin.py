@@ -29,14 +29,14 @@ class Origin:
 
 def origin_of(cells: Sequence[ast.Module]) -> Origin:
     """What the cells of a submission say."""
-    said = list(dict.fromkeys(variants(cells)))
+    said, asked = list(dict.fromkeys(variants(cells))), exercises(cells)
     match said:
         case []:
-            return Origin(None, form(cells))
+            return Origin(None, form(asked), ("does not say which assignment it is",) if asked else ())
         case [Variant() as one]:
-            return Origin(one, one.form if one.package else form(cells))
+            return Origin(one, one.form if one.package else form(asked))
     values = " and ".join(apart(said[:3]))
-    return Origin(None, form(cells), (f"does not say plainly which assignment it is: VARIANT is {values}",))
+    return Origin(None, form(asked), (f"does not say plainly which assignment it is: VARIANT is {values}",))
 
 
 def variants(cells: Sequence[ast.Module]) -> Iterator[Variant | str]:
@@ -61,8 +61,8 @@ def named(value: str | int) -> Variant | str:
         return f"{NO_ASSIGNMENT} ({error})"
 
 
-def form(cells: Sequence[ast.Module]) -> str | None:
-    """Which form asks the exercises that are checked; those that are defined, where none is checked."""
+def exercises(cells: Sequence[ast.Module]) -> set[str]:
+    """The exercises that are checked; those that are defined, where none is checked."""
     nodes = [node for cell in cells for node in ast.walk(cell)]
     checked = {
         node.args[0].value
@@ -71,7 +71,11 @@ def form(cells: Sequence[ast.Module]) -> str | None:
         if node.args and isinstance(node.args[0], ast.Constant)
     }
     defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
-    asked = {ASKS[name] for name in checked or defined if name in ASKS}
+    return {ASKS[name] for name in checked or defined if name in ASKS}
+
+
+def form(asked: set[str]) -> str | None:
+    """Which form asks these exercises."""
     if asked - set(SHORT):
         return "long"
     return "short" if asked == set(SHORT) else None

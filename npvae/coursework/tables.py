@@ -9,8 +9,9 @@ from typing import Any
 
 from npvae.internals.text import printable, visible
 
-FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-"""How a cell begins that a spreadsheet takes for a formula, also with the wide signs of East Asian keyboards."""
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]\s*\S")
+"""How a cell begins that a spreadsheet takes for a formula, also with the wide signs of East Asian keyboards. A sign
+alone is none."""
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:

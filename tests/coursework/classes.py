@@ -15,6 +15,7 @@ ANSWERS = {
     "dense_backward": "def dense_backward(dy, cache):\n    return 2",
     "activation": "def activation(a):\n    return 3",
 }
+SCRIPT = ANSWERS["kl_divergence"]
 BLANK = 'def kl_divergence(mu, rho):\n    raise NotImplementedError("exercise 7, kl_divergence: still to be written")'
 
 

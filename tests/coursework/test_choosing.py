@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from classes import ANSWERS, BLANK, UNTOUCHED, answered, chosen, collected, different, flags, notebook, zipped
+from classes import ANSWERS, BLANK, SCRIPT, UNTOUCHED, answered, chosen, collected, different, flags, notebook, zipped
 
 DONE = answered()
 OTHERS = {"bob/a.ipynb": DONE, "cyd/a.ipynb": DONE}
@@ -23,8 +23,12 @@ CLEAR = {
         },
         "b.ipynb",
     ),
-    "an editor's backup": ({"a.py": BLANK + "\n", "a.py~": BLANK, "#a.py#": BLANK, "a.py.orig": BLANK}, "a.py"),
-    "another notebook": ({"a.ipynb": notebook("print(1)"), "b.py": BLANK}, "b.py"),
+    "one that answers less, called after the task as well": (
+        {"vae.ipynb": different("a"), "Abgabe_final_FINAL 2.ipynb": answered("activation", "kl_divergence")},
+        "Abgabe_final_FINAL 2.ipynb",
+    ),
+    "an editor's backup": ({"a.py": SCRIPT + "\n", "a.py~": SCRIPT, "#a.py#": SCRIPT, "a.py.orig": SCRIPT}, "a.py"),
+    "another notebook": ({"a.ipynb": notebook("print(1)"), "b.py": SCRIPT}, "b.py"),
     "the same as a script": ({"a.py": "\n\n".join(ANSWERS.values()), "vae.ipynb": DONE}, "vae.ipynb"),
     "a copy": ({"a.ipynb": DONE, "again.ipynb": answered(note="another comment")}, "a.ipynb"),
     "a later attempt": (

@@ -8,15 +8,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from classes import BLANK, answered, chosen, collected, different, flags, write, zipped
+from classes import SCRIPT, UNTOUCHED, answered, chosen, collected, different, flags, write, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npvae.coursework.collection import collect, finding
 from npvae.coursework.collection.archives import close_archives
-from npvae.coursework.collection.found import EMPTY_FOLDER
+from npvae.coursework.collection.found import EMPTY_FOLDER, PASSED_OVER
 
 DONE = answered()
+SOME = answered("activation").replace("return 3", "return 4")
 GRADESCOPE = """---
 submission_111:
   :submitters:
@@ -37,7 +38,7 @@ submission_112:
 # Layouts: what is in the folder, and the file of each person. Nothing of it is unsure.
 LAYOUTS = {
     "flat, by name": (
-        {"ada.ipynb": DONE, "Bob B.py": BLANK},
+        {"ada.ipynb": DONE, "Bob B.py": SCRIPT},
         {"ada": "ada.ipynb", "Bob B": "Bob B.py"},
     ),
     "a folder each, files called alike": (
@@ -45,7 +46,7 @@ LAYOUTS = {
         {"ada": "ada/hw1.ipynb", "bob": "bob/hw1.ipynb"},
     ),
     "a folder each, files called as anybody likes, at any depth": (
-        {"ws26/ada/mine/final.ipynb": DONE, "ws26/bob/solution.ipynb": DONE, "ws26/cyd/a/b/c.py": BLANK},
+        {"ws26/ada/mine/final.ipynb": DONE, "ws26/bob/solution.ipynb": DONE, "ws26/cyd/a/b/c.py": SCRIPT},
         {"ada": "ws26/ada/mine/final.ipynb", "bob": "ws26/bob/solution.ipynb", "cyd": "ws26/cyd/a/b/c.py"},
     ),
     "groups of folders": (
@@ -59,7 +60,7 @@ LAYOUTS = {
     "Moodle with folders": (
         {
             "Ada Lovelace_1815_assignsubmission_file_/assignment.ipynb": DONE,
-            "Bob B_7_assignsubmission_file/my file.py": BLANK,
+            "Bob B_7_assignsubmission_file/my file.py": SCRIPT,
         },
         {
             "Ada Lovelace_1815": "Ada Lovelace_1815_assignsubmission_file_/assignment.ipynb",
@@ -156,7 +157,7 @@ LAYOUTS = {
         {"ada": "ada/assignment_2026_01_01T10_00_00_000000.zip/assignment.ipynb", "bob": "bob/assignment.ipynb"},
     ),
     "zips called by name": (
-        {"ada.zip": zipped({"hw/assignment.ipynb": DONE}), "bob.zip": zipped({"x.py": BLANK}), "cyd.ipynb": DONE},
+        {"ada.zip": zipped({"hw/assignment.ipynb": DONE}), "bob.zip": zipped({"x.py": SCRIPT}), "cyd.ipynb": DONE},
         {"ada": "ada.zip/hw/assignment.ipynb", "bob": "bob.zip/x.py", "cyd": "cyd.ipynb"},
     ),
     "zips within Moodle's": (
@@ -201,7 +202,7 @@ LAYOUTS = {
         {
             "ada/assignment.ipynb": DONE,
             "ada/env/pyvenv.cfg": "x",
-            "ada/env/lib/x.py": BLANK,
+            "ada/env/lib/x.py": SCRIPT,
             "ada/__pycache__/x.py": "x",
             "ada/._assignment.ipynb": "x",
             "ada/.DS_Store": "x",
@@ -218,7 +219,7 @@ def test_a_folder_that_is_passed_over_whole_is_named(tmp_path):
         "bob/pyvenv.cfg": "x",
         "bob/a.ipynb": DONE,
         "cyd/venv/a.py": DONE,
-        "dan/a.py": BLANK,
+        "dan/a.py": SCRIPT,
     }
     collection = collect(write(tmp_path, files))
     assert [one.submission.student for one in collection.hand_ins] == ["ada", "dan"]
@@ -252,6 +253,43 @@ def test_an_empty_folder_is_named_where_it_may_be_a_persons(tmp_path):
         assert {one.submission.student for one in collection.hand_ins} == {"ada", "bob"}
         assert not any(one.flags for one in collection.hand_ins)
         assert collection.strays[0] == f"cyd belongs to nobody: {EMPTY_FOLDER}"
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("above", ["", "ws26/"])
+@pytest.mark.parametrize("name", [".cem", "venv", "..x", "__pycache__"])
+def test_a_persons_folder_that_is_called_like_what_programs_leave_behind_is_named(name, above, packed, tmp_path):
+    files = {f"{above}{person}/a.ipynb": DONE for person in ("ada", "bob", name)}
+    beside = {f"{above}{path}": DONE for path in ("ada/venv/lib/x.py", "ada/__pycache__/x.py", "ada/.cache/x.ipynb")}
+    nothing = {f"{above}{path}": "x" for path in (".git/config", "._ada.ipynb", ".idea/._x.py", ".git/hooks/x.py")}
+    folder = write(tmp_path / "in", files | beside | nothing)
+    (tmp_path / "class.zip").write_bytes(zipped(files | beside | nothing))
+    collection = collect(tmp_path / "class.zip" if packed else folder)
+    assert [one.submission.student for one in collection.hand_ins] == ["ada", "bob"]
+    assert not any(one.flags for one in collection.hand_ins)
+    assert collection.strays == (f"{above}{name} belongs to nobody: {PASSED_OVER}",)
+
+
+def test_a_notebook_that_is_called_like_an_offices_lock_is_read(tmp_path):
+    people = collected(tmp_path, {"~$gus.ipynb": DONE, "ada.ipynb": DONE, "~$thesis.docx": "x"})
+    assert chosen(people) == {"~$gus": "~$gus.ipynb", "ada": "ada.ipynb"}
+
+
+@pytest.mark.parametrize("above", ["", "vae101/"])
+def test_what_nbgrader_keeps_beside_what_was_submitted_is_nobodys(above, tmp_path):
+    names = ("submitted/ada", "submitted/bob", "autograded/ada", "release", "source")
+    collection = collect(write(tmp_path, {f"{above}{name}/vae/assignment.ipynb": DONE for name in names}))
+    assert [one.submission.student for one in collection.hand_ins] == ["ada", "bob"]
+    assert collection.strays == tuple(
+        f"{above}{name} belongs to nobody: a folder of nbgrader's with nothing that was handed in"
+        for name in ("autograded", "release", "source")
+    )
+
+
+def test_a_submission_that_gradescopes_list_does_not_hold_is_told(tmp_path):
+    files = {f"submission_{number}/a.ipynb": DONE for number in (111, 112, 113)}
+    people = collected(tmp_path, {**files, "submission_metadata.yml": GRADESCOPE})
+    assert flags(people) == "submission_113: is not in submission_metadata.yml"
 
 
 def test_hand_ins_of_several_platforms_stand_side_by_side(tmp_path):
@@ -293,6 +331,41 @@ def test_people_that_seem_to_be_one_are_told(tmp_path):
     assert flags(people).count("under a name of its own: another person's?") == 2
 
 
+APART = {
+    "a file of two in one group's folder": (
+        {"G1/anna.ipynb": DONE, "G1/ben.ipynb": SOME} | {f"G{i}/{i}.ipynb": DONE for i in (2, 3, 4)},
+        "G1: G1/ben.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+    "a round of the class": (
+        {"round1.zip": zipped({"anna.ipynb": SOME, "ben.ipynb": DONE}), "round2.zip": zipped({"anna.ipynb": DONE})},
+        "round1: round1.zip/anna.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+    "people of one name in two groups": (
+        {f"{group}/{name}/Abgabe 1/vae.ipynb": DONE for group in ("Gruppe A", "Gruppe B") for name in ("Ann", "Bob")},
+        "Gruppe A: Gruppe A/Bob/Abgabe 1/vae.ipynb has answers, too, under a name of its own: another person's?\n"
+        "Gruppe B: Gruppe B/Bob/Abgabe 1/vae.ipynb has answers, too, under a name of its own: another person's?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "lines"), APART.values(), ids=APART)
+def test_somebodys_answers_that_stand_under_another_name_than_the_graded_ones_are_told(files, lines, tmp_path):
+    assert flags(collected(tmp_path, files)) == lines
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Ju\u0308rgen Groß", "J\xfcrgen Groß"), ("Anna Lee", "anna lee"), ("J\xfcrgen Groß", "JU\u0308RGEN GROSS")],
+)
+def test_names_that_only_capitals_or_encodings_tell_apart_are_one_persons(one, other, tmp_path):
+    files = {f"{one}.ipynb": DONE, f"{other}.py": SCRIPT, f"{other}.pdf": "%PDF", "bob.ipynb": DONE}
+    people = collected(tmp_path / "files", files)
+    assert sorted(chosen(people).values()) == sorted([f"{one}.ipynb", "bob.ipynb"])
+    assert flags(people) == ""
+    files = {f"A/{one}/a.ipynb": DONE, f"A/{other}/b.py": SCRIPT, "A/bob/a.ipynb": DONE}
+    assert len(collected(tmp_path / "folders", files)) == 2
+
+
 def test_logins_that_end_in_a_digit_are_people_and_not_attempts(tmp_path):
     people = collected(tmp_path, {"ivanov1.ipynb": DONE, "ivanov2.ipynb": DONE, "anna v2.ipynb": DONE})
     assert set(people) == {"ivanov1", "ivanov2", "anna"}
@@ -306,7 +379,7 @@ def test_files_that_name_nobody_stay_apart_and_are_flagged(tmp_path):
 
 def test_two_people_of_one_name_stay_two(tmp_path):
     people = collected(
-        tmp_path, {f"{group}/Anna/x.ipynb": DONE for group in "AB"} | {"B/Bob/x.ipynb": DONE, "A/C/x.py": BLANK}
+        tmp_path, {f"{group}/Anna/x.ipynb": DONE for group in "AB"} | {"B/Bob/x.ipynb": DONE, "A/C/x.py": SCRIPT}
     )
     assert set(people) == {"A/Anna", "B/Anna", "Bob", "C"}
 
@@ -331,7 +404,7 @@ UNREADABLE = {
     "a.zip": (b"PK\3\4 broken", "an archive that cannot be read"),
     "b.zip": (zipped({}), "an archive without files"),
     "c.zip": (
-        zipped({"x.zip": zipped({"y.zip": zipped({"z.zip": zipped({"a.py": BLANK})})})}),
+        zipped({"x.zip": zipped({"y.zip": zipped({"z.zip": zipped({"a.py": SCRIPT})})})}),
         "it stands in 3 others",
     ),
     "html.ipynb": (b"<!DOCTYPE html><html>", "is a web page"),
@@ -362,9 +435,10 @@ READ_WITH_A_LINE = {
     "a.ipynb (1)": (DONE.encode(), "under an unusual name"),
     "a.json": (DONE.encode(), "under an unusual name"),
     "a": (DONE.encode(), "under an unusual name"),
-    "a.py.txt": (BLANK.encode(), "under an unusual name"),
+    "blank.ipynb": (UNTOUCHED.encode(), "has no function written"),
+    "a.py.txt": (SCRIPT.encode(), "under an unusual name"),
     "utf16.ipynb": (DONE.encode("utf-16"), "UTF-16"),
-    "umlaut.py": (f"# Übung\n{BLANK}".encode("cp1252"), "read as cp1252"),
+    "umlaut.py": (f"# Übung\n{SCRIPT}".encode("cp1252"), "read as cp1252"),
     ".ipynb_checkpoints/a-checkpoint.ipynb": (DONE.encode(), "there is no other"),
     ".a.ipynb": (DONE.encode(), "there is no other"),
 }
@@ -381,10 +455,10 @@ def test_what_is_unusual_is_graded_and_said(name, tmp_path):
 
 READ_WITHOUT_A_WORD = {
     "bom.ipynb": b"\xef\xbb\xbf" + DONE.encode(),
-    "declared.py": f"# -*- coding: latin-1 -*-\n# Übung\n{BLANK}".encode("latin1"),
+    "declared.py": f"# -*- coding: latin-1 -*-\n# Übung\n{SCRIPT}".encode("latin1"),
     "notebook.py": DONE.encode(),
     "A.IPYNB": DONE.encode(),
-    "mac.py": BLANK.replace("\n", "\r\n").encode(),
+    "mac.py": SCRIPT.replace("\n", "\r\n").encode(),
 }
 
 
@@ -455,7 +529,7 @@ def test_an_archive_that_says_it_unpacks_to_too_much_costs_only_itself(tmp_path,
 
 def test_archives_in_an_archive_are_opened_up_to_a_sum(tmp_path, monkeypatch):
     monkeypatch.setattr(finding.opened, "__defaults__", (1, 45_000))
-    inner = zipped({"a.py": f"{BLANK}\n#{'x' * 10_000}"})
+    inner = zipped({"a.py": f"{SCRIPT}\n#{'x' * 10_000}"})
     people = collected(tmp_path, {"ada/a.zip": zipped({f"{i}.zip": inner for i in range(3)}), "bob/b.ipynb": DONE})
     assert "ada/a.zip/1.zip is an archive of 10," in flags(people)
     assert chosen(people)["ada"] == "ada/a.zip/0.zip/a.py"
@@ -479,7 +553,7 @@ def test_names_of_files_and_people_hold_nothing_that_a_terminal_obeys(tmp_path):
 
 def test_names_in_a_zip_lead_nowhere_and_nothing_is_unpacked(tmp_path):
     path = tmp_path / "hostile.zip"
-    path.write_bytes(zipped({"../../escaped.py": BLANK, "/etc/absolute.py": BLANK}))
+    path.write_bytes(zipped({"../../escaped.py": SCRIPT, "/etc/absolute.py": SCRIPT}))
     before = set(tmp_path.parent.iterdir())
     people = collect(path).submissions
     assert set(tmp_path.parent.iterdir()) == before
@@ -510,7 +584,7 @@ PARTS = st.sampled_from(
 )
 SUFFIXES = st.sampled_from([".ipynb", ".py", ".zip", ".pdf", "", ".ipynb.json", ".tar.gz", ".txt", ".json"])
 NAMES = st.builds("{}/{}x{}".format, PARTS, PARTS, SUFFIXES)
-CONTENTS = st.sampled_from([DONE, BLANK, "", "{", "x = 1", "%PDF", "<html>", zipped({"a.ipynb": DONE}), b"PK\3\4"])
+CONTENTS = st.sampled_from([DONE, SCRIPT, "", "{", "x = 1", "%PDF", "<html>", zipped({"a.ipynb": DONE}), b"PK\3\4"])
 ROSTERS = st.sampled_from([None, "student,name\nada,Ada L\n123,Anna Mueller\n", "First name,id\nAda,1\nAda,2\n,12\n"])
 
 
@@ -519,7 +593,7 @@ ROSTERS = st.sampled_from([None, "student,name\nada,Ada L\n123,Anna Mueller\n", 
 def test_every_file_is_somebodys_or_named_and_everybody_has_a_name_of_their_own(files, roster):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "class.zip"
-        path.write_bytes(zipped({"bob.py": BLANK, **files}))
+        path.write_bytes(zipped({"bob.py": SCRIPT, **files}))
         (Path(folder) / "class.csv").write_text(roster or "")
         collection = collect(path, Path(folder) / "class.csv" if roster else None)
         everything = {file.path for file in finding.find(path)}

@@ -357,6 +357,19 @@ def test_a_master_that_is_not_there_is_told_with_what_to_do(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_master_that_is_none_is_told_with_what_is_missing(tmp_path):
+    (handed_out,) = write_handout(tmp_path / "handout", 3, solutions=True)
+    lesson = find_master().parents[1] / "01_autoencoder.ipynb"
+    for path, words in (
+        (handed_out, r"has \d+ cells of code for dense_backward, expected the master"),
+        (lesson, "has 0 cells of code for dense_backward, expected the master"),
+        (lesson.with_name("README.md"), "is not a notebook, expected the master"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            write_handout(tmp_path / "out", 3, master=path)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_master_is_found_in_the_folder_one_is_in_before_that_of_the_package(tmp_path, monkeypatch):
     assert find_master().parts[-3:] == MASTER.parts
     monkeypatch.chdir(tmp_path)

@@ -5,7 +5,7 @@ import io
 import re
 
 import pytest
-from classes import UNTOUCHED, answered, collected, results, write
+from classes import answered, collected, results, write
 
 from npvae.cli import main
 from npvae.coursework.assignments import variant
@@ -35,6 +35,13 @@ def graded(student, **more):
 def listed(folder, capsys, *options):
     assert main(["grade", str(folder), "--list", *options]) == 0
     return capsys.readouterr().out
+
+
+def test_the_list_shows_that_a_file_does_not_say_its_assignment(tmp_path, capsys):
+    write(tmp_path, {"ada.ipynb": answered(), "bob.py": "def conditional_inputs(x):\n    return x\n"})
+    out = listed(tmp_path, capsys, "--long")
+    assert "bob not said, long script" in " ".join(out.split())
+    assert "- bob: does not say which assignment it is" in out
 
 
 def test_the_list_shows_everybody_and_runs_nothing(tmp_path, capsys, monkeypatch):
@@ -87,7 +94,7 @@ def test_the_list_is_safe_to_show(tmp_path, capsys):
 
 
 def test_the_summary_opens_with_who_handed_in_what(tmp_path):
-    people = collected(tmp_path, {"ada.ipynb": answered(), "bob.ipynb": UNTOUCHED})
+    people = collected(tmp_path, {"ada.ipynb": answered(), "bob.ipynb": answered()})
     seen = results({name: graded(name) for name in people}, variant("2026"))
     seen = type(seen)(collect(tmp_path / "in"), seen.assignment, seen.graded)
     lines = summary(seen).splitlines()
@@ -140,6 +147,18 @@ def test_moodle_gets_its_own_worksheet_back_with_the_grades(tmp_path):
     assert moodle_csv(list(people.values()), {"Ada L": 42.5}) == (
         "Identifier,Full name,Email address,Status,Grade,Maximum grade\nParticipant 7,Ada L,a@x.org,late,42.5,130\n"
     )
+
+
+def test_moodle_gets_its_worksheet_in_its_language_also_for_who_is_not_in_it(tmp_path):
+    roster = "Identifikator;Vollständiger Name;Zuletzt geändert;Bewertung\nTeilnehmer/in7;Ada L;-;\n"
+    names = ("Ada L_7_assignsubmission_file_a.ipynb", "Bob O_8_assignsubmission_file_a.ipynb", "notes.ipynb")
+    people = collected(tmp_path, dict.fromkeys(names, answered()), roster)
+    assert moodle_csv(list(people.values()), dict.fromkeys(people, 42)).splitlines() == [
+        "Identifikator,Vollständiger Name,Zuletzt geändert,Bewertung",
+        "Teilnehmer/in7,Ada L,-,42",
+        "Teilnehmer/in8,Bob O_8,,42",
+        ",notes,,42",
+    ]
 
 
 def test_moodle_gets_the_columns_it_needs_without_a_worksheet(tmp_path):

@@ -1,7 +1,7 @@
 """Who in the class a file is by: whole words and identifiers match, pieces never, and what is unsure is said."""
 
 import pytest
-from classes import BLANK, answered, chosen, collected, flags
+from classes import SCRIPT, answered, chosen, collected, flags
 
 from npvae.coursework.collection.names import apart
 from npvae.coursework.collection.roster import read_roster
@@ -16,7 +16,7 @@ s1003,Eve,,1
 
 
 def test_a_roster_names_everybody_and_those_without_a_file(tmp_path):
-    files = {"Müller_Jörg_hw1 final.ipynb": DONE, "s1002-solution.py": BLANK, "stranger.py": BLANK}
+    files = {"Müller_Jörg_hw1 final.ipynb": DONE, "s1002-solution.py": SCRIPT, "stranger.py": SCRIPT}
     people = collected(tmp_path, files, ROSTER)
     assert chosen(people) == {
         "s1001": "Müller_Jörg_hw1 final.ipynb",
@@ -146,13 +146,26 @@ def test_a_participants_number_is_no_students_number(tmp_path):
     assert chosen(people) == {"10101": "", "Zoe Z_10101": "Zoe Z_10101_assignsubmission_file_a.ipynb"}
 
 
-@pytest.mark.parametrize("name", ["hw 12 final", "vae 2026 01 30", "ada (12)"])
+@pytest.mark.parametrize("name", ["hw 12 final", "vae 2026 01 30", "vae 20260130", "ada (12)"])
 def test_a_short_number_or_a_year_among_other_words_is_nobodys_number(name, tmp_path):
-    people = collected(tmp_path, {f"{name}.ipynb": DONE}, "id,name\n12,Bob Ode\n2026,Cyd Kim\n")
-    assert not chosen(people)["Bob Ode"]
-    assert not chosen(people)["Cyd Kim"]
+    people = collected(tmp_path, {f"{name}.ipynb": DONE}, "id,name\n12,Bob Ode\n2026,Cyd Kim\n20260130,Dan Lee\n")
+    assert set(chosen(people).values()) == {"", f"{name}.ipynb"}
+    assert not any(chosen(people)[student] for student in ("Bob Ode", "Cyd Kim", "Dan Lee"))
     people = collected(tmp_path / "whole", {"12.ipynb": DONE}, "id,name\n12,Bob Ode\n")
     assert chosen(people) == {"Bob Ode": "12.ipynb"}
+
+
+@pytest.mark.parametrize("number", ["2034567", "1954321", "20341234", "20261"])
+def test_a_number_that_begins_like_a_year_is_somebodys_number(number, tmp_path):
+    people = collected(
+        tmp_path, {f"vae_{number}_2026-01-30.ipynb": DONE}, f"id,name\n{number},Bob Ode\n2026,Cyd Kim\n"
+    )
+    assert chosen(people) == {"Bob Ode": f"vae_{number}_2026-01-30.ipynb", "Cyd Kim": ""}
+
+
+def test_a_file_that_is_known_by_its_number_needs_no_name(tmp_path):
+    people = collected(tmp_path, {f"vae_{number}.ipynb": DONE for number in (3154321, 77777)}, "id\n3154321\n")
+    assert flags(people) == "vae_77777: is not in the roster; the file's name does not say whose it is"
 
 
 def test_a_name_of_one_word_is_known_where_no_other_name_stands(tmp_path):
@@ -191,6 +204,27 @@ def test_the_longest_name_is_meant(tmp_path):
     roster = "student,name\ns1,Anna Maria\ns2,Anna Maria Sol\n"
     people = collected(tmp_path, {"Anna Maria Sol.ipynb": DONE, "Anna Maria.ipynb": DONE}, roster)
     assert chosen(people) == {"s1": "Anna Maria.ipynb", "s2": "Anna Maria Sol.ipynb"}
+
+
+@pytest.mark.parametrize(
+    ("student", "own", "other"),
+    [
+        ("Maria Lopez", "maria_lopez", "maria_lopez_garcia"),
+        ("Maria Lopez", "Lopez, Maria - hw1 final", "maria_lopez_garcia"),
+        ("Li Na", "li_na", "lina"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["{}.ipynb", "{}/hw1.ipynb"])
+def test_who_is_called_like_somebody_in_the_roster_does_not_take_their_place(student, own, other, layout, tmp_path):
+    files = {layout.format(own): answered("activation"), layout.format(other): DONE}
+    people = collected(tmp_path, files, f"student\n{student}\n")
+    assert chosen(people)[student] == layout.format(own)
+    assert flags(people) == f"{other}: is not in the roster, where a name is much like it: {student}"
+
+
+def test_a_helper_that_is_called_after_somebody_is_theirs(tmp_path):
+    people = collected(tmp_path, {"jörg müller.ipynb": DONE, "jörg müller extra.py": "def extra(): pass"}, ROSTER)
+    assert len(people) == 3
 
 
 def test_a_number_behind_a_login_is_an_attempt_and_nobody_else(tmp_path):

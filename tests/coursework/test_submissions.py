@@ -134,6 +134,13 @@ def test_an_assignment_that_is_not_said_plainly_is_flagged_and_not_guessed(sourc
     assert origin.flags[0].startswith("does not say plainly which assignment it is: VARIANT is ")
 
 
+@pytest.mark.parametrize("source", ["def kl_divergence(mu, rho):\n    pass", 'check("kl_divergence", kl_divergence)'])
+def test_an_answer_that_does_not_say_its_assignment_is_flagged(source):
+    assert contents(notebook(source)).origin.flags == ("does not say which assignment it is",)
+    assert contents(notebook(source, 'VARIANT = "2026"')).origin.flags == ()
+    assert contents(notebook("x = 1")).origin.flags == ()
+
+
 def test_without_its_checks_a_file_shows_its_form_by_what_it_defines(tmp_path):
     for form in FORMS:
         path = write_handout(tmp_path / form, "3", short=form == "short")[1]

@@ -1,6 +1,7 @@
 """Published experiments: their settings, and running them from where they were stopped."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import npvae
 from npvae.cli import main
 from npvae.experiments import reproduce
 from npvae.experiments.recipes import BURDA2016, KINGMA2014, PYTORCH_EXAMPLE, RECIPES
+from npvae.history import History
 
 
 def arm(recipe, name):
@@ -133,3 +135,18 @@ def test_a_short_run_goes_on_to_a_longer_one_as_if_it_had_been_so_from_the_begin
     reproduce.reproduce(BURDA2016, ["iwae-5"], 0.002, tmp_path / "long", say=lambda line: None)
     both, long = (npvae.load_model(tmp_path / name / "iwae-5.npz").params.vector for name in ("both", "long"))
     np.testing.assert_array_equal(both, long)
+
+
+def test_the_numbers_of_the_whole_published_run_are_quoted_as_they_were_measured():
+    tests = Path(__file__).parents[1]
+    run = tests / "benchmarks" / "burda2016"
+    result = json.loads((run / "results.json").read_text("utf-8"))["vae-1"]
+    history = History.from_csv(run / "vae-1.csv")
+    assert (len(history), history["test_loss"][-1]) == (result["epochs"], result["test loss"])
+    assert result["epochs"] == BURDA2016.arms[0].epochs
+    ours = f"{result['nll']:.2f} ± {result['standard error']:.2f}"
+    for page in (tests.parent / "README.md", tests / "benchmarks" / "README.md"):
+        assert f"{ours} | {result['published']} |" in page.read_text("utf-8")
+    for lesson in ("08_training_on_mnist", "12_how_tight_is_the_bound"):
+        text = (tests.parent / "notebooks" / f"{lesson}.ipynb").read_text("utf-8")
+        assert f"| {result['nll']:.2f} | {result['published']} |" in text

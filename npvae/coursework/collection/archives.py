@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from npvae.coursework.collection.found import ASSIGNMENT, EMPTY_FOLDER, Found
+from npvae.coursework.collection.found import ASSIGNMENT, EMPTY_FOLDER, PASSED_OVER, Found
 from npvae.coursework.submissions import LARGEST
 from npvae.internals.files import read_up_to, unzip
 from npvae.internals.text import printable
@@ -24,9 +24,9 @@ LARGEST_ARCHIVE = 50_000_000
 """Bytes that an archive within a hand-in may have, with all archives in it."""
 LONGEST_NAME = 255
 """Characters a file's name may have on a disk. A zip can claim longer ones."""
-PASSED_OVER = re.compile(
-    r"(__MACOSX|__pycache__|node_modules|site-packages|\.(?!ipynb_checkpoints$)[^/]*(?<!\.ipynb)(?<!\.py)|\._.*"
-    r"|Thumbs\.db|desktop\.ini|~\$.*|[Vv]env)"
+LEFT_BEHIND = re.compile(
+    r"(__MACOSX|__pycache__|node_modules|site-packages|(\.(?!ipynb_checkpoints$)|~\$)[^/]*(?<!\.ipynb)(?<!\.py)|\._.*"
+    r"|Thumbs\.db|desktop\.ini|[Vv]env)"
 )
 """What systems, editors and version control leave behind: no file of a student's."""
 TARS: dict[str, Callable[[Any], Any]] = {".tar": lambda file: file, ".gz": gzip.open, ".tgz": gzip.open}
@@ -38,11 +38,16 @@ def in_archive(file: Found, limit: int, most: int, place: Path | None = None) ->
     """The files of a zip or a tar. What says that it unpacks to more than the limit is not read."""
     members = members_of(file, max(limit, LARGEST_ARCHIVE), place)
     unpacked = count = 0
+    passed: set[str] = set()
     for member in sorted(members, key=lambda member: len(re.findall(r"[\\/]", member.path))):
         parts = [part for part in re.split(r"[\\/]", member.path) if part not in ("", ".", "..")] or ["(no name)"]
-        if any(map(PASSED_OVER.fullmatch, parts)):
-            continue
         path = "/".join([*([] if place else [file.path]), *(short(printable(part)) for part in parts)])
+        if any(map(LEFT_BEHIND.fullmatch, parts)):
+            folder = path.rpartition("/")[0]
+            if not any(map(LEFT_BEHIND.fullmatch, parts[:-2])) and is_work(parts[-1]) and folder not in passed:
+                passed.add(folder)
+                yield Found(folder, trouble=PASSED_OVER)
+            continue
         trouble, count = member.trouble, count + 1
         if count > most:
             yield Found(path, trouble=f"not looked at, like all after it: over {most:,} files in one archive")
@@ -54,6 +59,11 @@ def in_archive(file: Found, limit: int, most: int, place: Path | None = None) ->
         longest = max(map(len, parts))
         note = f"the name has {longest:,} characters and is shortened here" if longest > LONGEST_NAME else ""
         yield Found(path, member.size, member.time, member.load, trouble, note)
+
+
+def is_work(name: str) -> bool:
+    """Whether a file is called like a notebook or a script, and not like what programs leave behind."""
+    return bool(ASSIGNMENT.search(name)) and not LEFT_BEHIND.fullmatch(name)
 
 
 def short(name: str) -> str:

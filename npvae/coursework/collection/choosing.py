@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, Found
+from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, PASSED_OVER, Found
 from npvae.coursework.collection.looking import Look
-from npvae.coursework.collection.names import NOBODY, numbered, without_suffix
+from npvae.coursework.collection.names import numbered, telling, without_archive, without_suffix
 from npvae.coursework.collection.person import Person
+from npvae.coursework.collection.words import normal
 
 SOON = 60.0
 """Seconds within which files may have been written in any order, by unpacking or cloning."""
@@ -107,7 +108,8 @@ def choose(person: Person, looks: Mapping[Found, Look]) -> Choice:
     empty = [each.path for each in poorer if number[each][:-1] > number[file][:-1] and not looks[each].trouble]
     flags += [f"the latest attempt, {path}, has no answers" for path in empty]
     if person.platform in ("folder", "file"):
-        apart = [each.path for each in candidates if each not in earlier and seems_apart(each, file, looks)]
+        rest = [each for each in candidates if each not in (*earlier, *older, *as_likely)]
+        apart = [each.path for each in rest if seems_apart(each, file, looks)]
         flags += [f"{path} has answers, too, under a name of its own: another person's?" for path in apart]
     similar = [each for each in candidates if looks[each].is_of_the_assignment and each is not file]
     numbers = sorted({number[each] for each in (*similar, file)})
@@ -144,21 +146,28 @@ def is_better(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool:
 def place_of(file: Found) -> tuple[str, str]:
     """Folder and name of a file, without the kind of file and the number of an attempt."""
     path = PurePosixPath(file.path)
-    return str(path.parent), numbered(without_suffix(path.name))[0]
+    return normal(str(path.parent)), normal(numbered(without_suffix(path.name))[0])
+
+
+def named(file: Found) -> tuple[list[list[str]], list[str]]:
+    """What the folders of a file and its own name say of whose it is, in whatever order of words."""
+    *folders, name = PurePosixPath(file.path).parts
+    said = [sorted(telling(without_archive(folder))) for folder in folders]
+    return list(filter(None, said)), sorted(telling(without_suffix(name)))
 
 
 def seems_apart(file: Found, chosen: Found, looks: Mapping[Found, Look]) -> bool:
-    """Whether a file with answers stands elsewhere under a name of its own, as somebody else's would."""
-    (folder, stem), (its, other) = place_of(file), place_of(chosen)
-    nested = f"{folder}/".startswith(f"{its}/") or f"{its}/".startswith(f"{folder}/")
-    elsewhere = folder != its and (not nested or stem != other)
-    named = not NOBODY.fullmatch(PurePosixPath(folder).name) and not NOT_MEANT.search(file.name)
-    return bool(looks[file].answers) and elsewhere and named and not HIDDEN.search(file.path)
+    """Whether a file with answers stands elsewhere, or under a name of its own, as somebody else's would."""
+    (folders, stem), (its, other) = named(file), named(chosen)
+    nested = all(ours == theirs for ours, theirs in zip(folders, its, strict=False))
+    its_own = stem != other and (folders != its or (bool(stem) and not looks[file].same(looks[chosen])))
+    meant = not NOT_MEANT.search(file.name) and not HIDDEN.search(file.path)
+    return bool(looks[file].answers) and meant and (not nested or its_own)
 
 
 def hides(file: Found, candidates: Iterable[Found]) -> bool:
     """Whether something that is not graded may hold what should be; a notebook's own export does not."""
-    return file.kind not in (OTHER, EMPTY_FOLDER) and place_of(file) not in map(place_of, candidates)
+    return file.kind not in (OTHER, EMPTY_FOLDER, PASSED_OVER) and place_of(file) not in map(place_of, candidates)
 
 
 def about(file: Found, look: Look) -> Sequence[str]:
@@ -169,6 +178,7 @@ def about(file: Found, look: Look) -> Sequence[str]:
         "is a checkpoint copy or a hidden file, and there is no other": HIDDEN.search(file.path),
         EMPTY: look.trouble == EMPTY,
         "holds nothing of the assignment": rank(look) == 1,
+        "has no function written": rank(look) == 2,
     }
     notes = [f"{file.path}: {note}" for note in (*look.notes, file.note) if note]
     return [*notes, *(f"{file.path} {what}" for what, holds in unusual.items() if holds)]

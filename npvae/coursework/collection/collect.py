@@ -78,7 +78,7 @@ def collect(path: Path, roster: Path | None = None, anonymous: bool = False) -> 
             raise ValueError(f"{path} {what}")
         graded = [file for file, seen in looks.items() if seen.is_of_the_assignment] or list(looks)
         people, strays = persons(files, graded, known)
-        everybody = enrol(people, known)
+        everybody = enrol(people, graded, known)
         everybody.sort(key=lambda person: not person.student)  # the roster's names stay as they are
         names = apart(person.student or person.name for person in everybody)
         if anonymous:

@@ -3,15 +3,31 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from npvae.coursework.collection.names import NOBODY, without_suffix
+from npvae.coursework.collection.found import Found
+from npvae.coursework.collection.names import NOBODY, names_nobody, without_suffix
 from npvae.coursework.collection.person import Person
 from npvae.coursework.collection.roster import Roster
 
 
-def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
-    """The people with their rows of the roster, and all others in it, without files; what is unsure is said."""
-    if not roster.students:
-        return list(people)
+def enrol(people: Sequence[Person], graded: Sequence[Found], roster: Roster) -> list[Person]:
+    """The people with their rows of the roster, and all others in it, without files; what is unsure is said.
+
+    Parameters
+    ----------
+    people : sequence of Person
+    graded : sequence of Found
+        Files that hold something of an assignment: a helper belongs to whomever its name holds.
+    roster : Roster
+    """
+    enrolled = with_rows(people, graded, roster) if roster.students else list(people)
+    for person in enrolled:
+        if person.platform == "file" and not person.student and names_nobody(person.places[0]):
+            person.flags.append("the file's name does not say whose it is")
+    return enrolled
+
+
+def with_rows(people: Sequence[Person], graded: Sequence[Found], roster: Roster) -> list[Person]:
+    """The people with their rows of the roster, and all others in it, without files."""
     claims: dict[str, list[Person]] = defaultdict(list)
     enrolled = []
     by_name = {person: whom(person, roster) for person in people}
@@ -25,6 +41,13 @@ def enrol(people: Sequence[Person], roster: Roster) -> list[Person]:
             enrolled.append(person)
     for student, claimed in claims.items():
         by_number = [person for person in claimed if student in roster.numbered(person.platform, person.number)]
+        called = [person for person in claimed if any(roster.is_plainly(student, name) for name in person.places)]
+        plainly = {*by_number, *called}
+        for person in [each for each in claimed if plainly and each not in plainly]:
+            if not person.files.keys().isdisjoint(graded):
+                person.flags.append(f"is not in the roster, where a name is much like it: {student}")
+                enrolled.append(person)
+                claimed.remove(person)
         apart = [person for person in claimed if person.platform != "file"]
         if len(apart) < 2:
             first = (by_number or apart or claimed)[0]

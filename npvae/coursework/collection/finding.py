@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from npvae.coursework.collection.archives import LARGEST_ARCHIVE, PASSED_OVER, TARS, in_archive
-from npvae.coursework.collection.found import EMPTY_FOLDER, UNREADABLE, Found, brief
+from npvae.coursework.collection.archives import LARGEST_ARCHIVE, LEFT_BEHIND, TARS, in_archive, is_work
+from npvae.coursework.collection.found import EMPTY_FOLDER, PASSED_OVER, UNREADABLE, Found, brief
 from npvae.internals.files import unpacked_limit
 from npvae.internals.text import printable
 
@@ -98,11 +98,15 @@ def in_folder(root: Path) -> Iterator[Found]:
         except OSError as error:
             yield Found(relative(folder, root), trouble=f"a folder that cannot be opened: {error.strerror}")
             continue
+        if folder != root and LEFT_BEHIND.fullmatch(folder.name):
+            if any(is_work(entry.name) for entry in entries):
+                yield Found(relative(folder, root), trouble=PASSED_OVER)
+            continue
         is_environment = folder / "pyvenv.cfg" in entries
-        kept = [] if is_environment else [entry for entry in entries if not PASSED_OVER.fullmatch(entry.name)]
+        kept = [] if is_environment else [entry for entry in entries if not LEFT_BEHIND.fullmatch(entry.name)]
         if not kept and folder != root:
             yield Found(relative(folder, root), trouble=EMPTY_FOLDER)
-        for entry in kept:
+        for entry in entries if kept or (folder == root and not is_environment) else []:
             name = relative(entry, root)
             try:
                 status = entry.lstat()
@@ -111,6 +115,8 @@ def in_folder(root: Path) -> Iterator[Found]:
                 continue
             if stat.S_ISDIR(status.st_mode):
                 waiting.append(entry)
+            elif entry not in kept:
+                continue
             elif stat.S_ISREG(status.st_mode):
                 yield Found(name, status.st_size, status.st_mtime, partial(read_file, entry))
             else:

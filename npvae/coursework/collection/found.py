@@ -24,6 +24,7 @@ OFFICE = (".doc", ".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".pages", "
 TEXT = (".txt", ".md", ".csv", ".tsv", ".json", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".log", ".xml", ".css")
 DATA = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".npy", ".npz", ".pkl", ".pt", ".h5", ".whl", ".pyc", ".tex", ".js")
 EMPTY_FOLDER = "a folder that is empty, or holds what programs leave behind, such as a Python environment"
+PASSED_OVER = "a folder that is called like what programs leave behind, with a notebook or a script in it"
 OTHER = "not a notebook and not a script"
 """What may stand beside an assignment, and is passed over."""
 DOCUMENTS = {

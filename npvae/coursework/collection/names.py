@@ -6,6 +6,7 @@ from itertools import chain, count
 
 from npvae.coursework.collection.archives import TARS
 from npvae.coursework.collection.found import ASSIGNMENT
+from npvae.coursework.collection.words import is_common, normal, words
 
 STAMP = re.compile(r"(\d{4})[-_](\d\d)[-_](\d\d)[T_ -](\d\d)[-_:](\d\d)[-_:](\d\d)")
 """A time as programs write it into names."""
@@ -32,6 +33,12 @@ def numbered(stem: str) -> tuple[str, float]:
 def names_nobody(name: str) -> bool:
     """Whether the name of a file is that of the task and not of a person."""
     return NOBODY.fullmatch(numbered(without_suffix(name))[0]) is not None
+
+
+def telling(name: str) -> list[str]:
+    """The words of a name that may say whose it is."""
+    parts = re.findall(r"[^\W_]+", normal(name))
+    return [word for part in parts if not NOBODY.fullmatch(part) for word in words(part) if not is_common([word])]
 
 
 def without_suffix(name: str) -> str:

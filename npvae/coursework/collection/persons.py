@@ -1,17 +1,20 @@
 """Which files are one person's."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from npvae.coursework.collection.archives import TARS
 from npvae.coursework.collection.found import Found
 from npvae.coursework.collection.names import NOBODY, attempt, names_nobody, numbered, without_archive, without_suffix
 from npvae.coursework.collection.person import Person
-from npvae.coursework.collection.platforms import METADATA, SUBMITTED, by_platform
+from npvae.coursework.collection.platforms import METADATA, SUBMITTED, by_platform, courses_of_nbgrader
 from npvae.coursework.collection.roster import Roster
+from npvae.coursework.collection.words import normal
 
 HANDED_IN = (".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rar", ".7z", ".zip", *TARS)
 """What stands for a person's work even where it cannot be graded."""
+
+NBGRADERS = "a folder of nbgrader's with nothing that was handed in"
 
 
 def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> tuple[list[Person], list[Found]]:
@@ -27,14 +30,20 @@ def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> 
     everybody = by_platform(files)
     of_platforms = {file for person in everybody.values() for file in person.files}
     rest = [file for file in files if file not in of_platforms and file.name != METADATA]
-    graded = [file for file in graded if file not in of_platforms]
+    beside = courses_of_nbgrader(tuple(file.path.split("/")) for file in files).values()
+    kept_apart = ["/".join(folder) for folder in sorted(set().union(*beside))]
+    rest = [file for file in rest if not file.path.startswith(tuple(f"{folder}/" for folder in kept_apart))]
+    left = set(rest)
+    graded = [file for file in graded if file in left]
     shared = wrapper([file for file in rest if hands_in(file)], roster)
     inside = [tuple(file.path.split("/")[len(shared) :]) for file in graded]
     depth = person_depth(inside, roster)
     above = [part for part in shared if not NOBODY.fullmatch(part)][-1:]
     flat = depth == 0 or all(len(path) == 1 for path in inside)
     alone = above if flat and all(names_nobody(path[-1]) for path in inside) else []
-    strays = []
+    strays = [
+        Found(folder, trouble="a folder of nbgrader's with nothing that was handed in") for folder in kept_apart
+    ]
     for file in rest:
         path = file.path.split("/")
         path = path[len(shared) :] if path[: len(shared)] == shared else []
@@ -52,10 +61,11 @@ def persons(files: Sequence[Found], graded: Sequence[Found], roster: Roster) -> 
         else:
             strays.append(file)
             continue
-        person = everybody.setdefault(("", *parents, name), Person(name, "", kind, [name, *parents]))
+        alike = tuple(map(normal, ("", *parents, name)))
+        person = everybody.setdefault(alike, Person(name, "", kind, [name, *parents]))
         person.files[file] = attempt(path)
-    name_apart(everybody)
     people = list(everybody.values())
+    name_apart(people)
     if alone and len(graded) > 1:
         people[-1].flags.append("stands for all files of one folder, whose names are nobody's")
     return people, strays
@@ -115,11 +125,10 @@ def hands_in(file: Found) -> bool:
     return file.may_be_the_assignment or file.name.lower().endswith(HANDED_IN)
 
 
-def name_apart(everybody: Mapping[tuple[str, ...], Person]) -> None:
+def name_apart(people: Sequence[Person]) -> None:
     """Give people of one name a longer one."""
-    counts = Counter(person.name for person in everybody.values())
-    for key, person in everybody.items():
-        if counts[person.name] > 1 and person.platform in ("folder", "file"):
-            person.name = "/".join(filter(None, key))
-        if person.platform == "file" and names_nobody(person.places[0]):
-            person.flags.append("the file's name does not say whose it is")
+    counts = Counter(normal(person.name) for person in people)
+    for person in people:
+        if counts[normal(person.name)] > 1 and person.platform in ("folder", "file"):
+            name, *parents = person.places
+            person.name = "/".join([*parents, name])

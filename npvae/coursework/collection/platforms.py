@@ -30,6 +30,8 @@ CANVAS = (
 """Only believed where most in a folder is called so: dates and versions in names look alike."""
 SUBMITTED = "submitted"
 """The folder in which nbgrader has a folder for each student, with one for each assignment."""
+BESIDE_SUBMITTED = ("autograded", "feedback", "release", "source")
+"""The other folders of its courses, which hold nothing that was handed in."""
 DEEPEST_CANVAS = 3
 """Within so many folders its files are looked for."""
 METADATA = "submission_metadata.yml"
@@ -44,17 +46,31 @@ def by_platform(files: Sequence[Found]) -> dict[Parts, Person]:
     from_canvas = folders_of_canvas(paths.values())
     logins = blackboard_logins({part for path in paths.values() for part in path})
     registered = registered_people(files)
+    courses = {(), *courses_of_nbgrader(paths.values())}
     everybody: dict[Parts, Person] = {}
     for file, path in paths.items():
-        if path[0] == SUBMITTED and len(path) > 3:
-            owner, number = Person(path[1], "", "nbgrader", ["", path[1]]), attempt(path[2:])
+        if SUBMITTED in path[:-3] and path[: (depth := path.index(SUBMITTED))] in courses:
+            login = path[depth + 1]
+            owner, number = Person(login, "", "nbgrader", ["", login]), attempt(path[depth + 2 :])
         elif known := next(matches(path, from_canvas), None):
             owner, number = read(*known, logins)
         else:
             continue
+        if registered and owner.platform == "Gradescope" and owner.places[-1] not in registered:
+            owner.flags.append(f"is not in {METADATA}")
         for person in registered.get(owner.places[-1], [owner]):
             everybody.setdefault((owner.platform, person.number or person.places[-1]), person).files[file] = number
     return everybody
+
+
+def courses_of_nbgrader(paths: Iterable[Parts]) -> dict[Parts, set[Parts]]:
+    """The folders that hold what was submitted and, beside it, folders that nbgrader writes; and these."""
+    folders = {path[:depth] for path in paths for depth in range(1, len(path))}
+    beside = defaultdict(set)
+    for folder in folders:
+        if folder[-1] in BESIDE_SUBMITTED and (*folder[:-1], SUBMITTED) in folders:
+            beside[folder[:-1]].add(folder)
+    return beside
 
 
 def folders_of_canvas(paths: Iterable[Parts]) -> set[Parts]:

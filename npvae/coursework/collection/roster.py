@@ -2,13 +2,13 @@
 
 import csv
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 
-from npvae.coursework.collection.names import NOBODY, apart
+from npvae.coursework.collection.names import apart, telling
+from npvae.coursework.collection.words import is_common, normal, plain, spellings, words
 from npvae.coursework.tables import read_table
 from npvae.internals.text import printable
 
@@ -26,15 +26,8 @@ FIRST = "firstname givenname given forename first vorname prenom nombre"
 LAST = "lastname surname familyname last nachname familienname nom apellido apellidos"
 """Titles of columns, in letters and digits alone: what else a roster holds, a group or a mark, stands for nobody."""
 KNOWN = f"{STUDENT} {IDENTIFIERS} {NAMES} {FIRST} {LAST}".split()
-SPELLED_OUT = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ł": "l"}
-)
-LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th"})
 MOST_WORDS = 8
 """Of a name that are looked at together."""
-SHORTEST_NUMBER = 4
-"""Digits of a number that is looked for among other words: a group or a version has fewer."""
-YEARS = ("19", "20")
 NOT_A_PERSON = {"Points Possible", "Student, Test", "Test Student"}
 """What Canvas puts between the rows of people."""
 Row = Mapping[str, str]
@@ -113,30 +106,15 @@ class Roster:
                 meant = [known[" ".join(each)] for each in windows if " ".join(each) in known and not is_common(each)]
                 if meant:
                     return set().union(*meant)
-        told = [word for word in found if not word.isdigit() and not NOBODY.fullmatch(word)]
+        told = [word for word in telling(text) if not word.isdigit()]
         return self._single.get(told[0], set()) if len(told) == 1 else set()
 
-
-def is_common(window: Sequence[str]) -> bool:
-    """Whether words may stand in any file's name: a short number, a year."""
-    return window[0].isdigit() and len(window) == 1 and (len(window[0]) < SHORTEST_NUMBER or window[0][:2] in YEARS)
-
-
-def normal(text: str) -> str:
-    """In one form of Unicode, without case."""
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def plain(text: str) -> str:
-    """Letters and digits alone, without case and accents."""
-    decomposed = unicodedata.normalize("NFKD", normal(text).translate(LETTERS))
-    return "".join(letter for letter in decomposed if letter.isalnum())
-
-
-def words(text: str) -> list[str]:
-    """The words of a text; numbers without the zeros in front that spreadsheets drop."""
-    found = (plain(word) for word in re.findall(r"[^\W_]+", normal(text)))
-    return [word.lstrip("0") if word.isdigit() else word for word in found if word]
+    def is_plainly(self, student: str, text: str) -> bool:
+        """Whether a text that means a student has a number of theirs in it, or no word that is not theirs."""
+        row = self.students[student]
+        theirs = {*words(" ".join([*spellings(self.names(row)), *self.values(row, IDENTIFIERS)]))}
+        said = telling(text)
+        return theirs.issuperset(said) or any(re.search(r"\d", word) for word in theirs.intersection(said))
 
 
 def identifiers(values: Sequence[str]) -> set[str]:
@@ -156,7 +134,7 @@ def numbers(values: Sequence[str], canvas: Sequence[str]) -> set[str]:
 def orders(names: Sequence[str], shortened: bool = False) -> set[str]:
     """How names may be written: their words in any order, or all in one; umlauts as one letter or two."""
     found = set()
-    for spelled in (*names, *(normal(name).translate(SPELLED_OUT) for name in names)):
+    for spelled in spellings(names):
         parts = words(spelled)
         if shortened:
             parts = [parts[0], parts[-1]] if len(parts) > 2 else []
