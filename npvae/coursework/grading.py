@@ -24,7 +24,7 @@ from npvae.coursework.submissions import Contents, Submission, read
 from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
-FORMAT = 4
+FORMAT = 5
 """Goes up when what is kept, or what answers are tried on, changes."""
 
 
@@ -105,7 +105,7 @@ def grade_one(
     points: dict[str, Mapping[str, int]] = {}
     findings: dict[str, Sequence[Finding]] = {}
     failures: dict[str, str] = {}
-    flags = [*contents.origin.flags, *differences(contents.origin, assignment)]
+    flags = [*contents.flags, *contents.origin.flags, *differences(contents.origin, assignment)]
     for name, key in keys.items():
         outcome = outcomes[name]
         results = outcome.results or nothing(key, outcome.failure)

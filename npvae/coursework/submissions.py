@@ -10,12 +10,19 @@ from dataclasses import dataclass, field
 
 from npvae.coursework.origin import Origin
 from npvae.coursework.statements import Code, code_of
+from npvae.coursework.words import answers_in_words, uncommented
+from npvae.internals.text import printable
 
 LARGEST = 5_000_000
 """Bytes a submission may have. An assignment with its figures has less than one million."""
 MOST_NOTES = 50
 """For the student of one file."""
-PLACEHOLDER = "*Write here"
+SHOWN = 100
+"""Characters of words that are no answer's."""
+CELL = re.compile(r"(?m)^(?=#[ \t]*%%)")
+"""Where a cell of a script begins, as VS Code, Jupytext and Spyder write it."""
+TEXT = re.compile(r"#[ \t]*%%.*\[(markdown|md|raw)\]", re.IGNORECASE)
+"""How one of text does."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,9 @@ class Contents:
 
     code: Code = field(default_factory=Code)
     written: Mapping[str, str] = field(default_factory=dict)
-    """Answers in words, by W1, W2, ..."""
+    """Answers in words, by W1, W2, ..., each below its question."""
+    flags: tuple[str, ...] = ()
+    """What a human should look at."""
     notes: tuple[str, ...] = ()
     """What could not be read, for the student."""
     origin: Origin = field(default_factory=Origin)
@@ -82,10 +91,11 @@ def read(submission: Submission) -> Contents:
     except ValueError as error:
         return Contents(notes=(f"the file {error}",))
     code, origin = code_of([source for kind, source in cells if kind == "code"], notes)
-    written = written_answers([source for kind, source in cells if kind == "markdown"])
+    written, elsewhere = answers_in_words(cells)
+    flags = (f"below none of the questions in words, it says: {printable(elsewhere)[:SHOWN]}",) if elsewhere else ()
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more such notes were left out"]
-    return Contents(code, written, tuple(notes), origin)
+    return Contents(code, written, flags, tuple(notes), origin)
 
 
 def cells_of(file: str, data: bytes, notes: list[str]) -> list[tuple[str, str]]:
@@ -153,23 +163,5 @@ def cells_of_notebook(text: str) -> Iterator[tuple[str, str]]:
 
 def cells_of_script(text: str) -> Iterator[tuple[str, str]]:
     """The cells of a script that marks them by `# %%`; one cell where it does not."""
-    for part in re.split(r"(?m)^(?=# %%)", text):
-        head, _, body = part.partition("\n")
-        if head.startswith("# %% [markdown]"):
-            yield "markdown", re.sub(r"(?m)^# ?", "", body)
-        else:
-            yield "code", part
-
-
-def written_answers(texts: list[str]) -> dict[str, str]:
-    """What stands below each question in words."""
-    answers: dict[str, list[str]] = {}
-    answer: list[str] = []
-    for text in texts:
-        if question := re.match(r"\s*\*\*(W\d+)\.\*\*", text):
-            answer = answers[question[1]] = []
-        elif text.lstrip().startswith("#"):
-            answer = []  # of no question
-        elif not text.lstrip().startswith(PLACEHOLDER):
-            answer.append(text.strip())
-    return {name: "\n\n".join(parts) for name, parts in answers.items() if any(parts)}
+    for cell in CELL.split(re.sub(r"\r\n?", "\n", text)):
+        yield ("markdown", uncommented(cell)) if TEXT.match(cell) else ("code", cell)

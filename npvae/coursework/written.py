@@ -1,6 +1,7 @@
 """Answers in words: read without names, marked by hand."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -29,8 +30,20 @@ def write_written(folder: Path, graded: Mapping[str, Graded]) -> None:
 def page(question: str, graded: Mapping[str, Graded]) -> str:
     """All answers to one question, without names, in an order that has nothing to do with them."""
     answers = sorted((pseudonym(student), one.written.get(question, "")) for student, one in graded.items())
-    parts = [f"## {code}\n\n{quoted(answer) if answer else '(no answer)'}\n" for code, answer in answers]
-    return "\n".join([f"# {question}\n\nMark by hand in manual.csv, by the code above each answer.\n", *parts])
+    asked = asked_by([answer for _, answer in answers])
+    parts = [f"# {question}\n", *([f"{quoted(asked)}\n"] if asked else [])]
+    parts.append("Mark by hand in manual.csv, by the code above each answer.\n")
+    for code, text in answers:
+        answer = text.removeprefix(asked).strip("\n")
+        parts.append(f"## {code}\n\n{quoted(answer) if answer else '(no answer)'}\n")
+    return "\n".join(parts)
+
+
+def asked_by(answers: Iterable[str]) -> str:
+    """The question: the paragraph that most answers begin with, where it is not one student's alone."""
+    first = Counter(answer.partition("\n\n")[0] for answer in answers if answer)
+    ((paragraph, count),) = first.most_common(1) or [("", 0)]
+    return paragraph if count > 1 else ""
 
 
 def manual_marks(path: Path, students: Iterable[str]) -> Marks:

@@ -471,7 +471,7 @@ def test_written_answers_are_collected_without_names(tmp_path):
         if "".join(cell["source"]).startswith("*Write here"):
             cell["source"] = "Because of the logarithm."
     submission = Submission("ada", "a.ipynb", json.dumps(notebook).encode())
-    assert read(submission).written["W1"] == "Because of the logarithm."
+    assert read(submission).written["W1"].endswith("\n\nBecause of the logarithm.")
     graded = {"ada": grade_one(submission, Variant(form="short"))}
     write_reports(tmp_path, results(graded, Variant(form="short")))
     page = (tmp_path / "written" / "W1.md").read_text()

@@ -84,22 +84,6 @@ def test_a_notebook_without_metadata_and_one_of_an_old_format_are_read():
     assert defined(json.dumps({"cells": [{"cell_type": "code", "source": "def f(): pass"}]})) == {"f"}
 
 
-def test_answers_in_words_are_found_in_a_notebook_and_in_a_script():
-    cells = [
-        "**W1.** Why?",
-        "Because.\n\nReally.",
-        "**W2.** What?",
-        "*Write here, in your own words.*",
-        "# End",
-        "no",
-    ]
-    assert contents(notebook(*cells, kind="markdown")).written == {"W1": "Because.\n\nReally."}
-    script = "\n".join(["# %% [markdown]\n# **W1.** Why?\n", "# %% [markdown]\n# Because.\n", "# %%\nx = 1\n"])
-    read_back = contents(script, "a.py")
-    assert read_back.written == {"W1": "Because."}
-    assert defined(script, "a.py") == {"x"}
-
-
 # Which assignment a file was handed out as.
 
 
