@@ -9,7 +9,7 @@ from npvae.coursework.collection.names import NOBODY, attempt, names_nobody, num
 from npvae.coursework.collection.person import Person
 from npvae.coursework.collection.platforms import METADATA, SUBMITTED, by_platform, courses_of_nbgrader
 from npvae.coursework.collection.roster import Roster
-from npvae.coursework.collection.words import normal
+from npvae.coursework.collection.spelling import normal
 
 HANDED_IN = (".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rar", ".7z", ".zip", *TARS)
 """What stands for a person's work even where it cannot be graded."""
