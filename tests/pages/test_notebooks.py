@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import npvae
+from npvae.coursework.exercises import EXERCISES
 from npvae.gradcheck import all_pairs
 from npvae.lessons import compare
 
@@ -120,6 +121,17 @@ def test_a_lesson_asks_answers_and_checks(path):
     assert "★" in text
     assert "## Where to go next" in text
     assert sum("assert" in cell["source"] for cell in cells(path, "code")) >= 3
+
+
+def test_lessons_name_exercises_by_their_titles_and_each_is_named_in_its_own():
+    titles = {exercise.title: exercise.lesson for exercise in EXERCISES.values()}
+    named = {}
+    for path in LESSONS:
+        lines = "".join(re.findall(r"Coursework that now makes sense: ((?:.|\n  )*)", prose(path)))
+        named[path.stem] = set(re.findall(r"\*([^*]+)\*", lines))
+        assert named[path.stem] <= set(titles), path.stem
+    for title, lesson in titles.items():
+        assert title in named[lesson], f"{lesson}: {title}"
 
 
 @each_lesson
