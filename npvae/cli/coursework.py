@@ -23,6 +23,7 @@ from npvae.coursework.sandbox.grader import isolation
 from npvae.coursework.submissions import Submission
 from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
+from npvae.coursework.written import manual_marks
 from npvae.internals.files import write_text
 from npvae.internals.progress import progress
 
@@ -174,9 +175,9 @@ def mark(options: Namespace) -> int:
         if options.only not in (submission.student for submission in submissions):
             known = ", ".join(submission.student for submission in submissions[:10])
             raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
-        _refuse_a_mixture(submissions, assignment, kept, options)
         stale = [each for each in submissions if kept.is_stale(each, assignment)]
         chosen = [each for each in submissions if each.student == options.only or each in stale]
+    _refuse_a_mixture(submissions, assignment, kept, options)
     if missing := isolation().missing:
         print(missing, flush=True)
     print(assignment.title, flush=True)
@@ -264,13 +265,21 @@ def _agreed(what: str, said: Sequence[T | None], option: str) -> T:
 
 
 def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, kept: Kept, options: Namespace) -> None:
-    """One student graded as another assignment than the rest would cost the rest their place in the tables."""
-    for before in (kept.asked_before(each) for each in submissions if each.student != options.only):
-        if before not in (None, kept.asked(assignment)):
-            title, seed = variant(before["assignment"]).title, before["seed"]
+    """One student graded as another assignment than the rest, or marks by hand that were given for another."""
+    manual, asked = options.out / "manual.csv", kept.asked(assignment)
+    by_hand = manual_marks(manual, (each.student for each in submissions))
+    for each in submissions:
+        before = kept.asked_before(each) or asked
+        title = variant(before["assignment"]).title
+        if options.only not in (None, each.student) and before != asked:
             raise UsageError(
-                f"{options.out} holds {title} with seed {seed}, and --only would grade {assignment.title} with seed "
-                f"{kept.seed}: give the same options as before, or grade all without --only"
+                f"{options.out} holds {title} with seed {before['seed']}, and --only would grade {assignment.title} "
+                f"with seed {kept.seed}: give the same options as before, or grade all without --only"
+            )
+        if by_hand and before["assignment"] != asked["assignment"]:
+            raise UsageError(
+                f"{manual} holds marks for {title}, and this would grade {assignment.title}: "
+                "give another --out, or move that file away"
             )
 
 

@@ -1,5 +1,6 @@
 """Grading: each submission in a sandbox, its results compared here, one file of results per student."""
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -181,6 +182,14 @@ class Kept:
             return Graded(findings=findings, **fields)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+    def students(self) -> set[str]:
+        """Everybody who has been graded here, whatever as."""
+        found = set()
+        for path in self.folder.glob("*.json"):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                found.add(str(json.loads(path.read_text("utf-8"))["graded"]["student"]))
+        return found
 
     def is_stale(self, submission: Submission, assignment: Variant) -> bool:
         """Whether there are results, but of another file, or none that this version can read."""

@@ -1,8 +1,9 @@
 """What a lecturer and the students get from grading: tables, feedback, a summary of the class."""
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +12,9 @@ from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.diagnose import PLAIN
 from npvae.coursework.exercises import EXERCISES, WRITTEN, asked, number, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
-from npvae.coursework.grading import Graded, mistakes_of
+from npvae.coursework.grading import Graded, Kept, mistakes_of
 from npvae.coursework.listing import HEADER, rows
-from npvae.coursework.submissions import pseudonym, safe_name
+from npvae.coursework.submissions import safe_name
 from npvae.coursework.tables import in_line, markdown_table, table
 from npvae.coursework.variants import Variant
 from npvae.coursework.written import Marks, manual_marks, write_written
@@ -63,10 +64,10 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
     Parameters
     ----------
     folder : path
-        Where it all stands; the class of an earlier run is replaced.
+        Where it all stands; what an earlier run wrote for people who are not among the results is removed.
     results : Results
     gradescope : bool
-        Also a results.json for each student, as Gradescope reads it.
+        Also a results.json for each student, as Gradescope reads it; without it, where there are some already.
 
     Raises
     ------
@@ -75,27 +76,41 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
     """
     graded, assignment = results.graded, results.assignment
     by_hand = manual_marks(folder / "manual.csv", (one.student for one in results.collection.submissions))
+    names = file_names([*graded, *sorted(Kept(folder / "results").students() - graded.keys())])
+    gradescope = gradescope or (folder / "gradescope").is_dir()
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
     write_text(folder / "grades.csv", grades_csv(results, by_hand))
     write_gradebooks(folder, results, by_hand)
-    taken: list[str] = []
-    for student, one in graded.items():
-        name = safe_name(student, taken)
-        taken.append(name)
-        write_text(folder / "feedback" / f"{name}.md", feedback(one, assignment, by_hand.get(pseudonym(student), {})))
+    for student, name in names.items():
+        page, place = folder / "feedback" / f"{name}.md", folder / "gradescope" / name
+        if student not in graded:
+            page.unlink(missing_ok=True)
+            (place / "results.json").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # there is none, or something else stands in it
+                place.rmdir()
+            continue
+        write_text(page, feedback(graded[student], assignment, by_hand.get(student, {})))
         if gradescope:
-            (folder / "gradescope" / name).mkdir(parents=True, exist_ok=True)
-            write_text(folder / "gradescope" / name / "results.json", gradescope_json(one, assignment))
+            place.mkdir(parents=True, exist_ok=True)
+            write_text(place / "results.json", gradescope_json(graded[student], assignment))
     write_written(folder, graded)
     write_text(folder / "summary.md", summary(results))
     write_text(folder / "mistakes.csv", mistakes_csv(graded))
     draw_mistakes(graded, folder / "mistakes.png")
 
 
+def file_names(students: Iterable[str]) -> dict[str, str]:
+    """What the files of each are called, no two alike."""
+    names: dict[str, str] = {}
+    for student in students:
+        names[student] = safe_name(student, names.values())
+    return names
+
+
 def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
     """Write all points of each person, the bonus and the answers in words among them, for Moodle and for Canvas."""
     people = [one for one in results.collection.hand_ins if one.submission.student in results.graded]
-    words = {student: sum(by_hand.get(pseudonym(student), {}).values()) for student in results.graded}
+    words = {student: sum(by_hand.get(student, {}).values()) for student in results.graded}
     marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
     title, possible = f"Coursework {results.assignment.name}", total(results.assignment) + sum(WRITTEN.values())
     write_text(folder / "moodle.csv", moodle_csv(people, marks))
@@ -108,7 +123,7 @@ def grades_csv(results: Results, by_hand: Marks) -> str:
     header = ["student", "total", "bonus", *WRITTEN, *exercises, "flags", "handed out as", "total as that", "file"]
     lines = []
     for student, one in results.graded.items():
-        hand = by_hand.get(pseudonym(student), {})
+        hand = by_hand.get(student, {})
         words = [hand.get(question, "") for question in WRITTEN]
         points = [one.points(name) for name in exercises]
         other = results.own.get(student)

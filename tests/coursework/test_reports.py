@@ -218,7 +218,9 @@ ADA = pseudonym("ada")
     ],
 )
 def test_marks_by_hand_are_read_as_spreadsheets_write_them(text, tmp_path):
-    assert manual(tmp_path, text.encode("utf-8") if isinstance(text, str) else text) == {ADA: {"W1": 4.0, "W4": 2.5}}
+    assert manual(tmp_path, text.encode("utf-8") if isinstance(text, str) else text) == {
+        "ada": {"W1": 4.0, "W4": 2.5}
+    }
 
 
 @pytest.mark.parametrize(
