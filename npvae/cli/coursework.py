@@ -26,6 +26,7 @@ from npvae.coursework.workers import workers
 from npvae.coursework.written import manual_marks
 from npvae.internals.files import write_text
 from npvae.internals.progress import progress
+from npvae.internals.text import counted
 
 T = TypeVar("T")
 HANDOUT_EXAMPLES = """\
@@ -189,7 +190,7 @@ def mark(options: Namespace) -> int:
     except KeyboardInterrupt:
         done = sum(kept.load(submission, assignment) is not None for submission in submissions)
         print(
-            f"{done} of {len(submissions)} students are graded and kept in {kept.folder}; "
+            f"graded and kept in {kept.folder}: {done} of {counted(len(submissions), 'student')}; "
             "the same command goes on from there",
             file=sys.stderr,
         )
@@ -201,7 +202,7 @@ def mark(options: Namespace) -> int:
     in_order = {each.student: graded[each.student] for each in submissions if each.student in graded}
     report = Results(collection, assignment, in_order, own)
     write_reports(options.out, report, options.gradescope)
-    print(f"{len(graded)} students graded; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
+    print(f"{report.size}; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
     print(options.out / "grades.csv")
     return 0
 

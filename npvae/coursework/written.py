@@ -62,7 +62,7 @@ def manual_marks(path: Path, students: Iterable[str]) -> Marks:
         if not {"code", *WRITTEN} <= set(titles):
             raise ValueError(f"its columns are {titles}, expected code,{','.join(WRITTEN)}")
     except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path} is not a table of marks, expected a CSV file: {error}") from error
+        raise ValueError(f"{path} is not a table of marks, expected a CSV file ({error})") from error
     known = {pseudonym(student): student for student in students}
     marks: dict[str, dict[str, float]] = {}
     for line, row in lines:

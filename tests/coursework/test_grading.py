@@ -183,7 +183,10 @@ def test_feedback_names_the_mistake_and_what_could_not_be_read(graded_class):
 def test_the_summary_counts_mistakes_and_draws_them(graded_class):
     out = graded_class / "out"
     assert "sigma stands in the place of its slope" in (out / "mistakes.csv").read_text()
-    assert "4 students, 4 submissions\n\nAssignment textbook, long form." in (out / "summary.md").read_text()
+    assert (
+        "4 students, 4 submissions, 1 of them not graded\n\nAssignment textbook, long form."
+        in (out / "summary.md").read_text()
+    )
     assert (out / "mistakes.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -372,7 +375,7 @@ def test_an_interrupted_grading_keeps_what_is_graded_and_leaves_no_process_behin
         grader.kill()
     assert grader.returncode == 130
     assert errors.splitlines() == [
-        f"1 of 5 students are graded and kept in {out / 'results'}; the same command goes on from there",
+        f"graded and kept in {out / 'results'}: 1 of 5 students; the same command goes on from there",
         "npvae: error: interrupted",
     ]
     # an exercise that nobody ends goes on for 10 s
