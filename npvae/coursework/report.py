@@ -42,7 +42,7 @@ class Results:
     def flags(self, student: str) -> list[str]:
         """What a human should look at."""
         one = self.graded[student]
-        said = [*self._found[student].flags, *one.flags, *(f"{name}: {why}" for name, why in one.failures.items())]
+        said = [*self._found[student].flags, *one.flags, *(f"{name} {why}" for name, why in one.failures.items())]
         if student in self.own:
             assignment, other = self.own[student]
             said.append(f"as {assignment.title} it has {other.total} of {total(assignment)} points")
@@ -51,10 +51,9 @@ class Results:
     @cached_property
     def size(self) -> str:
         """How many people there are, and how many of them handed in something that was graded."""
-        handed_in = [one for one in self.graded.values() if one.file]
-        idle = sum(not one.findings for one in handed_in)
-        but = f", {idle} of them not graded" if idle else ""
-        return f"{counted(len(self.graded), 'student')}, {counted(len(handed_in), 'submission')}{but}"
+        files = sum(bool(one.file) for one in self.graded.values())
+        ran = sum(bool(one.findings) for one in self.graded.values())
+        return f"{counted(len(self.graded), 'student')}, {counted(files, 'submission')}, {ran} graded"
 
     @cached_property
     def _found(self) -> Mapping[str, HandIn]:
@@ -167,7 +166,7 @@ def bullets(lines: Iterable[str]) -> str:
 def said_of(name: str, one: Graded) -> Iterator[str]:
     """What a student reads of one exercise."""
     if name in one.failures:
-        yield f"It gave no results: {one.failures[name]}."
+        yield f"It {one.failures[name]}."
         return
     findings = one.findings.get(name, ())
     is_blank = any(finding.name == "blank" for finding in findings)

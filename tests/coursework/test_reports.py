@@ -101,7 +101,7 @@ def test_the_summary_opens_with_who_handed_in_what(tmp_path):
     seen = results({name: graded(name) for name in people}, variant("2026"))
     seen = type(seen)(collect(tmp_path / "in"), seen.assignment, seen.graded)
     lines = summary(seen).splitlines()
-    assert lines[:2] == ["# The class: 2 students, 2 submissions", ""]
+    assert lines[:2] == ["# The class: 2 students, 2 submissions, 2 graded", ""]
     assert lines[4].startswith("| person | assignment | form | attempt |")
     assert lines[6].startswith("| ada | 2026, long | notebook | 1 of 1 | 3 | ada.ipynb | the only one |")
     assert "To look at" not in summary(seen)
@@ -117,12 +117,12 @@ def of_points(**points):
 
 
 def test_a_small_class_is_told_in_the_singular_and_shows_no_empty_table():
-    assert of_points(ada=4)[0] == "# The class: 1 student, 1 submission"
-    assert of_points(ada=4, bob=None)[0] == "# The class: 2 students, 2 submissions, 1 of them not graded"
-    headings = ["# The class: 1 student, 1 submission, 1 of them not graded", "Assignment textbook, long form."]
+    assert of_points(ada=4)[0] == "# The class: 1 student, 1 submission, 1 graded"
+    assert of_points(ada=4, bob=None)[0] == "# The class: 2 students, 2 submissions, 1 graded"
+    headings = ["# The class: 1 student, 1 submission, 0 graded", "Assignment textbook, long form."]
     assert of_points(ada=None)[:2] == headings
     assert len(of_points(ada=None)) == 3
-    assert of_points()[0] == "# The class: 0 students, 0 submissions"
+    assert of_points()[0] == "# The class: 0 students, 0 submissions, 0 graded"
 
 
 def test_points_of_the_class_are_of_what_was_graded_and_the_median_of_an_even_number_lies_between_two():
@@ -185,7 +185,7 @@ def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, mon
     options = ["--out", str(tmp_path / "out"), "--variant", "2026", "--long", "--workers", "1"]
     assert main(["grade", str(tmp_path / "in"), *options]) == 0
     assert asked == [("2026", ["ada", "bob"], "results"), ("7", ["bob"], "own")]
-    assert "2 students, 2 submissions; 1 to look at" in capsys.readouterr().out
+    assert "2 students, 2 submissions, 2 graded; 1 to look at" in capsys.readouterr().out
     assert (
         f"- bob: as assignment 7, long form it has 0 of {total(Variant())} points"
         in (tmp_path / "out/summary.md").read_text()
