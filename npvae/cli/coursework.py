@@ -29,6 +29,8 @@ from npvae.internals.progress import progress
 from npvae.internals.text import counted
 
 T = TypeVar("T")
+SHOWN = 10
+"""Names that are suggested for one that is nobody's."""
 HANDOUT_EXAMPLES = """\
 examples:
   npvae handout coursework-2026 --variant 2026        what students get
@@ -87,7 +89,10 @@ def add_parsers(subparsers: Any) -> None:
     )
     grade.add_argument("--out", type=Path, metavar="DIR", help="where grades and feedback go")
     grade.add_argument(
-        "--list", action="store_true", help="show who handed in what and which file is graded, and run nothing"
+        "--list",
+        action="store_true",
+        help="show who handed in what and which file is graded; nothing is run or written, so --out, --seed, "
+        "--gradescope and --workers have no meaning",
     )
     grade.add_argument(
         "--variant",
@@ -115,7 +120,9 @@ def add_parsers(subparsers: Any) -> None:
         help="of the inputs that marks are given for (default: the one in DIR/seed.txt, drawn when first graded)",
     )
     grade.add_argument(
-        "--only", metavar="STUDENT", help="grade this one again; others only where their file has changed"
+        "--only",
+        metavar="STUDENT",
+        help="grade this one again, others only where their file has changed; with --list, show this one",
     )
     grade.add_argument(
         "--anonymous", action="store_true", help="identifiers in the place of names in all that is written"
@@ -167,17 +174,16 @@ def mark(options: Namespace) -> int:
     if options.out is None and not options.list:
         raise UsageError("give --out DIR to grade, or --list to see whose files there are")
     collection = collect(options.submissions, options.roster, options.anonymous)
+    students = [each.student for each in collection.submissions]
+    if options.only not in (None, *students):
+        more = ", ..." * (len(students) > SHOWN)
+        raise ValueError(f"nobody is called {options.only!r}, expected one of: {', '.join(students[:SHOWN])}{more}")
     if options.list:
         return _show(collection, options)
     assignment, seed_file = _asked(collection, options), options.out / "seed.txt"
     kept = Kept(options.out / "results", probes_seed(seed_file) if options.seed is None else options.seed)
-    submissions = chosen = collection.submissions
-    if options.only is not None:
-        if options.only not in (submission.student for submission in submissions):
-            known = ", ".join(submission.student for submission in submissions[:10])
-            raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
-        stale = [each for each in submissions if kept.is_stale(each, assignment)]
-        chosen = [each for each in submissions if each.student == options.only or each in stale]
+    submissions = collection.submissions
+    chosen = [each for each in submissions if options.only in (None, each.student) or kept.is_stale(each, assignment)]
     _refuse_a_mixture(submissions, assignment, kept, options)
     if missing := isolation().missing:
         print(missing, flush=True)
@@ -195,12 +201,9 @@ def mark(options: Namespace) -> int:
             file=sys.stderr,
         )
         raise
-    for submission in submissions:
-        known_before = None if submission.student in graded else kept.load(submission, assignment)
-        if known_before:
-            graded[submission.student] = known_before
-    in_order = {each.student: graded[each.student] for each in submissions if each.student in graded}
-    report = Results(collection, assignment, in_order, own)
+    everybody = {each.student: graded.get(each.student) or kept.load(each, assignment) for each in submissions}
+    found = {student: one for student, one in everybody.items() if one}
+    report = Results(collection, assignment, found, own)
     write_reports(options.out, report, options.gradescope)
     print(f"{report.size}; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
     print(options.out / "grades.csv")
@@ -213,7 +216,8 @@ def _show(collection: Collection, options: Namespace) -> int:
         assignment, unclear = _asked(collection, options), ""
     except UsageError as error:
         assignment, unclear = None, str(error)
-    for line in on_screen(collection, assignment):
+    people = tuple(one for one in collection.hand_ins if options.only in (None, one.submission.student))
+    for line in on_screen(replace(collection, hand_ins=people), assignment):
         print(line)
     print(assignment.title if assignment else unclear)
     return 0

@@ -1,6 +1,5 @@
 """Grading: each submission in a sandbox, its results compared here, one file of results per student."""
 
-import contextlib
 import hashlib
 import json
 import secrets
@@ -162,11 +161,8 @@ class Kept:
 
     def asked_before(self, submission: Submission) -> dict[str, Any] | None:
         """What a student's results belong to; None where there are none that this version can read."""
-        try:
-            content = json.loads(self.place(submission).read_text("utf-8"))
-            return {name: content[name] for name in ("assignment", "seed")} if content["format"] == FORMAT else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        content = read_json(self.place(submission))
+        return {name: content[name] for name in ("assignment", "seed")} if content.get("format") == FORMAT else None
 
     def save(self, submission: Submission, assignment: Variant, graded: Graded) -> None:
         """Write the results of one submission."""
@@ -175,23 +171,17 @@ class Kept:
 
     def load(self, submission: Submission, assignment: Variant) -> Graded | None:
         """The results of one submission, where they are there and belong to the same file and assignment."""
-        try:
-            content = json.loads(self.place(submission).read_text("utf-8"))
-            fields = content.pop("graded")
-            if content != self._stamp(submission, assignment):
-                return None
-            findings = {name: [Finding(**each) for each in listed] for name, listed in fields.pop("findings").items()}
-            return Graded(findings=findings, **fields)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        content = read_json(self.place(submission))
+        fields = content.pop("graded", {})
+        if content != self._stamp(submission, assignment):
             return None
+        findings = {name: [Finding(**each) for each in listed] for name, listed in fields.pop("findings").items()}
+        return Graded(findings=findings, **fields)
 
     def students(self) -> set[str]:
         """Everybody who has been graded here, whatever as."""
-        found = set()
-        for path in self.folder.glob("*.json"):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                found.add(str(json.loads(path.read_text("utf-8"))["graded"]["student"]))
-        return found
+        contents = map(read_json, self.folder.glob("*.json"))
+        return {str(content["graded"]["student"]) for content in contents if "graded" in content}
 
     def is_stale(self, submission: Submission, assignment: Variant) -> bool:
         """Whether there are results, but of another file, or none that this version can read."""
@@ -199,6 +189,14 @@ class Kept:
 
     def _stamp(self, submission: Submission, assignment: Variant) -> dict[str, Any]:
         return {"format": FORMAT, **self.asked(assignment), "digest": submission.digest}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What a file of results holds; nothing where there is none, or it is damaged."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def grade(

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from classes import answered, collected, results, write
+from classes import answered, collected, notebook, results, write
 
 from npvae.cli import main
 from npvae.coursework.assignments import variant
@@ -79,6 +79,15 @@ def test_the_list_says_who_has_another_assignment_and_where_none_follows(tmp_pat
     out = listed(tmp_path, capsys, "--variant", "2026", "--long")
     assert "- bob: handed out as 7, graded as 2026\n" in out
     assert "1 to look at" in out
+
+
+def test_the_list_of_one_student_shows_nobody_else_and_goes_by_what_all_files_say(tmp_path, capsys):
+    write(tmp_path, {"ada.ipynb": answered(), "bob.ipynb": notebook(), "cyd.ipynb": answered()})
+    out = listed(tmp_path, capsys, "--long", "--only", "bob")
+    assert "ada" not in out
+    assert "1 person, 1 with a file that can be graded; 1 to look at\nassignment 2026, long form\n" in out
+    assert main(["grade", str(tmp_path), "--list", "--only", "zoe"]) == 1
+    assert "nobody is called 'zoe', expected one of: ada, bob, cyd\n" in capsys.readouterr().err
 
 
 def test_grading_needs_a_place_for_what_it_writes(tmp_path, capsys):
@@ -246,6 +255,39 @@ def test_canvas_gets_its_columns_with_and_without_its_gradebook(tmp_path):
             ["Points Possible", "", "", "", "", "130"],
             [*expected, "42"],
         ]
+
+
+@pytest.mark.parametrize(
+    ("name", "roster", "moodle", "canvas"),
+    [
+        ("Ada L_7_assignsubmission_file_a.ipynb", None, ["Participant 7", "", ""], ["7", "", "", ""]),
+        ("lada_4711_81234_a.ipynb", None, ["", "4711", ""], ["", "4711", "", ""]),
+        ("Ada L.ipynb", "name,Matrikelnummer\nAda L,1815\n", ["", "", "1815"], ["", "", "1815", ""]),
+        ("Ada L.ipynb", "name,student\nAda L,1815\n", ["", "", "1815"], ["1815", "", "", ""]),
+        (
+            "Ada L.ipynb",
+            "Identifier,Full name,Grade\nParticipant 7,Ada L,\n",
+            ["Participant 7", "", ""],
+            ["Participant 7", "", "", ""],
+        ),
+        ("Ada L.ipynb", "name,login\nAda L,al\n", ["", "al", ""], ["", "", "", "al"]),
+        ("Ada L.ipynb", None, ["", pseudonym("Ada L"), ""], [pseudonym("Ada L"), "", "", ""]),
+    ],
+)
+def test_without_names_a_number_stands_in_its_own_column_and_not_for_a_name(name, roster, moodle, canvas, tmp_path):
+    people = collected(tmp_path, {name: answered()}, roster, anonymous=True)
+    marks = dict.fromkeys(people, 42)
+    _, row = csv.reader(io.StringIO(moodle_csv(list(people.values()), marks)))
+    assert row == [*moodle, "", "42"]
+    *_, row = csv.reader(io.StringIO(canvas_csv(list(people.values()), marks, 130, "Coursework 7")))
+    assert row == [*canvas, "", "42"]
+
+
+def test_a_name_does_not_stand_for_an_id_number(tmp_path):
+    for roster, number in {"student\nAda L\n": "", "student,id\nAda L,1815\n": "1815"}.items():
+        people = collected(tmp_path, {"Ada L.ipynb": answered()}, roster)
+        (row,) = csv.DictReader(io.StringIO(moodle_csv(list(people.values()), dict.fromkeys(people, 42))))
+        assert (row["Full name"], row["ID number"]) == ("Ada L", number)
 
 
 # Marks by hand.

@@ -137,7 +137,8 @@ def without_names(person: Person, choice: Choice, identifier: str) -> tuple[Pers
         others=tuple(names[path] for path in choice.others),
     )
     flags = [flag.partition(":")[0] for flag in person.flags]
-    return Person("", person.number, person.platform, flags=flags), nameless
+    row = {title: text for title, text in person.row.items() if text == identifier}
+    return Person("", person.number, person.platform, flags=flags, row=row), nameless
 
 
 def lines(strays: Sequence[Found], anonymous: bool) -> Iterator[str]:
