@@ -60,7 +60,8 @@ def line(one: HandIn, titles: Sequence[str], value: Callable[[HandIn, str], obje
     cells = [value(one, title) for title in titles]
     if one.person.name or not any(cell for cell in cells if isinstance(cell, str)):
         is_name = [plain(title) in ("student", *NAMES.split()) for title in titles]
-        cells = [cell or one.submission.student * name for cell, name in zip(cells, is_name, strict=True)]
+        pairs = zip(cells, is_name, strict=True)
+        cells = [one.submission.student if name and not cell else cell for cell, name in pairs]
     return cells
 
 

@@ -223,6 +223,15 @@ def test_moodle_gets_its_worksheet_in_its_language_also_for_who_is_not_in_it(tmp
     ]
 
 
+def test_whoever_earned_nothing_gets_a_zero_and_not_an_empty_cell(tmp_path):
+    people = collected(tmp_path, {"Ada L_7_assignsubmission_file_a.ipynb": answered()})
+    for text in (
+        moodle_csv(list(people.values()), {"Ada L_7": 0}),
+        canvas_csv([*people.values()], {"Ada L_7": 0}, 9, "C"),
+    ):
+        assert text.endswith(",0\n")
+
+
 def test_moodle_gets_the_columns_it_needs_without_a_worksheet(tmp_path):
     people = collected(tmp_path, {"Ada L_7_assignsubmission_file_a.ipynb": answered()})
     (row,) = csv.DictReader(io.StringIO(moodle_csv(list(people.values()), {"Ada L_7": 42})))
