@@ -252,9 +252,8 @@ def of_a_scale(name: str, by: Mapping[str, int]) -> list[Mistake]:
             lambda x, m, s: f(x, m, -s) + 2 * one * s,
         ),
         ("the head is taken for the scale itself", lambda x, m, s: f(x, m, np.log(s))),
+        ("the Gaussian: that answers another question", gaussian),
     ]
-    if not gauss:
-        forwards.append(("the Gaussian: that answers another question", gaussian))
 
     def gradient(key: str, what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
         """Wrong as a function of the right one and of the head."""

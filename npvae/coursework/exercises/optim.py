@@ -1,7 +1,7 @@
 """One step of an optimiser.
 
 The student defines optimizer_step(theta, grad, state, t, lr) -> (theta, state). theta and grad are vectors; state is
-a tuple of as many vectors as `STATE` says, all zero before the first step; t counts steps from 1. Nothing that comes
+a tuple of `Rule.vectors` vectors, all zero before the first step; t counts steps from 1. Nothing that comes
 in is changed. With beta1 = 0.9, beta2 = 0.999, adam_eps = 1e-8 and
 
     m = beta1 m + (1 - beta1) grad,  v = beta2 v + (1 - beta2) grad^2,
@@ -25,7 +25,7 @@ What should come out is had without any recursion, from all gradients so far: a 
 weights that fall by beta with each step of age.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,8 +39,6 @@ from npvae.coursework.sandbox.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
-STATE = {"Adam": 2, "AdaMax": 2, "AMSGrad": 3, "Nadam": 2}
-"""How many vectors each optimiser remembers."""
 BETAS = BETA1, BETA2 = 0.9, 0.999
 ADAM_EPS = 1e-8
 
@@ -95,6 +93,8 @@ class Rule:
     size: Callable[["Rule", Array], Array] = lambda rule, grads: rule.squares(grads)
     """What stands for v."""
     quotient: Callable[[Array, Array], Array] = over_root
+    vectors: int = 2
+    """How many the state has."""
 
     def moment(self, i: int, grads: Array) -> Array:
         return (
@@ -132,7 +132,7 @@ ADAM = Rule()
 RULES = {
     "Adam": ADAM,
     "AdaMax": Rule(size=lambda rule, grads: largest(rule.heard[1](grads), rule.betas[1]), quotient=over_maximum),
-    "AMSGrad": Rule(size=lambda rule, grads: np.max(rule.all_squares(grads), axis=0)),
+    "AMSGrad": Rule(size=lambda rule, grads: np.max(rule.all_squares(grads), axis=0), vectors=3),
     "Nadam": Rule(ahead=look_ahead),
 }
 
@@ -188,21 +188,16 @@ def common(name: str) -> Directions:
     """What may go wrong with each of them."""
     right = RULES[name]
     without_maximum = ADAM if name == "AMSGrad" else right
+
+    def both(total: Total) -> Rule:
+        return replace(right, totals=(total, total))
+
     return [
-        (
-            "no bias correction: the first steps have the wrong size",
-            replace(right, totals=(uncorrected, uncorrected)),
-        ),
-        ("t stands at 1: corrected far too much, for long", replace(right, totals=(as_if_first, as_if_first))),
-        (
-            "t is one too large in the correction: increased before and after",
-            replace(right, totals=(one_late, one_late)),
-        ),
+        ("no bias correction: the first steps have the wrong size", both(uncorrected)),
+        ("t stands at 1: corrected far too much, for long", both(as_if_first)),
+        ("t is one too large in the correction: increased before and after", both(one_late)),
         ("beta1 and beta2 are exchanged: slow to turn, quick to shrink", replace(right, betas=(BETA2, BETA1))),
-        (
-            "gradients enter the moments whole, which makes them sums",
-            replace(right, totals=(full_weight, full_weight)),
-        ),
+        ("gradients enter the moments whole, which makes them sums", both(full_weight)),
         (FORGOTTEN, replace(without_maximum, heard=(newest, newest))),
         ("m is not remembered from step to step", replace(right, heard=(newest, everything))),
         (NOT_REMEMBERED, replace(without_maximum, heard=(everything, newest))),
@@ -295,7 +290,6 @@ SIGNS_LOST = "negative gradients do not count in u: it may stay zero, and signs 
 EPS_INSIDE = "something is added inside the maximum: the smallest gradients move far less"
 TWO_STEPS = "the maximum is of this step and the last: what the state keeps of it is not the maximum"
 OWN: dict[str, Directions] = {
-    "Adam": [],
     "AdaMax": [
         (f"plain Adam: {ANOTHER_QUESTION}", ADAM),
         ("zero is divided by zero where all gradients have been 0 so far", adamax(largest, np.divide)),
@@ -335,12 +329,11 @@ def mistakes_of(variant: Variant) -> list[Mistake]:
     def mistake(what: str, direction: Direction) -> Mistake:
         return Mistake(what, lambda probe, right: walk(direction, probe))
 
-    def lr_forgotten(probe: Probe, right: Mapping[str, Array]) -> Results:
-        theta, grads, _, count = probe.args
-        return walk(RULES[name], replace(probe, args=(theta, grads, 1.0, count)))
-
-    table = OWN[name] + common(name) + (of_squares(name) if name != "AdaMax" else [])
-    return [*(mistake(what, direction) for what, direction in table), Mistake("lr does not enter", lr_forgotten)]
+    table = OWN.get(name, []) + common(name) + (of_squares(name) if name != "AdaMax" else [])
+    return [
+        *(mistake(what, direction) for what, direction in table),
+        Mistake("lr does not enter", lambda p, _: walk(RULES[name], replace(p, args=(*p.args[:2], 1.0, p.args[3])))),
+    ]
 
 
 def carried_on(key: Any, name: str, cases: Sequence[Any]) -> Shape | None:
@@ -355,7 +348,7 @@ def carried_on(key: Any, name: str, cases: Sequence[Any]) -> Shape | None:
 
 def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     steps, entries = 8, 5
-    count = STATE[variant.optimizer]
+    count = RULES[variant.optimizer].vectors
 
     def probe(where: str, scale: Array, entries: int = entries) -> Probe:
         signs = np.sign(rng.standard_normal((steps, entries)))
@@ -375,7 +368,7 @@ OPTIMIZER = Exercise(
     title="A step of an optimiser",
     lesson="08_training_on_mnist",
     functions=("optimizer_step",),
-    choices={"optimizer": STATE},
+    choices={"optimizer": RULES},
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,
     expected=lambda variant, probe: walk(RULES[variant.optimizer], probe),

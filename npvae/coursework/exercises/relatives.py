@@ -44,13 +44,10 @@ CODES = {"one-hot": marked(1, 0), "plus-minus": marked(1, -1)}
 
 
 def rows(values: Array, labels: Array, code: Code, side: str) -> Array:
-    """The inputs, example by example, number by number."""
+    """The inputs, with a code for each example."""
     batch = [int(label) for label in labels]
-    codes = [list(code(label, batch)) for label in batch]
-    pairs = [
-        (code, row) if side == "first" else (row, code) for row, code in zip(values.tolist(), codes, strict=True)
-    ]
-    return np.array([[*before, *behind] for before, behind in pairs], np.float64)
+    codes = np.array([code(label, batch) for label in batch], np.float64)
+    return np.hstack((codes, values) if side == "first" else (values, codes))
 
 
 def inputs(code: Code, side: str) -> Callable[[Probe], dict[str, Array]]:
@@ -58,11 +55,10 @@ def inputs(code: Code, side: str) -> Callable[[Probe], dict[str, Array]]:
 
     def made(probe: Probe) -> dict[str, Array]:
         x, z, labels, dinput = probe.args
-        encoder_input, decoder_input = (rows(values, labels, code, side) for values in (x, z))
-        if decoder_input.shape != dinput.shape:
-            return {"encoder_input": encoder_input, "decoder_input": decoder_input}
-        dz = differences(lambda z: rows(z, labels, code, side), (z,), 0, dinput)
-        return {"encoder_input": encoder_input, "decoder_input": decoder_input, "dz": dz}
+        came = {"encoder_input": rows(x, labels, code, side), "decoder_input": rows(z, labels, code, side)}
+        if came["decoder_input"].shape == dinput.shape:
+            came["dz"] = differences(lambda z: rows(z, labels, code, side), (z,), 0, dinput)
+        return came
 
     return made
 
