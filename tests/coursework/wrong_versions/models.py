@@ -10,13 +10,7 @@ from wrong_versions.table import change
 # What enters and leaves the two heads.
 
 relu_on_the_log_variance = (
-    change(
-        VAE.forward,
-        "reparameterize(mu, logvar, eps)",
-        "reparameterize(mu, np.maximum(logvar, 0), eps)",
-        "kl_divergence(mu, logvar)",
-        "kl_divergence(mu, np.maximum(logvar, 0))",
-    )
+    change(VAE.forward, "z, z_cache", "logvar = np.maximum(logvar, 0)\n    z, z_cache")
     | change(VAE.backward, "dlogvar_z + dlogvar_kl", "(dlogvar_z + dlogvar_kl) * (z_cache[0] > 1)")
     | change(VAE.encode, "return mu, logvar", "return mu, np.maximum(logvar, 0)")
 )
@@ -38,9 +32,7 @@ cache_kept_on_the_model = change(
 
 # loss = nll + beta kl.
 
-kl_subtracted = change(VAE.forward, "nll + self.beta * kl", "nll - self.beta * kl") | change(
-    VAE.backward, "self.beta * dloss", "-self.beta * dloss"
-)
+kl_subtracted = change(VAE.forward, "+ self.beta", "- self.beta") | change(VAE.backward, "self.beta", "-self.beta")
 """11. nll - beta kl -> nll + beta kl, gradient likewise: q is driven away from the prior."""
 
 kl_logged_negated = change(VAE.forward, "LossTerms(loss, nll, kl)", "LossTerms(loss, nll, -kl)")
@@ -83,9 +75,7 @@ gradient_divided_by_N_twice = change(Model.terms_and_grad, "1 / N", "1 / N**2")
 
 # Draws and pictures.
 
-mu_plus_sigma_decoded = change(
-    VAE.reconstruct, "self.decode(mu, labels)", "self.decode(mu + np.exp(0.5 * logvar), labels)"
-)
+mu_plus_sigma_decoded = change(VAE.reconstruct, "decode(mu", "decode(mu + np.exp(0.5 * logvar)")
 """6. z = mu + sigma without noise -> mu, or a real draw: always the same way off the mean."""
 
 reconstruction_always_at_mu = change(VAE.reconstruct, "self.decode(z, labels)", "self.decode(mu, labels)")
@@ -110,9 +100,7 @@ samples_from_a_narrow_prior = change(VAE.sample, "z = ", "z = 0.5**0.5 * ")
 noise_uniform = change(Model.draw_eps, "standard_normal(", "random(")
 """U(0, 1) -> N(0, 1): np.random.rand for randn; z only ever goes up from mu."""
 
-noise_alike_for_all_examples = change(
-    Model.draw_eps, "dtype=self.dtype.name)", "dtype=self.dtype.name)[..., :1, :].repeat(n, axis=-2)"
-)
+noise_alike_for_all_examples = change(Model.draw_eps, "name)", "name)[..., :1, :].repeat(n, axis=-2)")
 """One draw repeated n times -> n draws. Wrong only for n > 1."""
 
 noise_seeded_inside = change(Model.draw_eps, 'validation.generator("rng", rng)', "np.random.default_rng(0)")
@@ -120,9 +108,7 @@ noise_seeded_inside = change(Model.draw_eps, 'validation.generator("rng", rng)',
 
 # Importance weights: log p(x) >= log mean of w, log w = log p(x|z) + log p(z) - log q(z|x).
 
-prior_forgotten = change(log_prior_ratio, "eps**2 - z**2", "eps**2") | change(
-    log_prior_ratio_backward, "-dlog_ratio * z", "np.zeros_like(z)"
-)
+prior_forgotten = change(log_prior_ratio, " - z**2", "") | change(log_prior_ratio_backward, "-dlog_ratio", "0")
 """-log q(z|x) -> log p(z) - log q(z|x), gradient likewise: nothing holds z near the prior."""
 
 ratio_upside_down = change(log_prior_ratio, "0.5 * np.sum", "-0.5 * np.sum") | change(

@@ -121,16 +121,10 @@ bias_of_another_layer = change(
 
 # Reparameterization: z = mu + exp(logvar / 2) eps.
 
-noise_drawn_again_in_backward = change(
-    reparameterize_backward, "sigma * eps", "sigma * np.random.default_rng().standard_normal(dz.shape)"
-)
+noise_drawn_again_in_backward = change(reparameterize_backward, "* eps", "* np.random.normal(size=dz.shape)")
 """2. New eps in backward -> the cached one: the gradient for logvar is noise."""
 
-noise_drawn_inside = change(
-    reparameterize,
-    "sigma = np.exp(0.5 * logvar)",
-    "sigma, eps = np.exp(0.5 * logvar), np.random.default_rng().standard_normal(eps.shape)",
-)
+noise_drawn_inside = change(reparameterize, "return", "eps = np.random.normal(size=eps.shape)\n    return")
 """33. New noise in each evaluation -> the eps handed in: finite differences are differences of noise."""
 
 noise_scaled_in_place = change(reparameterize, "sigma * eps", "np.multiply(sigma, eps, out=eps)")
@@ -154,9 +148,7 @@ logits_changed_in_place = change(bernoulli_nll, "x * logits", "np.multiply(x, lo
 
 # Gaussian: nll = 1/2 sum log 2 pi + logvar + (x - mean)^2 / sigma^2.
 
-gaussian_dlogvar_averaged = change(
-    gaussian_nll_backward, "np.shape(precision))", "np.shape(precision)) * (precision.size / dmean.size)"
-)
+gaussian_dlogvar_averaged = change(gaussian_nll_backward, "precision))", "precision)) * precision.size / dmean.size")
 """mean over what logvar was broadcast over -> sum: wrong only where one logvar serves many pixels."""
 
 gaussian_dlogvar_not_summed = change(gaussian_nll_backward, "_sum_to(dlogvar, np.shape(precision))", "dlogvar")

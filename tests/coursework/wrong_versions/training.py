@@ -94,9 +94,7 @@ labels_not_shuffled_along = change(
 )
 """Images in a new order, labels in the old -> the same order for both: the label tells nothing."""
 
-held_out_loss_of_the_training_set = change(
-    fit, "mean_terms(model, x_test", "mean_terms(model, x_train[: len(x_test)]"
-)
+held_out_loss_of_the_training_set = change(fit, "(model, x_test", "(model, x_train[: len(x_test)]")
 """Test loss of the training set -> of the test set: nothing is held out, and overfitting never shows."""
 
 # The data.
