@@ -6,7 +6,6 @@ from typing import Any
 from npvae.coursework.assignments import variant
 from npvae.coursework.compare import agree
 from npvae.coursework.exercise import EXTREMES, SEVERAL
-from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.sandbox.calls import Results
 
@@ -61,8 +60,3 @@ def earned(
 def passes(name: str, part: str, *functions: Callable[..., Any], seed: int | str = "textbook") -> bool:
     """Whether a part of an exercise earns its points; arguments as in `earned`. For tests in other graders."""
     return earned(name, *functions, seed=seed)[part] > 0
-
-
-def full(name: str, seed: int | str = "textbook") -> dict[str, int]:
-    """All points of an exercise, by part."""
-    return dict(EXERCISES[name].points(variant(seed)))

@@ -34,14 +34,6 @@ check_all_cell: false
 export_cell: false
 strip_solutions_from_all_cells: true
 files: []"""
-HIDDEN_TEST = """\
-# Hidden test. {name}, {part}: {value} point{s}
-# BEGIN HIDDEN TESTS
-from npvae.coursework import passes
-
-assert passes("{name}", "{part}", {functions}, seed="{seed}")
-# END HIDDEN TESTS"""
-"""Otter looks for the word in its first line."""
 
 
 def own(cell: Cell) -> dict[str, Any]:
@@ -156,13 +148,21 @@ def around_exercise(exercise: Exercise, cells: Sequence[Cell], chosen: Variant) 
     yield {**code(f'check("{name}", {functions});', exercise=name, role="check"), "id": f"check-{name}"}
     yield tool("# BEGIN TESTS")
     for part, value in points.items():
-        test = HIDDEN_TEST.format(
-            name=name, part=part, value=value, s="s" * (value > 1), functions=functions, seed=chosen
-        )
-        id_of_part = f"grade-{name}-{part.replace(' ', '-')}"
-        yield named(code(test, exercise=name, role="grade"), id_of_part, points=value)
+        test = code(hidden_test(exercise, part, value, chosen), exercise=name, role="grade")
+        yield named(test, f"grade-{name}-{part.replace(' ', '-')}", points=value)
     yield tool("# END TESTS")
     yield tool("# END QUESTION")
+
+
+def hidden_test(exercise: Exercise, part: str, value: int, chosen: Variant) -> str:
+    """What marks a part in other graders. Otter looks for the word in its first line."""
+    return f"""\
+# Hidden test. {exercise.name}, {part}: {value} point{"s" * (value > 1)}
+# BEGIN HIDDEN TESTS
+from npvae.coursework import passes
+
+assert passes("{exercise.name}", "{part}", {", ".join(exercise.functions)}, seed="{chosen}")
+# END HIDDEN TESTS"""
 
 
 def extremes(exercise: Exercise, chosen: Variant) -> str:

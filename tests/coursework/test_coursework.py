@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from choices import EVERY_CHOICE
+from choices import EVERY_CHOICE, full
 from wrong_versions import WRONG_VERSIONS
 from wrong_versions.of_exercises import PACKAGE
 
@@ -22,7 +22,7 @@ from npvae.coursework.exercise import EXTREMES
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.exercises.layers import ZERO
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.marks import earned, full, marks
+from npvae.coursework.marks import earned, marks
 from npvae.coursework.sandbox.calls import kind_of
 from npvae.coursework.variants import FORMS, Variant
 

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from choices import EVERY_CHOICE
+from choices import EVERY_CHOICE, full
 from other_graders import secrets
 
 from npvae.cli import main
@@ -20,7 +20,7 @@ from npvae.coursework.exercise import EXTREMES
 from npvae.coursework.exercises import EXERCISES, SHORT, WRITTEN, total
 from npvae.coursework.handout import MASTER, assigned, find_master, write_handout
 from npvae.coursework.key import answer_key
-from npvae.coursework.marks import GRADING_SEED, earned, full
+from npvae.coursework.marks import GRADING_SEED, earned
 from npvae.coursework.notebook import WRITE_HERE, extremes, own, role, select, source
 from npvae.coursework.variants import Variant
 

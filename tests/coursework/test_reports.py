@@ -5,6 +5,7 @@ import io
 import re
 
 import pytest
+from choices import full
 from classes import answered, collected, results, write
 
 from npvae.cli import main
@@ -13,7 +14,6 @@ from npvae.coursework.collection import collect
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import Graded
-from npvae.coursework.marks import full
 from npvae.coursework.report import feedback, grades_csv, summary
 from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import in_line, quoted, table

@@ -95,12 +95,7 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
 
     def dlogits(what: str, wrong: Forward) -> Mistake:
         """Wrong as a function of x, of the logits and of the probability, before dnll."""
-
-        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
-            x, a = probe.args
-            return {"dlogits": probe.dout[:, None] * wrong(x, a, plain(a))}
-
-        return Mistake(what, made)
+        return Mistake(what, lambda p, right: {"dlogits": p.dout[:, None] * wrong(*p.args, plain(p.args[1]))})
 
     return [
         *of_any_likelihood(bernoulli, BERNOULLI_BY),
