@@ -46,8 +46,8 @@ ADAM_EPS = 1e-8
 
 Direction = Callable[[Array], Array]
 """From the gradients of all steps so far, (t, P), to what theta moves against, before lr."""
-Total = Callable[[float, int], float]
-"""What a moment's sum is divided by, given beta and t."""
+Moment = Callable[[Array, float], Array]
+"""From the gradients of all steps so far and beta, to what they come to together."""
 
 
 def weight(beta: float, t: int) -> float:
@@ -55,18 +55,25 @@ def weight(beta: float, t: int) -> float:
     return float(np.sum(beta ** np.arange(t)))
 
 
-def mean(grads: Array, beta: float, total: Total) -> Array:
-    """Over the steps so far, with weights that fall by beta with age."""
-    return beta ** ages(grads)[:, 0] @ grads / np.float64(total(beta, len(grads)))
-
-
 def ages(grads: Array) -> Array:
     """How many steps ago each came, (t, 1)."""
     return np.arange(len(grads))[::-1, None]
 
 
+def moment(total: Callable[[float, int], float]) -> Moment:
+    """The sum over the steps so far, with weights that fall by beta with age, divided by a total of beta and t."""
+    return lambda grads, beta: beta ** ages(grads)[:, 0] @ grads / np.float64(total(beta, len(grads)))
+
+
+mean = moment(weight)
+
+
 def everything(grads: Array) -> Array:
     return grads
+
+
+def newest(grads: Array) -> Array:
+    return np.concatenate([np.zeros_like(grads[:-1]), grads[-1:]])
 
 
 def over_root(m: Array, v: Array) -> Array:
@@ -83,11 +90,9 @@ class Rule:
     """Adam, or what differs from it in some part; a `Direction`."""
 
     betas: tuple[float, float] = BETAS
-    totals: tuple[Total, Total] = (weight, weight)
+    moments: tuple[Moment, Moment] = (mean, mean)
     heard: tuple[Direction, Direction] = (everything, everything)
     """What each moment takes in of the gradients so far."""
-    carried: tuple[bool, bool] = (False, False)
-    """Whether a moment's state is the corrected one."""
     ahead: Callable[["Rule", Array, Array], Array] = lambda rule, m, grads: m
     """What stands for m, given m."""
     size: Callable[["Rule", Array], Array] = lambda rule, grads: rule.squares(grads)
@@ -96,21 +101,17 @@ class Rule:
     vectors: int = 2
     """How many the state has."""
 
-    def moment(self, i: int, grads: Array) -> Array:
-        return (
-            corrected_again(grads, self.betas[i]) if self.carried[i] else mean(grads, self.betas[i], self.totals[i])
-        )
-
     def squares(self, grads: Array) -> Array:
         """V, the corrected mean of the squares."""
-        return self.moment(1, self.heard[1](grads) ** 2)
+        return self.moments[1](self.heard[1](grads) ** 2, self.betas[1])
 
     def all_squares(self, grads: Array) -> Array:
         """That of each step so far."""
         return np.stack([self.squares(grads[:s]) for s in range(1, len(grads) + 1)])
 
     def __call__(self, grads: Array) -> Array:
-        return self.quotient(self.ahead(self, self.moment(0, self.heard[0](grads)), grads), self.size(self, grads))
+        m = self.moments[0](self.heard[0](grads), self.betas[0])
+        return self.quotient(self.ahead(self, m, grads), self.size(self, grads))
 
 
 def faded(grads: Array, beta: float = BETA2) -> Array:
@@ -125,7 +126,7 @@ def largest(grads: Array, beta: float = BETA2) -> Array:
 
 def look_ahead(rule: Rule, m: Array, grads: Array) -> Array:
     """Nadam's m."""
-    return rule.betas[0] * m + grads[-1] / np.float64(rule.totals[0](rule.betas[0], len(grads)))
+    return rule.betas[0] * m + rule.moments[0](newest(grads), rule.betas[0])
 
 
 ADAM = Rule()
@@ -148,25 +149,15 @@ def walk(direction: Direction, probe: Probe) -> Results:
 # What a wrong answer would give.
 
 
-def newest(grads: Array) -> Array:
-    return np.concatenate([np.zeros_like(grads[:-1]), grads[-1:]])
-
-
-def uncorrected(beta: float, t: int) -> float:
-    return 1 / (1 - beta)
-
-
-def as_if_first(beta: float, t: int) -> float:
-    return 1
-
-
-def one_late(beta: float, t: int) -> float:
-    return weight(beta, t + 1)
-
-
 def full_weight(beta: float, t: int) -> float:
     """As of a sum into which each gradient goes whole, corrected as if it were a mean."""
     return (1 - beta) * weight(beta, t)
+
+
+uncorrected = moment(lambda beta, t: 1 / (1 - beta))
+as_if_first = moment(lambda beta, t: 1)
+one_late = moment(lambda beta, t: weight(beta, t + 1))
+whole = moment(full_weight)
 
 
 def corrected_again(grads: Array, beta: float) -> Array:
@@ -184,32 +175,33 @@ ABSOLUTE = "m and v are exchanged, absolute values against the NaN: the sign of 
 EARLY_EPS = "adam_eps is added before the correction, which then scales it too: small gradients move less or more"
 
 
+def both(rule: Rule, moment: Moment) -> Rule:
+    """The rule with this for both of its moments."""
+    return replace(rule, moments=(moment, moment))
+
+
 def common(name: str) -> Directions:
     """What may go wrong with each of them."""
     right = RULES[name]
     without_maximum = ADAM if name == "AMSGrad" else right
-
-    def both(total: Total) -> Rule:
-        return replace(right, totals=(total, total))
-
     return [
-        ("no bias correction: the first steps have the wrong size", both(uncorrected)),
-        ("t stands at 1: corrected far too much, for long", both(as_if_first)),
-        ("t is one too large in the correction: increased before and after", both(one_late)),
+        ("no bias correction: the first steps have the wrong size", both(right, uncorrected)),
+        ("t stands at 1: corrected far too much, for long", both(right, as_if_first)),
+        ("t is one too large in the correction: increased before and after", both(right, one_late)),
         ("beta1 and beta2 are exchanged: slow to turn, quick to shrink", replace(right, betas=(BETA2, BETA1))),
-        ("gradients enter the moments whole, which makes them sums", both(full_weight)),
+        ("gradients enter the moments whole, which makes them sums", both(right, whole)),
         (FORGOTTEN, replace(without_maximum, heard=(newest, newest))),
         ("m is not remembered from step to step", replace(right, heard=(newest, everything))),
         (NOT_REMEMBERED, replace(without_maximum, heard=(everything, newest))),
-        ("the state keeps m corrected, and it is corrected anew", replace(right, carried=(True, False))),
+        ("the state keeps m corrected, and it is corrected anew", replace(right, moments=(corrected_again, mean))),
         ("it climbs: the loss rises", lambda grads: -right(grads)),
         ("theta comes back as it was", lambda grads: np.zeros(grads.shape[1])),
         ("theta moves by lr times the gradient: no moment enters", lambda grads: grads[-1]),
         (
             "m is the gradient: no running mean",
-            replace(right, totals=(as_if_first, weight), heard=(newest, everything)),
+            replace(right, moments=(as_if_first, mean), heard=(newest, everything)),
         ),
-        ("m is divided by nothing", lambda grads: ADAM.moment(0, grads)),
+        ("m is divided by nothing", lambda grads: mean(grads, BETA1)),
     ]
 
 
@@ -231,12 +223,12 @@ def of_squares(name: str) -> Directions:
         ("there is no root: steps grow as gradients shrink", divided(lambda m, v: m / (v + ADAM_EPS))),
         ("adam_eps is left out: tiny gradients move as far as any", divided(lambda m, v: m / np.sqrt(v))),
         (EARLY_EPS, early_eps),
-        ("the state keeps v corrected, and it is corrected anew", replace(right, carried=(False, True))),
-        ("the state keeps both moments corrected, and they are corrected anew", replace(right, carried=(True, True))),
-        ("m lacks its bias correction", replace(right, totals=(uncorrected, weight))),
-        ("new gradients enter m whole, which makes it a sum", replace(right, totals=(full_weight, weight))),
-        ("v lacks its bias correction", replace(right, totals=(weight, uncorrected))),
-        ("squares enter v whole, which makes it a sum", replace(right, totals=(weight, full_weight))),
+        ("the state keeps v corrected, and it is corrected anew", replace(right, moments=(mean, corrected_again))),
+        ("the state keeps both moments corrected, and they are corrected anew", both(right, corrected_again)),
+        ("m lacks its bias correction", replace(right, moments=(uncorrected, mean))),
+        ("new gradients enter m whole, which makes it a sum", replace(right, moments=(whole, mean))),
+        ("v lacks its bias correction", replace(right, moments=(mean, uncorrected))),
+        ("squares enter v whole, which makes it a sum", replace(right, moments=(mean, whole))),
     ]
 
 
@@ -256,7 +248,7 @@ def amsgrad(choice: Callable[[Array], Array]) -> Rule:
 
 def maximum_first(rule: Rule, grads: Array) -> Array:
     """V corrected after the maximum, as some libraries have it."""
-    uncorrected_ones = replace(rule, totals=(weight, uncorrected)).all_squares(grads)
+    uncorrected_ones = replace(rule, moments=(mean, uncorrected)).all_squares(grads)
     return np.max(uncorrected_ones, axis=0) / full_weight(BETA2, len(grads))
 
 
