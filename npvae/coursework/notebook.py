@@ -70,11 +70,10 @@ def select(cells: Sequence[Cell], chosen: Variant, feedback: str) -> list[Cell]:
         text = assignment.sub(lambda match: f"{match[1]} = {constants[match[1]]}", source(cell))
         return {**cell, "source": text.splitlines(keepends=True)}
 
-    return [
-        settled(cell)
-        for cell in cells
-        if all(getattr(chosen, slot) == choice for slot, choice in own(cell).get("only", {}).items())
-    ]
+    def belongs(cell: Cell) -> bool:
+        return all(getattr(chosen, slot) == choice for slot, choice in own(cell).get("only", {}).items())
+
+    return [settled(cell) for cell in cells if belongs(cell)]
 
 
 def markdown(text: str, **own: str) -> Cell:

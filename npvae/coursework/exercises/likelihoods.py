@@ -11,6 +11,15 @@ from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
+UPSTREAM_ONCE = "all examples hear the upstream gradient of the first"
+CLIPPED = "probabilities are clipped: beyond the clip the loss is flat, where its gradient is not"
+ADDED_INSIDE = "something is added within the logarithm: the loss is bounded, where the true one is not"
+DIVIDED_AGAIN = "it is divided by N, which dnll has in it already"
+LOGARITHM_MISSING = "the logarithm of the scale is missing: a larger scale is always better, and is learned"
+MULTIPLIED = "the residual is multiplied by the scale where it should be divided"
+HOLDING_TERM_MISSING = "the term that keeps the scale from growing is missing"
+SIGMA_NOT_SQUARED = "the squared residual is divided by sigma, not by its square"
+SIGN_MISSING = "the residual stands where its sign belongs"
 BY_THE_SCALE = "it is the gradient with respect to the scale, not to its logarithm"
 CONSTANT_MISSING = "a constant is missing: the density does not integrate to one"
 CONSTANT_WHOLE = "a constant lacks its half: the density does not integrate to one"
@@ -24,17 +33,11 @@ def of_any_likelihood(nll: Forward, by: Mapping[str, int]) -> list[Mistake]:
     forwards: Rows = [
         ("the log-likelihood, not its negative", lambda *args: -nll(*args)),
         ("averaged over the pixels: the KL outweighs it D times", lambda x, *args: nll(x, *args) / x.shape[-1]),
-        (
-            "summed over the examples, where each has its own",
-            lambda x, *args: np.broadcast_to(nll(x, *args).sum(0), x.shape),
-        ),
+        ("summed over the examples, where each has its own", lambda x, *args: nll(x, *args).sum(axis=0) + 0 * x),
     ]
     return [
         *(alike(what, summed(f), by) for what, f in forwards),
-        Mistake(
-            "all examples hear the upstream gradient of the first",
-            lambda p, right: {name: right[name] * (p.dout[0] / p.dout)[:, None] for name in by},
-        ),
+        Mistake(UPSTREAM_ONCE, lambda p, right: {name: right[name] * (p.dout[0] / p.dout)[:, None] for name in by}),
     ]
 
 
@@ -82,14 +85,8 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
     ]
     beyond: Rows = [
         ("the logarithm of a probability that was rounded to 0 or 1", lambda x, a: naive(x, plain(a))),
-        (
-            "probabilities are clipped: beyond the clip the loss is flat, where its gradient is not",
-            lambda x, a: naive(x, np.clip(plain(a), 1e-7, 1 - 1e-7)),
-        ),
-        (
-            "something is added within the logarithm: the loss is bounded, where the true one is not",
-            lambda x, a: naive(x, plain(a), 1e-8),
-        ),
+        (CLIPPED, lambda x, a: naive(x, np.clip(plain(a), 1e-7, 1 - 1e-7))),
+        (ADDED_INSIDE, lambda x, a: naive(x, plain(a), 1e-8)),
         ("an exponential overflows in the softplus", lambda x, a: np.log(1 + np.exp(a)) - x * a),
     ]
 
@@ -107,10 +104,7 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
         dlogits("logits stand where probabilities belong", lambda x, a, p: a - x),
         dlogits("x does not enter", lambda x, a, p: p),
         dlogits("pixels are rounded to 0 or 1", lambda x, a, p: p - np.round(x)),
-        Mistake(
-            "it is divided by N, which dnll has in it already",
-            lambda probe, right: {"dlogits": right["dlogits"] / len(probe.dout)},
-        ),
+        Mistake(DIVIDED_AGAIN, lambda p, right: {"dlogits": right["dlogits"] / len(p.dout)}),
     ]
 
 
@@ -234,18 +228,12 @@ def of_a_scale(name: str, by: Mapping[str, int]) -> list[Mistake]:
     """What the head contributes by itself: half of it where it is the logarithm of a square."""
     root = "the scale is the root of what it should be" + ("" if gauss else ", as if the head were a log-variance")
     forwards: Rows = [
-        (
-            "the logarithm of the scale is missing: a larger scale is always better, and is learned",
-            lambda x, m, s: f(x, m, s) - one * s,
-        ),
+        (LOGARITHM_MISSING, lambda x, m, s: f(x, m, s) - one * s),
         ("the logarithm of the scale counts twice", lambda x, m, s: f(x, m, s) + one * s),
         ("the scale stands where its logarithm belongs", lambda x, m, s: f(x, m, s) + one * (np.exp(s) - s)),
         (root, lambda x, m, s: f(x, m, 0.5 * s)),
         ("the scale is squared", lambda x, m, s: f(x, m, 2 * s)),
-        (
-            "the residual is multiplied by the scale where it should be divided",
-            lambda x, m, s: f(x, m, -s) + 2 * one * s,
-        ),
+        (MULTIPLIED, lambda x, m, s: f(x, m, -s) + 2 * one * s),
         ("the head is taken for the scale itself", lambda x, m, s: f(x, m, np.log(s))),
         ("the Gaussian: that answers another question", gaussian),
     ]
@@ -258,10 +246,7 @@ def of_a_scale(name: str, by: Mapping[str, int]) -> list[Mistake]:
         *(alike(what, summed(wrong), by) for what, wrong in forwards),
         gradient("dscale", BY_THE_SCALE, lambda g, s: g * np.exp(-s)),
         gradient("dmean", "the residual's slope is not divided by the scale", lambda g, s: g * np.exp(s)),
-        Mistake(
-            "the term that keeps the scale from growing is missing",
-            lambda probe, right: {"dscale": right["dscale"] - one * probe.dout[:, None]},
-        ),
+        Mistake(HOLDING_TERM_MISSING, lambda p, right: {"dscale": right["dscale"] - one * p.dout[:, None]}),
         exchanged("dmean", "dscale"),
     ]
 
@@ -272,10 +257,7 @@ FORWARDS: dict[str, Rows] = {
         ("half a squared error: sigma does not enter", lambda x, m, s: 0.5 * (x - m) ** 2),
         (CONSTANT_MISSING, lambda x, m, s: gaussian(x, m, s) - 0.5 * LOG_2_PI),
         (CONSTANT_WHOLE, lambda x, m, s: gaussian(x, m, s) + 0.5 * LOG_2_PI),
-        (
-            "the squared residual is divided by sigma, not by its square",
-            lambda x, m, s: 0.5 * (LOG_2_PI + s + (x - m) ** 2 * np.exp(-0.5 * s)),
-        ),
+        (SIGMA_NOT_SQUARED, lambda x, m, s: 0.5 * (LOG_2_PI + s + (x - m) ** 2 * np.exp(-0.5 * s))),
     ],
     "Laplace": [
         (CONSTANT_MISSING, lambda x, m, s: laplace(x, m, s) - LOG_2),
@@ -313,10 +295,7 @@ OTHERS: dict[str, list[Mistake]] = {
         forward_alone("cut off at 0, but may be negative", lambda *args: np.maximum(summed(gaussian)(*args), 0))
     ],
     "Laplace": [
-        Mistake(
-            "the residual stands where its sign belongs",
-            lambda probe, right: {"dmean": right["dmean"] * np.abs(probe.args[0] - probe.args[1])},
-        )
+        Mistake(SIGN_MISSING, lambda p, right: {"dmean": right["dmean"] * np.abs(p.args[0] - p.args[1])}),
     ],
     "Poisson": [
         dlograte("it is the gradient with respect to the rate, not to its logarithm", lambda x, a: 1 - x / np.exp(a)),
