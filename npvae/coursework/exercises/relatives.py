@@ -50,17 +50,18 @@ def rows(values: Array, labels: Array, code: Code, side: str) -> Array:
     return np.hstack((codes, values) if side == "first" else (values, codes))
 
 
-def inputs(code: Code, side: str) -> Callable[[Probe], dict[str, Array]]:
+def inputs(probe: Probe, code: Code, side: str) -> dict[str, Array]:
     """Both inputs, and what reaches z: differences with respect to z, whatever the code."""
-
-    def made(probe: Probe) -> dict[str, Array]:
-        x, z, labels, dinput = probe.args
-        came = {"encoder_input": rows(x, labels, code, side), "decoder_input": rows(z, labels, code, side)}
-        if came["decoder_input"].shape == dinput.shape:
-            came["dz"] = differences(lambda z: rows(z, labels, code, side), (z,), 0, dinput)
-        return came
-
+    x, z, labels, dinput = probe.args
+    made = {"encoder_input": rows(x, labels, code, side), "decoder_input": rows(z, labels, code, side)}
+    if made["decoder_input"].shape == dinput.shape:
+        made["dz"] = differences(lambda z: rows(z, labels, code, side), (z,), 0, dinput)
     return made
+
+
+def expected(variant: Variant, probe: Probe) -> dict[str, Array]:
+    kind, side = variant.labels.split()
+    return inputs(probe, CODES[kind], side)
 
 
 def input_mistakes(variant: Variant) -> list[Mistake]:
@@ -72,7 +73,7 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
 
     def coded(what: str, code: Code, side: str) -> list[Mistake]:
         def mistake(result: str) -> Mistake:
-            return Mistake(what, lambda probe, right: {result: inputs(code, side)(probe)[result]})
+            return Mistake(what, lambda probe, right: {result: inputs(probe, code, side)[result]})
 
         return [mistake("encoder_input"), mistake("decoder_input")]
 
@@ -136,7 +137,7 @@ CONDITIONAL = Exercise(
     choices={"labels": [f"{code} {side}" for code in CODES for side in ("last", "first")]},
     points=lambda variant: {"encoder_input": 2, "decoder_input": 2, "dz": 2},
     probes=input_probes,
-    expected=lambda variant, probe: inputs(CODES[variant.labels.split()[0]], variant.labels.split()[1])(probe),
+    expected=expected,
     mistakes=input_mistakes,
     arguments=lambda variant: ("x", "z", "labels"),
     properties={

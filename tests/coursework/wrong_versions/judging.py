@@ -44,9 +44,7 @@ active_where_the_mean_is_not_zero = change(
 
 # The gradient checker.
 
-new_noise_for_every_evaluation = change(
-    model_errors, "model.forward(*inputs)", "model.forward(inputs[0], model.draw_eps(len(x)), *inputs[2:])"
-)
+new_noise_for_every_evaluation = change(model_errors, "(*inputs)", "(x, model.draw_eps(len(x)), *inputs[2:])")
 """33. eps drawn in each forward -> once, outside: right gradients are refused."""
 
 relative_error_without_a_floor = change(relative_error, " + FLOOR * np.max(np.abs(numeric), initial=0)", "")

@@ -57,9 +57,7 @@ beta_forgotten_in_backward = change(VAE.backward, "self.beta * dloss", "dloss")
 beta_twice_in_backward = change(VAE.backward, "self.beta * dloss", "self.beta**2 * dloss")
 """dkl = beta^2 dloss -> beta dloss: multiplied in the loss's gradient and again in the KL's."""
 
-upstream_averaged = change(
-    VAE.backward, "kl_cache = cache", "kl_cache, dloss = *cache, np.full_like(dloss, dloss.mean())"
-)
+upstream_averaged = change(VAE.backward, "dnll, dkl", "dloss = 0 * dloss + dloss.mean()\n    dnll, dkl")
 """One weight for all examples -> each its own: right for a mean loss, wrong for any weighting. Only N > 1."""
 
 # The mean over the batch.
