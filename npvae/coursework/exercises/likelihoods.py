@@ -161,11 +161,12 @@ def log_factorial(x: Array) -> Array:
 
 NLL: dict[str, Forward] = {"Gaussian": gaussian, "Laplace": laplace, "Poisson": poisson, "logistic": logistic}
 """-log p(x given z), each by its density."""
+MEAN_AND_SCALE, RATE = {"dmean": 1, "dscale": 2}, {"dlograte": 1}
+"""Names and positions of what gets a gradient."""
 
 
 def gradients(variant: Variant) -> dict[str, int]:
-    """Names and positions of what gets a gradient."""
-    return {"dlograte": 1} if variant.likelihood == "Poisson" else {"dmean": 1, "dscale": 2}
+    return RATE if variant.likelihood == "Poisson" else MEAN_AND_SCALE
 
 
 def likelihood_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
@@ -216,8 +217,7 @@ def likelihood_mistakes(variant: Variant) -> list[Mistake]:
         *(times(key, 2, "doubled: a factor 2 too much") for key in by),
         *(times(key, 0.5, "halved: a factor 2 is missing") for key in by),
         *([] if name == "Poisson" else of_a_scale(name, by)),
-        *(alike(what, summed(f), by) for what, f in FORWARDS[name]),
-        *OTHERS[name],
+        *OWN[name],
     ]
 
 
@@ -251,32 +251,9 @@ def of_a_scale(name: str, by: Mapping[str, int]) -> list[Mistake]:
     ]
 
 
-FORWARDS: dict[str, Rows] = {
-    "Gaussian": [
-        ("a squared error: a hidden beta", lambda x, m, s: (x - m) ** 2),
-        ("half a squared error: sigma does not enter", lambda x, m, s: 0.5 * (x - m) ** 2),
-        (CONSTANT_MISSING, lambda x, m, s: gaussian(x, m, s) - 0.5 * LOG_2_PI),
-        (CONSTANT_WHOLE, lambda x, m, s: gaussian(x, m, s) + 0.5 * LOG_2_PI),
-        (SIGMA_NOT_SQUARED, lambda x, m, s: 0.5 * (LOG_2_PI + s + (x - m) ** 2 * np.exp(-0.5 * s))),
-    ],
-    "Laplace": [
-        (CONSTANT_MISSING, lambda x, m, s: laplace(x, m, s) - LOG_2),
-        ("a squared residual", lambda x, m, s: LOG_2 + s + (x - m) ** 2 * np.exp(-s)),
-        ("the residual stands where its absolute value belongs", lambda x, m, s: LOG_2 + s + scaled(x, m, s)),
-    ],
-    "Poisson": [
-        ("log x! is missing: the probabilities do not sum to one", lambda x, a: np.exp(a) - x * a),
-        ("the head is taken for the rate, not for its logarithm", lambda x, a: poisson(x, np.log(a))),
-        ("the rate itself is missing", lambda x, a: poisson(x, a) - np.exp(a)),
-        ("the rate stands where its logarithm belongs", lambda x, a: np.exp(a) * (1 - x) + log_factorial(x)),
-        (SQUARED_ERROR, lambda x, a: 0.5 * (x - a) ** 2),
-    ],
-    "logistic": [
-        ("a factor 2 before a logarithm is missing", lambda *args: logistic(*args) - np.logaddexp(0, -scaled(*args))),
-        ("a term linear in the residual is missing", lambda *args: logistic(*args) - scaled(*args)),
-    ],
-}
-"""What may stand in the place of a density, with the gradients that belong to it."""
+def nll(what: str, wrong: Forward, by: Mapping[str, int] = MEAN_AND_SCALE) -> Mistake:
+    """Something in the place of a density, and the gradients that belong to it."""
+    return alike(what, summed(wrong), by)
 
 
 def dlograte(what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
@@ -290,21 +267,38 @@ def sigmoid_for_tanh(probe: Probe, right: Mapping[str, Array]) -> Results:
     return {"dmean": -g * t * np.exp(-probe.args[2]), "dscale": g * (1 - u * t)}
 
 
-OTHERS: dict[str, list[Mistake]] = {
+OWN: dict[str, list[Mistake]] = {
     "Gaussian": [
-        forward_alone("cut off at 0, but may be negative", lambda *args: np.maximum(summed(gaussian)(*args), 0))
+        nll("a squared error: a hidden beta", lambda x, m, s: (x - m) ** 2),
+        nll("half a squared error: sigma does not enter", lambda x, m, s: 0.5 * (x - m) ** 2),
+        nll(CONSTANT_MISSING, lambda x, m, s: gaussian(x, m, s) - 0.5 * LOG_2_PI),
+        nll(CONSTANT_WHOLE, lambda x, m, s: gaussian(x, m, s) + 0.5 * LOG_2_PI),
+        nll(SIGMA_NOT_SQUARED, lambda x, m, s: 0.5 * (LOG_2_PI + s + (x - m) ** 2 * np.exp(-0.5 * s))),
+        forward_alone("cut off at 0, but may be negative", lambda *a: np.maximum(summed(gaussian)(*a), 0)),
     ],
     "Laplace": [
+        nll(CONSTANT_MISSING, lambda x, m, s: laplace(x, m, s) - LOG_2),
+        nll("a squared residual", lambda x, m, s: LOG_2 + s + (x - m) ** 2 * np.exp(-s)),
+        nll("the residual stands where its absolute value belongs", lambda x, m, s: LOG_2 + s + scaled(x, m, s)),
         Mistake(SIGN_MISSING, lambda p, right: {"dmean": right["dmean"] * np.abs(p.args[0] - p.args[1])}),
     ],
     "Poisson": [
+        nll("log x! is missing: the probabilities do not sum to one", lambda x, a: np.exp(a) - x * a, RATE),
+        nll("the head is taken for the rate, not for its logarithm", lambda x, a: poisson(x, np.log(a)), RATE),
+        nll("the rate itself is missing", lambda x, a: poisson(x, a) - np.exp(a), RATE),
+        nll("the rate stands where its logarithm belongs", lambda x, a: np.exp(a) * (1 - x) + log_factorial(x), RATE),
+        nll(SQUARED_ERROR, lambda x, a: 0.5 * (x - a) ** 2, RATE),
         dlograte("it is the gradient with respect to the rate, not to its logarithm", lambda x, a: 1 - x / np.exp(a)),
         dlograte("the logarithm stands where the rate belongs", lambda x, a: a - x),
         dlograte("x does not enter", lambda x, a: np.exp(a)),
     ],
-    "logistic": [Mistake("the slope is never negative, but should have both signs", sigmoid_for_tanh)],
+    "logistic": [
+        nll("a factor 2 before a logarithm is missing", lambda *a: logistic(*a) - np.logaddexp(0, -scaled(*a))),
+        nll("a term linear in the residual is missing", lambda *a: logistic(*a) - scaled(*a)),
+        Mistake("the slope is never negative, but should have both signs", sigmoid_for_tanh),
+    ],
 }
-"""What else may go wrong with one of them alone."""
+"""What may go wrong with one of them alone."""
 
 
 LIKELIHOOD = Exercise(

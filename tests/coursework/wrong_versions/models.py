@@ -82,11 +82,7 @@ reconstruction_always_at_mu = change(VAE.reconstruct, "self.decode(z, labels)", 
 reconstruction_always_drawn = change(VAE.reconstruct, "return self.decode(mu, labels)", "eps = self.draw_eps(len(x))")
 """Noise drawn where none is given -> mu: the picture flickers from call to call."""
 
-samples_from_q = change(
-    VAE.sample,
-    "rng.standard_normal((n, self.latent_dim), dtype=self.dtype.name)",
-    "reparameterize(*self.encode(rng.random((n, self.input_dim)), labels), self.draw_eps(n, rng))[0]",
-)
+samples_from_q = change(VAE.sample, "decode(z", "reconstruct(rng.random((n, self.input_dim)), self.draw_eps(n, rng)")
 """36. z from q(z given some image) -> from the prior: reconstructions shown as samples."""
 
 samples_of_one_z = change(VAE.sample, "self.decode(z, labels)", "self.decode(np.tile(z[0], (n, 1)), labels)")

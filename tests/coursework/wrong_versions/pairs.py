@@ -87,9 +87,7 @@ sigmoid_slope_without_its_second_factor = change(sigmoid_backward, "dh * h * (1 
 sigmoid_overflows = change(sigmoid, "np.minimum(a, 0)", "a", "-np.abs(a)", "a")
 """e^a / (1 + e^a) -> a form where no exponent is positive: NaN for large a."""
 
-sigmoid_rounded_to_zero = change(
-    sigmoid, "np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))", "0.5 * (1 + np.tanh(0.5 * a))"
-)
+sigmoid_rounded_to_zero = change(sigmoid, "return", "h = 0.5 * (1 + np.tanh(0.5 * a))\n    return")
 """(1 + tanh(a / 2)) / 2 -> e^a / (1 + e^a) for negative a: exactly 0 from -40 on, and its log infinite."""
 
 # The network, its initial weights, and the views of one flat vector.
