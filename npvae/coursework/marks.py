@@ -37,9 +37,7 @@ def marks(key: AnswerKey, results: Sequence[Results]) -> dict[str, int]:
     return {part: points if passed[part] else 0 for part, points in key.points.items()}
 
 
-def earned(
-    name: str, *functions: Callable[..., Any], seed: int | str = "textbook", probes_seed: int = GRADING_SEED
-) -> dict[str, int]:
+def earned(name: str, *functions: Callable[..., Any], seed: int | str = "textbook") -> dict[str, int]:
     """Points by part for functions that run in this process; only for code that is trusted.
 
     Parameters
@@ -50,10 +48,8 @@ def earned(
         Its functions, in its order.
     seed : int or str
         The line of a handout, "textbook", or a number that was all that a handout carried.
-    probes_seed : int
-        Of the probes.
     """
-    key = answer_key(name, variant(seed), probes_seed)
+    key = answer_key(name, variant(seed), GRADING_SEED)
     return marks(key, [key.exercise.run(functions, probe) for probe in key.probes])
 
 

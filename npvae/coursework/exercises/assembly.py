@@ -176,11 +176,8 @@ def exchanged_on_the_way_back(probe: Probe, right: Mapping[str, Array]) -> Resul
 
 def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     pixels, hidden, latents = 6, 4, 3
-    shapes = {
-        "trunk": (pixels, hidden),
-        **dict.fromkeys(("mu", "rho"), (hidden, latents)),
-        "decoder": (latents, pixels),
-    }
+    head = (hidden, latents)
+    shapes = {"trunk": (pixels, hidden), "mu": head, "rho": head, "decoder": (latents, pixels)}
 
     def probe(where: str, n: int) -> Probe:
         params = {key: spread(rng, *shape, scale=0.7) for key, shape in shapes.items()}
