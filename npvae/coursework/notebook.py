@@ -13,7 +13,7 @@ import numpy as np
 
 from npvae.coursework.exercise import EXTREMES, Exercise
 from npvae.coursework.exercises import WRITTEN, asked, number
-from npvae.coursework.variants import Variant
+from npvae.coursework.variants import SLOTS, Variant
 
 Cell = dict[str, Any]
 
@@ -58,7 +58,7 @@ def of(cell: Cell, name: str) -> bool:
 
 
 def select(cells: Sequence[Cell], chosen: Variant, feedback: str) -> list[Cell]:
-    """The cells that belong where every slot that they name, "only", is chosen so; with the constants chosen."""
+    """The cells that belong where every slot that they name is chosen so; with the constants chosen."""
     constants = {
         "VARIANT": f'"{chosen}"',
         "FEEDBACK": f'"{feedback}"',
@@ -71,7 +71,7 @@ def select(cells: Sequence[Cell], chosen: Variant, feedback: str) -> list[Cell]:
         return {**cell, "source": text.splitlines(keepends=True)}
 
     def belongs(cell: Cell) -> bool:
-        return all(getattr(chosen, slot) == choice for slot, choice in own(cell).get("only", {}).items())
+        return all(getattr(chosen, slot) == choice for slot, choice in own(cell).items() if slot in SLOTS)
 
     return [settled(cell) for cell in cells if belongs(cell)]
 
