@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from npvae.coursework.collection import HandIn
 from npvae.coursework.collection.roster import ADDRESSES, FIRST, LAST, NAMES, numbers
-from npvae.coursework.collection.words import plain
+from npvae.coursework.collection.spelling import plain
 from npvae.coursework.tables import table
 
 MOODLE = ("Identifier", "Full name", "ID number", "Email address", "Grade")

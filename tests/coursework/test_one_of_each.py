@@ -77,12 +77,12 @@ def test_what_raises_and_what_was_left_out_is_named_where_an_exercise_needs_it(g
         assert "line 5 of code cell 1 was left out, and files stands there" in text
 
 
-def test_the_summary_names_the_hostile_file_to_look_at_and_no_other(graded):
+def test_the_summary_names_the_hostile_and_the_untouched_file_to_look_at_and_no_other(graded):
     out, _ = graded
     to_look_at = (out / "summary.md").read_text().partition("## To look at")[2]
     assert "; kl_divergence: took longer than 2 s" in to_look_at
     assert "ada" not in to_look_at
-    assert "bob" not in to_look_at
+    assert "- bob: bob.ipynb has no function written\n" in to_look_at
 
 
 def test_the_seed_of_the_inputs_is_drawn_once_and_kept(graded):

@@ -10,7 +10,7 @@ from npvae.coursework.collection.found import EMPTY_FOLDER, OTHER, PASSED_OVER, 
 from npvae.coursework.collection.looking import Look
 from npvae.coursework.collection.names import numbered, telling, without_archive, without_suffix
 from npvae.coursework.collection.person import Person
-from npvae.coursework.collection.words import normal
+from npvae.coursework.collection.spelling import normal
 
 SOON = 60.0
 """Seconds within which files may have been written in any order, by unpacking or cloning."""

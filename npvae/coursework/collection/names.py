@@ -6,7 +6,7 @@ from itertools import chain, count
 
 from npvae.coursework.collection.archives import TARS
 from npvae.coursework.collection.found import ASSIGNMENT
-from npvae.coursework.collection.words import is_common, normal, words
+from npvae.coursework.collection.spelling import is_common, normal, words
 
 STAMP = re.compile(r"(\d{4})[-_](\d\d)[-_](\d\d)[T_ -](\d\d)[-_:](\d\d)[-_:](\d\d)")
 """A time as programs write it into names."""

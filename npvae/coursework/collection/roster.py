@@ -8,7 +8,7 @@ from itertools import permutations
 from pathlib import Path
 
 from npvae.coursework.collection.names import apart, telling
-from npvae.coursework.collection.words import is_common, normal, plain, spellings, words
+from npvae.coursework.collection.spelling import is_common, normal, plain, spellings, words
 from npvae.coursework.tables import read_table
 from npvae.internals.text import printable
 
