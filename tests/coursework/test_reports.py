@@ -5,23 +5,18 @@ import io
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
+from choices import full
 from classes import answered, collected, notebook, results, write
 
-import npvae
 from npvae.cli import main
 from npvae.coursework.assignments import variant
-from npvae.coursework.check import findings_of
 from npvae.coursework.collection import collect
-from npvae.coursework.diagnose import Finding, judge
+from npvae.coursework.diagnose import Finding
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import Graded, grade_one
-from npvae.coursework.key import answer_key
-from npvae.coursework.marks import full
 from npvae.coursework.report import feedback, grades_csv, gradescope_json, summary
 from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import in_line, quoted, table
@@ -397,22 +392,3 @@ def test_text_that_is_shown_keeps_what_it_says():
         in_line("a_b * c: 1 < 2 & `x` [y] | z \\alpha") == "a_b * c: 1 &lt; 2 &amp; \\`x\\` \\[y\\] \\| z \\\\alpha"
     )
     assert quoted("$\\sigma$\n  two") == "```\n$\\sigma$\n  two\n```"
-
-
-def test_the_readme_shows_feedback_as_it_is_written():
-    chosen = variant("2026")
-
-    def bernoulli_nll(x, logits):
-        return np.sum(np.log(1 + np.exp(logits)) - x * logits, axis=1), npvae.bernoulli_nll(x, logits)[1]
-
-    functions = bernoulli_nll, npvae.bernoulli_nll_backward
-    key = answer_key("kl_divergence", chosen, 0)
-    findings = {
-        "bernoulli_nll": findings_of(EXERCISES["bernoulli_nll"], chosen, functions, 0),
-        "kl_divergence": judge(key, [{**right, "drho": -right["drho"]} for right in key.right]),
-    }
-    marks = {name: dict.fromkeys(exercise.points(chosen), 0) for name, exercise in EXERCISES.items()}
-    lines = feedback(Graded("ada", "ada.py", marks, findings), chosen, {}).splitlines()
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    for shown in re.search(r"feedback:\n\n```\n(.*?)\n```", readme, re.DOTALL)[1].splitlines():
-        assert [line for line in lines if line.removeprefix("## ").startswith(shown)], shown
