@@ -177,20 +177,6 @@ def bound_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 
 def bound_mistakes(variant: Variant) -> list[Mistake]:
-    forwards: list[tuple[str, Callable[[Array], Array]]] = [
-        ("the mean of the log weights: more draws do not tighten it", lambda a: np.mean(a, axis=0)),
-        ("the mean of the weights, without a logarithm", lambda a: np.exp(a).mean(axis=0)),
-        ("log k has the wrong sign", lambda a: bound(a) + 2 * np.log(len(a))),
-        ("divided by k twice", lambda a: bound(a) - np.log(len(a))),
-        ("the sum of the weights for their mean", lambda a: bound(a) + np.log(len(a))),
-        ("the largest log weight is taken out and not put back", lambda a: bound(a) - np.max(a, axis=0)),
-        ("averaged over the examples too, where each has its own", lambda a: bound(a).mean()),
-        ("summed over the examples too", lambda a: bound(a).sum()),
-        ("the mean is over draws and examples", lambda a: bound(a.reshape(-1, 1))[0]),
-        ("the mean is over the wrong axis", lambda a: bound(a.T)),
-        ("only the largest weight counts", lambda a: np.max(a, axis=0)),
-    ]
-
     def backward(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of log_w, dbound and the right shares."""
         return Mistake(what, lambda p, right: {"dlog_w": wrong(p.args[0], p.dout, right["dlog_w"] / p.dout)})
@@ -206,7 +192,17 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
         return Mistake(what, made)
 
     return [
-        *(forward_alone(what, f) for what, f in forwards),
+        forward_alone("the mean of the log weights: more draws do not tighten it", lambda a: np.mean(a, axis=0)),
+        forward_alone("the mean of the weights, without a logarithm", lambda a: np.exp(a).mean(axis=0)),
+        forward_alone("log k has the wrong sign", lambda a: bound(a) + 2 * np.log(len(a))),
+        forward_alone("divided by k twice", lambda a: bound(a) - np.log(len(a))),
+        forward_alone("the sum of the weights for their mean", lambda a: bound(a) + np.log(len(a))),
+        forward_alone("the largest log weight is taken out and not put back", lambda a: bound(a) - np.max(a, axis=0)),
+        forward_alone("averaged over the examples too, where each has its own", lambda a: bound(a).mean()),
+        forward_alone("summed over the examples too", lambda a: bound(a).sum()),
+        forward_alone("the mean is over draws and examples", lambda a: bound(a.reshape(-1, 1))[0]),
+        forward_alone("the mean is over the wrong axis", lambda a: bound(a.T)),
+        forward_alone("only the largest weight counts", lambda a: np.max(a, axis=0)),
         shifted(OVERFLOW, lambda a: 0),
         shifted(ONE_MAXIMUM, np.max),
         Mistake("it has the wrong sign: a loss", lambda _, r: {name: -r[name] for name in r}, whole=True),
