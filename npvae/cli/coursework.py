@@ -23,10 +23,14 @@ from npvae.coursework.sandbox.grader import isolation
 from npvae.coursework.submissions import Submission
 from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
+from npvae.coursework.written import manual_marks
 from npvae.internals.files import write_text
 from npvae.internals.progress import progress
+from npvae.internals.text import counted
 
 T = TypeVar("T")
+SHOWN = 10
+"""Names that are suggested for one that is nobody's."""
 HANDOUT_EXAMPLES = """\
 examples:
   npvae handout coursework-2026 --variant 2026        what students get
@@ -85,7 +89,10 @@ def add_parsers(subparsers: Any) -> None:
     )
     grade.add_argument("--out", type=Path, metavar="DIR", help="where grades and feedback go")
     grade.add_argument(
-        "--list", action="store_true", help="show who handed in what and which file is graded, and run nothing"
+        "--list",
+        action="store_true",
+        help="show who handed in what and which file is graded; nothing is run or written, so --out, --seed, "
+        "--gradescope and --workers have no meaning",
     )
     grade.add_argument(
         "--variant",
@@ -113,7 +120,9 @@ def add_parsers(subparsers: Any) -> None:
         help="of the inputs that marks are given for (default: the one in DIR/seed.txt, drawn when first graded)",
     )
     grade.add_argument(
-        "--only", metavar="STUDENT", help="grade this one again; others only where their file has changed"
+        "--only",
+        metavar="STUDENT",
+        help="grade this one again, others only where their file has changed; with --list, show this one",
     )
     grade.add_argument(
         "--anonymous", action="store_true", help="identifiers in the place of names in all that is written"
@@ -165,18 +174,17 @@ def mark(options: Namespace) -> int:
     if options.out is None and not options.list:
         raise UsageError("give --out DIR to grade, or --list to see whose files there are")
     collection = collect(options.submissions, options.roster, options.anonymous)
+    students = [each.student for each in collection.submissions]
+    if options.only not in (None, *students):
+        more = ", ..." * (len(students) > SHOWN)
+        raise ValueError(f"nobody is called {options.only!r}, expected one of: {', '.join(students[:SHOWN])}{more}")
     if options.list:
         return _show(collection, options)
     assignment, seed_file = _asked(collection, options), options.out / "seed.txt"
     kept = Kept(options.out / "results", probes_seed(seed_file) if options.seed is None else options.seed)
-    submissions = chosen = collection.submissions
-    if options.only is not None:
-        if options.only not in (submission.student for submission in submissions):
-            known = ", ".join(submission.student for submission in submissions[:10])
-            raise ValueError(f"no submission by {options.only!r}, expected one of: {known}, ...")
-        _refuse_a_mixture(submissions, assignment, kept, options)
-        stale = [each for each in submissions if kept.is_stale(each, assignment)]
-        chosen = [each for each in submissions if each.student == options.only or each in stale]
+    submissions = collection.submissions
+    chosen = [each for each in submissions if options.only in (None, each.student) or kept.is_stale(each, assignment)]
+    _refuse_a_mixture(submissions, assignment, kept, options)
     if missing := isolation().missing:
         print(missing, flush=True)
     print(assignment.title, flush=True)
@@ -188,19 +196,16 @@ def mark(options: Namespace) -> int:
     except KeyboardInterrupt:
         done = sum(kept.load(submission, assignment) is not None for submission in submissions)
         print(
-            f"{done} of {len(submissions)} students are graded and kept in {kept.folder}; "
+            f"graded and kept in {kept.folder}: {done} of {counted(len(submissions), 'student')}; "
             "the same command goes on from there",
             file=sys.stderr,
         )
         raise
-    for submission in submissions:
-        known_before = None if submission.student in graded else kept.load(submission, assignment)
-        if known_before:
-            graded[submission.student] = known_before
-    in_order = {each.student: graded[each.student] for each in submissions if each.student in graded}
-    report = Results(collection, assignment, in_order, own)
+    everybody = {each.student: graded.get(each.student) or kept.load(each, assignment) for each in submissions}
+    found = {student: one for student, one in everybody.items() if one}
+    report = Results(collection, assignment, found, own)
     write_reports(options.out, report, options.gradescope)
-    print(f"{len(graded)} students graded; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
+    print(f"{report.size}; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
     print(options.out / "grades.csv")
     return 0
 
@@ -211,7 +216,8 @@ def _show(collection: Collection, options: Namespace) -> int:
         assignment, unclear = _asked(collection, options), ""
     except UsageError as error:
         assignment, unclear = None, str(error)
-    for line in on_screen(collection, assignment):
+    people = tuple(one for one in collection.hand_ins if options.only in (None, one.submission.student))
+    for line in on_screen(replace(collection, hand_ins=people), assignment):
         print(line)
     print(assignment.title if assignment else unclear)
     return 0
@@ -264,13 +270,21 @@ def _agreed(what: str, said: Sequence[T | None], option: str) -> T:
 
 
 def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, kept: Kept, options: Namespace) -> None:
-    """One student graded as another assignment than the rest would cost the rest their place in the tables."""
-    for before in (kept.asked_before(each) for each in submissions if each.student != options.only):
-        if before not in (None, kept.asked(assignment)):
-            title, seed = variant(before["assignment"]).title, before["seed"]
+    """One student graded as another assignment than the rest, or marks by hand that were given for another."""
+    manual, asked = options.out / "manual.csv", kept.asked(assignment)
+    by_hand = manual_marks(manual, (each.student for each in submissions))
+    for each in submissions:
+        before = kept.asked_before(each) or asked
+        title = variant(before["assignment"]).title
+        if options.only not in (None, each.student) and before != asked:
             raise UsageError(
-                f"{options.out} holds {title} with seed {seed}, and --only would grade {assignment.title} with seed "
-                f"{kept.seed}: give the same options as before, or grade all without --only"
+                f"{options.out} holds {title} with seed {before['seed']}, and --only would grade {assignment.title} "
+                f"with seed {kept.seed}: give the same options as before, or grade all without --only"
+            )
+        if by_hand and before["assignment"] != asked["assignment"]:
+            raise UsageError(
+                f"{manual} holds marks for {title}, and this would grade {assignment.title}: "
+                "give another --out, or move that file away"
             )
 
 

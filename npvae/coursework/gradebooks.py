@@ -1,7 +1,7 @@
 """Marks as Moodle and Canvas read them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from npvae.coursework.collection import HandIn
 from npvae.coursework.collection.roster import ADDRESSES, FIRST, LAST, NAMES, numbers
@@ -16,7 +16,7 @@ NUMBERS = "studentid studentnumber matriculationnumber matrikelnummer matrikelnr
 ALSO = {
     "Full name": NAMES,
     "Student": NAMES,
-    "ID number": f"{NUMBERS} student",
+    "ID number": f"{NUMBERS} id student",
     "SIS User ID": NUMBERS,
     "SIS Login ID": "login username benutzername",
     "Email address": ADDRESSES,
@@ -38,9 +38,9 @@ def moodle_csv(hand_ins: Sequence[HandIn], marks: Marks) -> str:
             return marks[one.submission.student]
         if title in participants and one.person.platform == "Moodle":
             return re.sub(r"\d+$", one.person.number, participants[title])
-        return by_title(one, title) or (one.submission.student if plain(title) in NAMES.split() else "")
+        return by_title(one, title)
 
-    return table(header, ([value(one, title) for title in header] for one in hand_ins))
+    return table(header, (line(one, header, value) for one in hand_ins))
 
 
 def canvas_csv(hand_ins: Sequence[HandIn], marks: Marks, possible: float, name: str) -> str:
@@ -49,15 +49,27 @@ def canvas_csv(hand_ins: Sequence[HandIn], marks: Marks, possible: float, name: 
     def value(one: HandIn, title: str) -> object:
         if title == "ID" and one.person.platform == "Canvas":
             return one.person.number
-        return by_title(one, title) or (one.submission.student if title == "Student" else "")
+        return by_title(one, title)
 
-    people = [[*(value(one, title) for title in CANVAS), marks[one.submission.student]] for one in hand_ins]
+    people = [[*line(one, CANVAS, value), marks[one.submission.student]] for one in hand_ins]
     return table([*CANVAS, name], [["    Points Possible", "", "", "", "", possible], *people])
+
+
+def line(one: HandIn, titles: Sequence[str], value: Callable[[HandIn, str], object]) -> list[object]:
+    """One person's cells; where names are left out and another cell says who it is, none stands for the name."""
+    cells = [value(one, title) for title in titles]
+    if one.person.name or not any(cell for cell in cells if isinstance(cell, str)):
+        is_name = [plain(title) in ("student", *NAMES.split()) for title in titles]
+        pairs = zip(cells, is_name, strict=True)
+        cells = [one.submission.student if name and not cell else cell for cell, name in pairs]
+    return cells
 
 
 def by_title(one: HandIn, title: str) -> str:
     """What the roster has under a title, however it is spelled, or under one that says the same."""
     row = {plain(its): text for its, text in one.person.row.items() if text}
+    if title == "ID number" and one.person.name and not row.keys() & {*f"{NAMES} {FIRST} {LAST}".split()}:
+        row.pop("student", None)  # that is the name
     names = [" ".join(row[role] for role in f"{FIRST} {LAST}".split() if role in row)]
     said = [row[role] for role in (plain(title), *ALSO.get(title, "").split()) if role in row]
     return [*said, *(names if title in ("Full name", "Student") else []), ""][0]

@@ -24,7 +24,7 @@ from npvae.coursework.submissions import Contents, Submission, read
 from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
-FORMAT = 5
+FORMAT = 6
 """Goes up when what is kept, or what answers are tried on, changes."""
 
 
@@ -37,7 +37,7 @@ class Graded:
     marks: Mapping[str, Mapping[str, int]]
     """Points by exercise and part."""
     findings: Mapping[str, Sequence[Finding]]
-    """What was wrong, by exercise."""
+    """What was wrong, by exercise; empty where there was nothing to run."""
     failures: Mapping[str, str] = field(default_factory=dict)
     """Why an exercise gave no results at all."""
     notes: Sequence[str] = ()
@@ -97,6 +97,9 @@ def grade_one(
         Of each exercise.
     """
     contents = read(submission)
+    others = [f"{other} was handed in as well and was not graded" for other in submission.others]
+    if contents.trouble:
+        return ungraded(submission, assignment, [contents.trouble, *others])
     keys = {name: answer_key(name, assignment, seed) for name in asked(assignment)}
     jobs = {name: Job(name, key.exercise.functions, needed(contents, key), key.probes) for name, key in keys.items()}
     costs = {name: job for name, key in keys.items() if (job := cost_job(key, jobs[name].statements))}
@@ -112,12 +115,11 @@ def grade_one(
         points[name] = marks(key, results)
         findings[name] = judge(key, results)
         flags += outcome.flags
-        if name in costs:
+        if name in costs and not outcome.failure:
             flags += suspicions(key, outcomes[costs[name].exercise], not findings[name])
         missed += outcome.raised
         if outcome.failure:
             failures[name] = outcome.failure
-    others = tuple(f"{other} was handed in as well and was not graded" for other in submission.others)
     missed = list(dict.fromkeys(missed))
     notes = (*contents.notes, *missed, *others)
     unique = tuple(dict.fromkeys([*flags, *missed]))
@@ -159,11 +161,8 @@ class Kept:
 
     def asked_before(self, submission: Submission) -> dict[str, Any] | None:
         """What a student's results belong to; None where there are none that this version can read."""
-        try:
-            content = json.loads(self.place(submission).read_text("utf-8"))
-            return {name: content[name] for name in ("assignment", "seed")} if content["format"] == FORMAT else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        content = read_json(self.place(submission))
+        return {name: content[name] for name in ("assignment", "seed")} if content.get("format") == FORMAT else None
 
     def save(self, submission: Submission, assignment: Variant, graded: Graded) -> None:
         """Write the results of one submission."""
@@ -172,15 +171,17 @@ class Kept:
 
     def load(self, submission: Submission, assignment: Variant) -> Graded | None:
         """The results of one submission, where they are there and belong to the same file and assignment."""
-        try:
-            content = json.loads(self.place(submission).read_text("utf-8"))
-            fields = content.pop("graded")
-            if content != self._stamp(submission, assignment):
-                return None
-            findings = {name: [Finding(**each) for each in listed] for name, listed in fields.pop("findings").items()}
-            return Graded(findings=findings, **fields)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        content = read_json(self.place(submission))
+        fields = content.pop("graded", {})
+        if content != self._stamp(submission, assignment):
             return None
+        findings = {name: [Finding(**each) for each in listed] for name, listed in fields.pop("findings").items()}
+        return Graded(findings=findings, **fields)
+
+    def students(self) -> set[str]:
+        """Everybody who has been graded here, whatever as."""
+        contents = map(read_json, self.folder.glob("*.json"))
+        return {str(content["graded"]["student"]) for content in contents if "graded" in content}
 
     def is_stale(self, submission: Submission, assignment: Variant) -> bool:
         """Whether there are results, but of another file, or none that this version can read."""
@@ -188,6 +189,14 @@ class Kept:
 
     def _stamp(self, submission: Submission, assignment: Variant) -> dict[str, Any]:
         return {"format": FORMAT, **self.asked(assignment), "digest": submission.digest}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What a file of results holds; nothing where there is none, or it is damaged."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def grade(
@@ -236,18 +245,18 @@ def grade(
         try:
             result = future.result()
         except Exception as error:  # a grader's fault must not cost the class: it stands in the report
-            result = ungraded(submission, assignment, error)
+            why = f"the grader failed on this file ({type(error).__name__}: {error}): grade it by hand, or run again"
+            result = ungraded(submission, assignment, [why], [why])
         else:
             kept.save(submission, assignment, result)
         graded[submission.student] = result
     return dict(sorted(graded.items()))
 
 
-def ungraded(submission: Submission, assignment: Variant, error: Exception) -> Graded:
-    """What stands for a submission on which the grader itself failed; a later run tries it again."""
-    why = f"the grader failed on this file ({type(error).__name__}: {error}): grade it by hand, or run again"
-    empty = {name: dict.fromkeys(exercise.points(assignment), 0) for name, exercise in asked(assignment).items()}
-    return Graded(submission.student, submission.file, empty, {}, flags=(why,))
+def ungraded(submission: Submission, assignment: Variant, notes: Sequence[str], flags: Sequence[str] = ()) -> Graded:
+    """What stands for a submission of which nothing was run."""
+    points = {name: dict.fromkeys(exercise.points(assignment), 0) for name, exercise in asked(assignment).items()}
+    return Graded(submission.student, submission.file, points, {}, notes=notes, flags=flags)
 
 
 def mistakes_of(graded: Mapping[str, Graded]) -> Iterator[tuple[str, str]]:

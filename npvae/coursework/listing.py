@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.grading import differences
 from npvae.coursework.variants import Variant
-from npvae.internals.text import printable
+from npvae.internals.text import counted, printable
 
 HEADER = ("person", "assignment", "form", "attempt", "exercises", "file", "why", "set aside")
 NARROW = 40
@@ -51,6 +51,7 @@ def on_screen(collection: Collection, assignment: Variant | None) -> Iterator[st
     for line in (*flagged, *collection.strays):
         yield f"- {printable(line)}"
     yield from map(printable, collection.notes)
-    people, files = len(collection.hand_ins), sum(one.choice.file is not None for one in collection.hand_ins)
+    people = counted(len(collection.hand_ins), "person", "people")
+    files = sum(bool(one.submission.file and not one.submission.trouble) for one in collection.hand_ins)
     to_see = len(flagged) + len(collection.strays)
-    yield f"{people} people, {files} with a file to grade, {people - files} without; {to_see} to look at"
+    yield f"{people}, {files} with a file that can be graded; {to_see} to look at"

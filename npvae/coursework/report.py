@@ -1,23 +1,26 @@
 """What a lecturer and the students get from grading: tables, feedback, a summary of the class."""
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import mean, median
 
 from npvae.coursework.collection import Collection, HandIn
 from npvae.coursework.diagnose import PLAIN
 from npvae.coursework.exercises import EXERCISES, WRITTEN, asked, number, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
-from npvae.coursework.grading import Graded, mistakes_of
+from npvae.coursework.grading import Graded, Kept, mistakes_of
 from npvae.coursework.listing import HEADER, rows
-from npvae.coursework.submissions import pseudonym, safe_name
+from npvae.coursework.submissions import safe_name
 from npvae.coursework.tables import in_line, markdown_table, table
 from npvae.coursework.variants import Variant
 from npvae.coursework.written import Marks, manual_marks, write_written
 from npvae.internals.files import write_text
+from npvae.internals.text import counted
 
 SHOWN = 20
 """Mistakes in the figure."""
@@ -39,11 +42,18 @@ class Results:
     def flags(self, student: str) -> list[str]:
         """What a human should look at."""
         one = self.graded[student]
-        said = [*self._found[student].flags, *one.flags, *(f"{name}: {why}" for name, why in one.failures.items())]
+        said = [*self._found[student].flags, *one.flags, *(f"{name} {why}" for name, why in one.failures.items())]
         if student in self.own:
             assignment, other = self.own[student]
             said.append(f"as {assignment.title} it has {other.total} of {total(assignment)} points")
         return list(dict.fromkeys(said))
+
+    @cached_property
+    def size(self) -> str:
+        """How many people there are, and how many of them handed in something that was graded."""
+        files = sum(bool(one.file) for one in self.graded.values())
+        ran = sum(bool(one.findings) for one in self.graded.values())
+        return f"{counted(len(self.graded), 'student')}, {counted(files, 'submission')}, {ran} graded"
 
     @cached_property
     def _found(self) -> Mapping[str, HandIn]:
@@ -63,10 +73,10 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
     Parameters
     ----------
     folder : path
-        Where it all stands; the class of an earlier run is replaced.
+        Where it all stands; what an earlier run wrote for people who are not among the results is removed.
     results : Results
     gradescope : bool
-        Also a results.json for each student, as Gradescope reads it.
+        Also a results.json for each student, as Gradescope reads it; without it, where there are some already.
 
     Raises
     ------
@@ -75,27 +85,41 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
     """
     graded, assignment = results.graded, results.assignment
     by_hand = manual_marks(folder / "manual.csv", (one.student for one in results.collection.submissions))
+    names = file_names([*graded, *sorted(Kept(folder / "results").students() - graded.keys())])
+    gradescope = gradescope or (folder / "gradescope").is_dir()
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
     write_text(folder / "grades.csv", grades_csv(results, by_hand))
     write_gradebooks(folder, results, by_hand)
-    taken: list[str] = []
-    for student, one in graded.items():
-        name = safe_name(student, taken)
-        taken.append(name)
-        write_text(folder / "feedback" / f"{name}.md", feedback(one, assignment, by_hand.get(pseudonym(student), {})))
+    for student, name in names.items():
+        page, place = folder / "feedback" / f"{name}.md", folder / "gradescope" / name
+        if student not in graded:
+            page.unlink(missing_ok=True)
+            (place / "results.json").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # there is none, or something else stands in it
+                place.rmdir()
+            continue
+        write_text(page, feedback(graded[student], assignment, by_hand.get(student, {})))
         if gradescope:
-            (folder / "gradescope" / name).mkdir(parents=True, exist_ok=True)
-            write_text(folder / "gradescope" / name / "results.json", gradescope_json(one, assignment))
+            place.mkdir(parents=True, exist_ok=True)
+            write_text(place / "results.json", gradescope_json(graded[student], assignment))
     write_written(folder, graded)
     write_text(folder / "summary.md", summary(results))
     write_text(folder / "mistakes.csv", mistakes_csv(graded))
     draw_mistakes(graded, folder / "mistakes.png")
 
 
+def file_names(students: Iterable[str]) -> dict[str, str]:
+    """What the files of each are called, no two alike."""
+    names: dict[str, str] = {}
+    for student in students:
+        names[student] = safe_name(student, names.values())
+    return names
+
+
 def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
     """Write all points of each person, the bonus and the answers in words among them, for Moodle and for Canvas."""
     people = [one for one in results.collection.hand_ins if one.submission.student in results.graded]
-    words = {student: sum(by_hand.get(pseudonym(student), {}).values()) for student in results.graded}
+    words = {student: sum(by_hand.get(student, {}).values()) for student in results.graded}
     marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
     title, possible = f"Coursework {results.assignment.name}", total(results.assignment) + sum(WRITTEN.values())
     write_text(folder / "moodle.csv", moodle_csv(people, marks))
@@ -108,7 +132,7 @@ def grades_csv(results: Results, by_hand: Marks) -> str:
     header = ["student", "total", "bonus", *WRITTEN, *exercises, "flags", "handed out as", "total as that", "file"]
     lines = []
     for student, one in results.graded.items():
-        hand = by_hand.get(pseudonym(student), {})
+        hand = by_hand.get(student, {})
         words = [hand.get(question, "") for question in WRITTEN]
         points = [one.points(name) for name in exercises]
         other = results.own.get(student)
@@ -120,23 +144,36 @@ def grades_csv(results: Results, by_hand: Marks) -> str:
 def feedback(one: Graded, assignment: Variant, by_hand: Mapping[str, float]) -> str:
     """What one student reads."""
     bonus = f", and {one.bonus} bonus" if one.bonus else ""
-    lines = [f"# {in_line(one.student)}", "", f"**{one.total} of {total(assignment)} points**{bonus}"]
-    lines += ["", *(f"- {in_line(note)}" for note in one.notes)] if one.notes else []
-    for question, value in by_hand.items():
-        lines += ["", f"{question}: {value:g} points"]
-    for name, exercise in asked(assignment).items():
+    blocks = [
+        f"# {in_line(one.student)}",
+        f"**{one.total} of {total(assignment)} points**{bonus}",
+        bullets(one.notes),
+    ]
+    blocks += [f"{question}: {value:g} of {WRITTEN[question]} points" for question, value in by_hand.items()]
+    for name, exercise in (asked(assignment) if one.findings else {}).items():
         earned, parts = one.marks[name], exercise.points(assignment)
-        lines += ["", f"## {number(name)}. {exercise.title}: {one.points(name)} of {sum(parts.values())}", ""]
-        lines += [", ".join(f"{part} {earned[part]}/{value}" for part, value in parts.items()), ""]
-        if name in one.failures:
-            lines.append(f"- It gave no results: {in_line(one.failures[name])}.")
-            continue
-        said = []
-        for finding in one.findings.get(name, ()):
+        blocks.append(f"## {number(name)}. {exercise.title}: {one.points(name)} of {sum(parts.values())}")
+        blocks.append(", ".join(f"{part} {earned[part]}/{value}" for part, value in parts.items()))
+        blocks.append(bullets(said_of(name, one)))
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list in Markdown of lines, each once."""
+    return "\n".join(f"- {in_line(line)}" for line in dict.fromkeys(lines))
+
+
+def said_of(name: str, one: Graded) -> Iterator[str]:
+    """What a student reads of one exercise."""
+    if name in one.failures:
+        yield f"It {one.failures[name]}."
+        return
+    findings = one.findings.get(name, ())
+    is_blank = any(finding.name == "blank" for finding in findings)
+    for finding in findings:
+        if not (is_blank and finding.name == "needs"):  # a forward that is still to be written says it all
             where = "" if finding.name in PLAIN else f" (wrong here: {', '.join(finding.where)})"
-            said.append(f"- {in_line(finding.sentence)}{where}")
-        lines += dict.fromkeys(said)
-    return "\n".join(lines) + "\n"
+            yield f"{finding.sentence}{where}"
 
 
 def gradescope_json(one: Graded, assignment: Variant) -> str:
@@ -148,7 +185,8 @@ def gradescope_json(one: Graded, assignment: Variant) -> str:
             output, most = "; ".join(said) or one.failures.get(name, ""), 0 if exercise.bonus else value
             test = {"name": f"{exercise.title}: {part}", "score": one.marks[name][part], "max_score": most}
             tests.append(test | {"output": output, "visibility": "after_published"})
-    return json.dumps({"score": one.total + one.bonus, "tests": tests}, indent=1, ensure_ascii=False) + "\n"
+    whole = {"score": one.total + one.bonus, "output": "\n".join(one.notes), "tests": tests}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
 # The class.
@@ -157,27 +195,24 @@ def gradescope_json(one: Graded, assignment: Variant) -> str:
 def summary(results: Results) -> str:
     """What a lecturer reads on Monday."""
     graded, assignment = results.graded, results.assignment
-    handed_in = [one for one in graded.values() if one.file]
-    totals = sorted(one.total for one in handed_in)
-    lines = [f"# The class: {len(graded)} students, {len(handed_in)} submissions", ""]
-    lines += [f"{assignment.title.capitalize()}.", ""]
-    lines += [*markdown_table(HEADER, rows(results.collection)), ""]
-    if totals:
-        median = totals[len(totals) // 2]
-        lines += [f"Points: median {median}, lowest {totals[0]}, highest {totals[-1]}.", ""]
-    lines += ["| exercise | mean points | of | full marks |", "| --- | ---: | ---: | ---: |"]
-    for name, exercise in asked(assignment).items():
-        full = sum(exercise.points(assignment).values())
-        points = [one.points(name) for one in handed_in]
-        mean = sum(points) / max(1, len(points))
-        lines.append(f"| {exercise.title} | {mean:.1f} | {full} | {sum(p == full for p in points)} |")
-    lines += ["", "## Mistakes, most frequent first", "", "![How often each mistake was made](mistakes.png)", ""]
-    lines += ["| how often | exercise | what it looks like |", "| ---: | --- | --- |"]
-    for (name, what), count in frequencies(graded):
-        lines.append(f"| {count} | {EXERCISES[name].title} | {in_line(what)} |")
+    ran = [one for one in graded.values() if one.findings]
+    blocks = [f"# The class: {results.size}", f"{assignment.title.capitalize()}."]
+    blocks.append(markdown_table(HEADER, rows(results.collection)))
+    if ran:
+        totals = [one.total for one in ran]
+        blocks.append(f"Points: median {median(totals):g}, lowest {min(totals)}, highest {max(totals)}.")
+        lines = []
+        for name, exercise in asked(assignment).items():
+            full, points = sum(exercise.points(assignment).values()), [one.points(name) for one in ran]
+            lines.append([exercise.title, f"{mean(points):.1f}", full, points.count(full)])
+        blocks.append(markdown_table(["exercise", "mean points", "of", "full marks"], lines))
+    if mistakes := frequencies(graded):
+        blocks += ["## Mistakes, most frequent first", "![How often each mistake was made](mistakes.png)"]
+        lines = [[count, EXERCISES[name].title, what] for (name, what), count in mistakes]
+        blocks.append(markdown_table(["how often", "exercise", "what it looks like"], lines))
     if results.to_look_at:
-        lines += ["", "## To look at", "", *(f"- {in_line(line)}" for line in results.to_look_at)]
-    return "\n".join(lines) + "\n"
+        blocks += ["## To look at", bullets(results.to_look_at)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def frequencies(graded: Mapping[str, Graded]) -> list[tuple[tuple[str, str], int]]:

@@ -17,6 +17,8 @@ LARGEST = 5_000_000
 """Bytes a submission may have. An assignment with its figures has less than one million."""
 MOST_NOTES = 50
 """For the student of one file."""
+INSTEAD = "hand in the notebook or the script itself, whole and as it was saved"
+"""What to do about a file that cannot be read."""
 SHOWN = 100
 """Characters of words that are no answer's."""
 CELL = re.compile(r"(?m)^(?=#[ \t]*%%)")
@@ -58,6 +60,8 @@ class Contents:
     """What could not be read, for the student."""
     origin: Origin = field(default_factory=Origin)
     """What it says of the assignment."""
+    trouble: str = ""
+    """Why there is nothing to grade, for the student."""
 
 
 def writable(text: str) -> str:
@@ -82,19 +86,19 @@ def pseudonym(student: str) -> str:
 def read(submission: Submission) -> Contents:
     """Definitions and written answers of a submission."""
     if not submission.file:
-        return Contents(notes=("nothing was handed in",))
-    if submission.trouble:
-        return Contents(notes=(f"the file {submission.trouble}",))
+        return Contents(trouble="nothing was handed in")
     notes: list[str] = []
     try:
+        if submission.trouble:
+            raise ValueError(submission.trouble)
         cells = cells_of(submission.file, submission.data, notes)
     except ValueError as error:
-        return Contents(notes=(f"the file {error}",))
+        return Contents(trouble=f"the file {error}; {INSTEAD}")
     code, origin = code_of([source for kind, source in cells if kind == "code"], notes)
     written, elsewhere = answers_in_words(cells)
     flags = (f"below none of the questions in words, it says: {printable(elsewhere)[:SHOWN]}",) if elsewhere else ()
     if len(notes) > MOST_NOTES:
-        notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more such notes were left out"]
+        notes[MOST_NOTES:] = [f"and {len(notes) - MOST_NOTES} more like these"]
     return Contents(code, written, flags, tuple(notes), origin)
 
 
@@ -107,12 +111,12 @@ def cells_of(file: str, data: bytes, notes: list[str]) -> list[tuple[str, str]]:
         For a file that is neither, with what it is instead: "is empty", "ends in the middle".
     """
     if len(data) > LARGEST:
-        raise ValueError(f"has more than {LARGEST:,} bytes: hand in the assignment alone")
+        raise ValueError(f"has more than {LARGEST:,} bytes")
     text = text_of(data, notes)
     if not text.strip():
         raise ValueError("is empty")
     if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
-        raise ValueError("is a web page: hand in the notebook itself")
+        raise ValueError("is a web page")
     if ("<<<<<<< " in text or ">>>>>>> " in text) and re.search(r"(?m)^(<{7}|>{7}) ", text):
         raise ValueError("holds the marks of a merge (<<<<<<<), which has to be finished first")
     if not is_notebook(file, text):
@@ -122,9 +126,9 @@ def cells_of(file: str, data: bytes, notes: list[str]) -> list[tuple[str, str]]:
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
             raise ValueError("ends in the middle: it was cut off") from error
-        raise ValueError(f"is not a notebook: {error}") from error
+        raise ValueError(f"is not a notebook ({error})") from error
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        raise ValueError(f"is not a notebook: {' '.join(str(error).split())[:100]}") from error
+        raise ValueError(f"is not a notebook ({' '.join(str(error).split())[:100]})") from error
 
 
 def text_of(data: bytes, notes: list[str]) -> str:

@@ -78,7 +78,8 @@ def quoted(text: str) -> str:
     return f"{fence}\n{text}\n{fence}"
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """A table in Markdown, by lines."""
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table in Markdown."""
     lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
-    return [*lines, *(f"| {' | '.join(in_line(str(value)) for value in row)} |" for row in rows)]
+    lines += [f"| {' | '.join(in_line(str(value)) for value in row)} |" for row in rows]
+    return "\n".join(lines)

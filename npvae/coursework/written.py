@@ -12,7 +12,7 @@ from npvae.coursework.tables import quoted, read_table, table
 from npvae.internals.files import write_text
 
 Marks = Mapping[str, Mapping[str, float]]
-"""By code and question."""
+"""By student and question."""
 
 
 def write_written(folder: Path, graded: Mapping[str, Graded]) -> None:
@@ -62,18 +62,18 @@ def manual_marks(path: Path, students: Iterable[str]) -> Marks:
         if not {"code", *WRITTEN} <= set(titles):
             raise ValueError(f"its columns are {titles}, expected code,{','.join(WRITTEN)}")
     except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path} is not a table of marks, expected a CSV file: {error}") from error
-    known = {pseudonym(student) for student in students}
+        raise ValueError(f"{path} is not a table of marks, expected a CSV file ({error})") from error
+    known = {pseudonym(student): student for student in students}
     marks: dict[str, dict[str, float]] = {}
     for line, row in lines:
         given = {question: row[question] for question in WRITTEN if row[question]}
         if not given:
             continue
         where, code = f"{path}, line {line}", row["code"]
-        if code not in known or code in marks:
-            what = "stands there twice" if code in marks else "is nobody's"
+        if code not in known or known[code] in marks:
+            what = "stands there twice" if code in known else "is nobody's in this class"
             raise ValueError(f"{where}: the code {code!r} {what}, expected each of written/codes.csv once")
-        marks[code] = {question: points(value, WRITTEN[question], where) for question, value in given.items()}
+        marks[known[code]] = {question: points(value, WRITTEN[question], where) for question, value in given.items()}
     return marks
 
 

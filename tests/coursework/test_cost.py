@@ -13,6 +13,7 @@ from coursework_answers import ANSWERS
 
 from npvae.coursework.cost import ENTRY_BY_ENTRY, SECONDS, cost_job, suspicions
 from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.grading import grade_one
 from npvae.coursework.key import answer_key
 from npvae.coursework.marks import marks
 from npvae.coursework.sandbox.grader import run
@@ -20,6 +21,7 @@ from npvae.coursework.sandbox.process import Job
 from npvae.coursework.sandbox.reading import Limits, Outcome
 from npvae.coursework.sandbox.runs import RUN
 from npvae.coursework.sandbox.wide import RUN_ONCE
+from npvae.coursework.submissions import Submission
 from npvae.coursework.variants import Variant
 
 TEXTBOOK = Variant()
@@ -42,6 +44,18 @@ def in_the_sandbox(exercise, source, seconds):
     results = outcomes["marks"].results
     points = marks(key, results)
     return points, list(suspicions(key, outcomes["cost"], points == dict(key.points)))
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_takes_too_long_on_a_wide_example_is_suspicious_unless_it_never_ends_at_all(ends, monkeypatch):
+    backward = "kl_divergence_backward"
+    late = Outcome(failure=f"took longer than 5 s, in {backward}", at=backward)
+    monkeypatch.setattr(
+        "npvae.coursework.grading.run",
+        lambda jobs, *rest: {name: Outcome() if ends and name in EXERCISES else late for name in jobs},
+    )
+    graded = grade_one(Submission("ada", "a.py", KL.encode()), Variant(form="short"))
+    assert [flag.partition(" takes ")[0] for flag in graded.flags if "differences" in flag] == [backward] * ends
 
 
 @pytest.mark.slow

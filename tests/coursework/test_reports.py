@@ -2,19 +2,22 @@
 
 import csv
 import io
+import json
 import re
+from dataclasses import replace
 
 import pytest
 from choices import full
-from classes import answered, collected, results, write
+from classes import answered, collected, notebook, results, write
 
 from npvae.cli import main
 from npvae.coursework.assignments import variant
 from npvae.coursework.collection import collect
+from npvae.coursework.diagnose import Finding
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
-from npvae.coursework.grading import Graded
-from npvae.coursework.report import feedback, grades_csv, summary
+from npvae.coursework.grading import Graded, grade_one
+from npvae.coursework.report import feedback, grades_csv, gradescope_json, summary
 from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import in_line, quoted, table
 from npvae.coursework.variants import Variant
@@ -26,7 +29,7 @@ FORMULAS = ("=1+1", "+1", "-1", "@x", " =1", "\t=1", "\n=1", "\uff1d1", "a;=1", 
 
 
 def graded(student, **more):
-    return Graded(student, f"{student}.py", NOTHING, {}, **more)
+    return Graded(student, f"{student}.py", NOTHING, dict.fromkeys(NOTHING, ()), **more)
 
 
 # The table before anything runs.
@@ -59,11 +62,11 @@ def test_the_list_shows_everybody_and_runs_nothing(tmp_path, capsys, monkeypatch
         "bob not said not readable 0 none bob/a.pdf (a PDF)",
         "cyd nothing",
         "",
-        "- bob: handed in no notebook and no script; bob/a.pdf is a PDF",
+        "- bob: handed in neither a notebook nor a script; bob/a.pdf is a PDF",
         "- cyd: handed in nothing",
         "- list.csv: nobody's, and no answers",
         "columns of the roster that stand for nobody: group",
-        "3 people, 1 with a file to grade, 2 without; 3 to look at",
+        "3 people, 1 with a file that can be graded; 3 to look at",
         "assignment 2026, long form",
     ]
 
@@ -76,6 +79,15 @@ def test_the_list_says_who_has_another_assignment_and_where_none_follows(tmp_pat
     out = listed(tmp_path, capsys, "--variant", "2026", "--long")
     assert "- bob: handed out as 7, graded as 2026\n" in out
     assert "1 to look at" in out
+
+
+def test_the_list_of_one_student_shows_nobody_else_and_goes_by_what_all_files_say(tmp_path, capsys):
+    write(tmp_path, {"ada.ipynb": answered(), "bob.ipynb": notebook(), "cyd.ipynb": answered()})
+    out = listed(tmp_path, capsys, "--long", "--only", "bob")
+    assert "ada" not in out
+    assert "1 person, 1 with a file that can be graded; 1 to look at\nassignment 2026, long form\n" in out
+    assert main(["grade", str(tmp_path), "--list", "--only", "zoe"]) == 1
+    assert "nobody is called 'zoe', expected one of: ada, bob, cyd\n" in capsys.readouterr().err
 
 
 def test_grading_needs_a_place_for_what_it_writes(tmp_path, capsys):
@@ -98,10 +110,60 @@ def test_the_summary_opens_with_who_handed_in_what(tmp_path):
     seen = results({name: graded(name) for name in people}, variant("2026"))
     seen = type(seen)(collect(tmp_path / "in"), seen.assignment, seen.graded)
     lines = summary(seen).splitlines()
-    assert lines[:2] == ["# The class: 2 students, 2 submissions", ""]
+    assert lines[:2] == ["# The class: 2 students, 2 submissions, 2 graded", ""]
     assert lines[4].startswith("| person | assignment | form | attempt |")
     assert lines[6].startswith("| ada | 2026, long | notebook | 1 of 1 | 3 | ada.ipynb | the only one |")
     assert "To look at" not in summary(seen)
+
+
+def of_points(**points):
+    """A class of people with so many points; None for a file that could not be graded."""
+    people = {name: graded(name) for name in points}
+    for name, value in points.items():
+        marks = {**NOTHING, "activation": {"da": value or 0}}
+        people[name] = replace(people[name], marks=marks, **({"findings": {}} if value is None else {}))
+    return summary(results(people, Variant())).split("\n\n")
+
+
+def test_a_small_class_is_told_in_the_singular_and_shows_no_empty_table():
+    assert of_points(ada=4)[0] == "# The class: 1 student, 1 submission, 1 graded"
+    assert of_points(ada=4, bob=None)[0] == "# The class: 2 students, 2 submissions, 1 graded"
+    headings = ["# The class: 1 student, 1 submission, 0 graded", "Assignment textbook, long form."]
+    assert of_points(ada=None)[:2] == headings
+    assert len(of_points(ada=None)) == 3
+    assert of_points()[0] == "# The class: 0 students, 0 submissions, 0 graded"
+
+
+def test_points_of_the_class_are_of_what_was_graded_and_the_median_of_an_even_number_lies_between_two():
+    blocks = of_points(ada=1, bob=4, cyd=None, dan=5, eve=6)
+    assert "Points: median 4.5, lowest 1, highest 6." in blocks
+    assert f"| {EXERCISES['activation'].title} | 4.0 | 6 | 1 |" in "\n".join(blocks)
+
+
+def test_feedback_for_what_was_not_graded_ends_with_what_the_file_is_and_what_to_do(tmp_path):
+    people = collected(tmp_path, {"bob/a.pdf": "%PDF", "cyd.ipynb": answered()[:99]}, "student\nada\nbob\ncyd\n")
+    instead = "hand in the notebook or the script itself, whole and as it was saved"
+    for student, words in {
+        "ada": "nothing was handed in",
+        "bob": f"the file is a PDF; {instead}",
+        "cyd": f"the file ends in the middle: it was cut off; {instead}",
+    }.items():
+        one = grade_one(people[student].submission, Variant())
+        assert feedback(one, Variant(), {"W1": 1.5}) == (
+            f"# {student}\n\n**0 of {total(Variant())} points**\n\n- {words}\n\nW1: 1.5 of 5 points\n"
+        )
+        assert json.loads(gradescope_json(one, Variant()))["output"] == words
+
+
+def test_feedback_for_a_blank_forward_does_not_say_what_its_gradients_need():
+    needs = Finding("dmu", (), (), "needs", "dmu needs a forward that works")
+    for kind, lines in {
+        "blank": ["- is blank"],
+        "raises": ["- is raises", "- dmu needs a forward that works"],
+    }.items():
+        found = {"kl_divergence": [Finding("forward", (), (), kind, f"is {kind}"), needs]}
+        text = feedback(replace(graded("ada"), findings=found), Variant(), {})
+        assert [line for line in text.splitlines() if line.startswith("- ")] == lines
 
 
 def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_beside_it():
@@ -123,7 +185,7 @@ def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, mon
     def grade(submissions, assignment, kept, *rest, **more):
         asked.append((assignment.name, [one.student for one in submissions], kept.folder.name))
         parts = {name: dict.fromkeys(EXERCISES[name].points(assignment), 0) for name in EXERCISES}
-        return {one.student: Graded(one.student, one.file, parts, {}) for one in submissions}
+        return {one.student: Graded(one.student, one.file, parts, {"dense_backward": ()}) for one in submissions}
 
     monkeypatch.setattr("npvae.cli.coursework.grade", grade)
     monkeypatch.setattr("npvae.cli.coursework.Kept.load", lambda *rest: True)
@@ -132,7 +194,7 @@ def test_a_file_of_another_assignment_is_graded_under_both(tmp_path, capsys, mon
     options = ["--out", str(tmp_path / "out"), "--variant", "2026", "--long", "--workers", "1"]
     assert main(["grade", str(tmp_path / "in"), *options]) == 0
     assert asked == [("2026", ["ada", "bob"], "results"), ("7", ["bob"], "own")]
-    assert "2 students graded; 1 to look at" in capsys.readouterr().out
+    assert "2 students, 2 submissions, 2 graded; 1 to look at" in capsys.readouterr().out
     assert (
         f"- bob: as assignment 7, long form it has 0 of {total(Variant())} points"
         in (tmp_path / "out/summary.md").read_text()
@@ -159,6 +221,15 @@ def test_moodle_gets_its_worksheet_in_its_language_also_for_who_is_not_in_it(tmp
         "Teilnehmer/in8,Bob O_8,,42",
         ",notes,,42",
     ]
+
+
+def test_whoever_earned_nothing_gets_a_zero_and_not_an_empty_cell(tmp_path):
+    people = collected(tmp_path, {"Ada L_7_assignsubmission_file_a.ipynb": answered()})
+    for text in (
+        moodle_csv(list(people.values()), {"Ada L_7": 0}),
+        canvas_csv([*people.values()], {"Ada L_7": 0}, 9, "C"),
+    ):
+        assert text.endswith(",0\n")
 
 
 def test_moodle_gets_the_columns_it_needs_without_a_worksheet(tmp_path):
@@ -195,6 +266,39 @@ def test_canvas_gets_its_columns_with_and_without_its_gradebook(tmp_path):
         ]
 
 
+@pytest.mark.parametrize(
+    ("name", "roster", "moodle", "canvas"),
+    [
+        ("Ada L_7_assignsubmission_file_a.ipynb", None, ["Participant 7", "", ""], ["7", "", "", ""]),
+        ("lada_4711_81234_a.ipynb", None, ["", "4711", ""], ["", "4711", "", ""]),
+        ("Ada L.ipynb", "name,Matrikelnummer\nAda L,1815\n", ["", "", "1815"], ["", "", "1815", ""]),
+        ("Ada L.ipynb", "name,student\nAda L,1815\n", ["", "", "1815"], ["1815", "", "", ""]),
+        (
+            "Ada L.ipynb",
+            "Identifier,Full name,Grade\nParticipant 7,Ada L,\n",
+            ["Participant 7", "", ""],
+            ["Participant 7", "", "", ""],
+        ),
+        ("Ada L.ipynb", "name,login\nAda L,al\n", ["", "al", ""], ["", "", "", "al"]),
+        ("Ada L.ipynb", None, ["", pseudonym("Ada L"), ""], [pseudonym("Ada L"), "", "", ""]),
+    ],
+)
+def test_without_names_a_number_stands_in_its_own_column_and_not_for_a_name(name, roster, moodle, canvas, tmp_path):
+    people = collected(tmp_path, {name: answered()}, roster, anonymous=True)
+    marks = dict.fromkeys(people, 42)
+    _, row = csv.reader(io.StringIO(moodle_csv(list(people.values()), marks)))
+    assert row == [*moodle, "", "42"]
+    *_, row = csv.reader(io.StringIO(canvas_csv(list(people.values()), marks, 130, "Coursework 7")))
+    assert row == [*canvas, "", "42"]
+
+
+def test_a_name_does_not_stand_for_an_id_number(tmp_path):
+    for roster, number in {"student\nAda L\n": "", "student,id\nAda L,1815\n": "1815"}.items():
+        people = collected(tmp_path, {"Ada L.ipynb": answered()}, roster)
+        (row,) = csv.DictReader(io.StringIO(moodle_csv(list(people.values()), dict.fromkeys(people, 42))))
+        assert (row["Full name"], row["ID number"]) == ("Ada L", number)
+
+
 # Marks by hand.
 
 
@@ -218,7 +322,9 @@ ADA = pseudonym("ada")
     ],
 )
 def test_marks_by_hand_are_read_as_spreadsheets_write_them(text, tmp_path):
-    assert manual(tmp_path, text.encode("utf-8") if isinstance(text, str) else text) == {ADA: {"W1": 4.0, "W4": 2.5}}
+    assert manual(tmp_path, text.encode("utf-8") if isinstance(text, str) else text) == {
+        "ada": {"W1": 4.0, "W4": 2.5}
+    }
 
 
 @pytest.mark.parametrize(
@@ -234,7 +340,7 @@ def test_marks_by_hand_are_read_as_spreadsheets_write_them(text, tmp_path):
     ],
 )
 def test_a_mark_by_hand_that_is_nobodys_or_out_of_range_is_refused_by_its_line(row, words, tmp_path):
-    with pytest.raises(ValueError, match=r"manual\.csv.* line 3") as error:
+    with pytest.raises(ValueError, match=r"manual\.csv.*[ (]line 3") as error:
         manual(tmp_path, f"code,W1,W2,W3,W4\n{ADA},4,,,\n{row}\n")
     assert words in str(error.value)
 

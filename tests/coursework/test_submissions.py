@@ -57,7 +57,7 @@ def test_two_students_never_share_a_file():
 def test_what_is_not_a_notebook_is_an_empty_answer_with_a_reason(data, words):
     read_back = contents(data)
     assert read_back.code.statements == ()
-    assert words in read_back.notes[0]
+    assert words in read_back.trouble
 
 
 def test_the_pseudonym_of_a_student_is_not_what_a_spreadsheet_takes_for_a_number():

@@ -77,7 +77,7 @@ def choose(person: Person, looks: Mapping[Found, Look]) -> Choice:
     flags = [f"{file.path} is {file.kind}" for file in others if hides(file, candidates)]
     aside = [(file.path, file.kind) for file in others]
     if not candidates:
-        what = "no notebook and no script" if others else "nothing"
+        what = "neither a notebook nor a script" if others else "nothing"
         return Choice(aside=tuple(aside), flags=bounded([f"handed in {what}", *flags]))
     flags += [f"{file.path} {looks[file].trouble}" for file in candidates if looks[file].trouble not in ("", EMPTY)]
     field, number = Candidates(candidates, looks), person.files

@@ -113,7 +113,7 @@ def handed_in(person: Person, name: str, looks: Mapping[Found, Look], anonymous:
             flags.append(f"{file} {trouble}")
     elif not choice.file and choice.aside:
         file, what = choice.aside[0]
-        trouble = f"is {what}: hand in the notebook or the script itself"
+        trouble = f"is {what}"
     return HandIn(person, Submission(name, file, data, choice.others, trouble), choice, tuple(flags))
 
 
@@ -137,13 +137,14 @@ def without_names(person: Person, choice: Choice, identifier: str) -> tuple[Pers
         others=tuple(names[path] for path in choice.others),
     )
     flags = [flag.partition(":")[0] for flag in person.flags]
-    return Person("", person.number, person.platform, flags=flags), nameless
+    row = {title: text for title, text in person.row.items() if text == identifier}
+    return Person("", person.number, person.platform, flags=flags, row=row), nameless
 
 
 def lines(strays: Sequence[Found], anonymous: bool) -> Iterator[str]:
     """What is nobody's, a line each; what hardly is an answer in one line."""
     if anonymous:
-        yield from [f"{len(strays)} files belong to nobody"] if strays else []
+        yield from [f"files that belong to nobody: {len(strays)}"] if strays else []
         return
     plain = [file for file in strays if file.kind == OTHER and not file.may_be_the_assignment]
     yield from (f"{file.path} belongs to nobody: {file.kind}" for file in strays if file not in plain)

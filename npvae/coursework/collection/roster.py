@@ -159,7 +159,7 @@ def read_roster(path: Path) -> Roster:
         if not known:
             raise ValueError(f'its columns are {titles}, expected one called "student", "name", "email" or "id"')
     except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path} is not a roster, expected a CSV file: {error}") from error
+        raise ValueError(f"{path} is not a roster, expected a CSV file ({error})") from error
     rows = [{title: printable(cell) for title, cell in row.items()} for _, row in lines]
     rows = [dict(row) for row in dict.fromkeys(tuple(row.items()) for row in rows)]
     people = [row for row in rows if any(map(row.get, known)) and not NOT_A_PERSON & {row[title] for title in known}]

@@ -1,0 +1,123 @@
+"""A second run into the same folder: nothing of the first stays that no longer holds, and nothing else goes."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from classes import answered, write
+
+from npvae.cli import main
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.grading import Graded
+from npvae.coursework.submissions import pseudonym
+
+
+@pytest.fixture
+def graded(tmp_path, monkeypatch):
+    """Grades the files of the folder `in` into `out` without running any; what was asked of whom."""
+    asked = []
+
+    def grade(submissions, assignment, kept, *rest, **more):
+        kept.folder.mkdir(parents=True, exist_ok=True)
+        parts = {name: dict.fromkeys(exercise.points(assignment), 0) for name, exercise in EXERCISES.items()}
+        found = {one.student: Graded(one.student, one.file, parts, {"activation": []}) for one in submissions}
+        for one in submissions:
+            kept.save(one, assignment, found[one.student])
+        asked.extend(found)
+        return found
+
+    monkeypatch.setattr("npvae.cli.coursework.grade", grade)
+    monkeypatch.setattr("npvae.coursework.report.draw_mistakes", lambda graded, path: None)
+    monkeypatch.chdir(tmp_path)
+    return asked
+
+
+def run(*options, given="in", variant="2026", form="--long"):
+    return main(["grade", given, "--out", "out", "--variant", variant, form, "--workers", "1", *options])
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+# What an earlier run wrote.
+
+
+def test_feedback_for_whoever_has_left_the_class_is_removed_and_nothing_else_is(graded):
+    write(
+        Path(), {"in/ada.ipynb": answered(), "all.csv": "student\nada\nz/e\nz_e\nzed\n", "now.csv": "student\nz_e\n"}
+    )
+    assert run("--roster", "all.csv", "--gradescope") == 0
+    assert files("out/feedback") == ["ada.md", "z_e-2.md", "z_e.md", "zed.md"]
+    write(Path("out"), {"feedback/zed-by-hand.md": "# zed", "feedback/all.zip": "x", "gradescope/zed/notes.txt": "x"})
+    assert run("--roster", "now.csv", "--gradescope") == 0
+    assert files("out/feedback") == ["ada.md", "all.zip", "z_e.md", "zed-by-hand.md"]
+    assert files("out/gradescope") == ["ada/results.json", "z_e/results.json", "zed/notes.txt"]
+    assert len(list(Path("out/gradescope").iterdir())) == 3
+    assert Path("out/feedback/z_e.md").read_text().startswith("# z_e\n")
+
+
+def test_results_for_gradescope_are_kept_up_to_date_once_they_are_there(graded):
+    write(Path("in"), {"ada.ipynb": answered()})
+    assert run() == 0
+    assert not Path("out/gradescope").exists()
+    assert run("--gradescope") == 0
+    Path("out/gradescope/ada/results.json").write_text("of an earlier day")
+    assert run() == 0
+    assert '"score": 0' in Path("out/gradescope/ada/results.json").read_text()
+
+
+def test_beside_one_student_and_after_an_interruption_everybodys_feedback_stays(graded, monkeypatch):
+    write(Path("in"), {f"{name}.ipynb": answered() for name in ("ada", "bob")})
+    assert run("--gradescope") == 0
+    everything = files("out")
+    assert run("--only", "ada") == 0
+    assert files("out") == everything
+
+    def interrupted(*rest, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("npvae.cli.coursework.grade", interrupted)
+    Path("in/bob.ipynb").unlink()
+    assert run() == 130
+    assert files("out") == everything
+
+
+# Marks by hand.
+
+
+def marked(text):
+    Path("out/manual.csv").write_text(f"code,W1,W2,W3,W4\n{text}\n")
+
+
+@pytest.mark.parametrize("row", ["c0ffee,5,,,", f"{pseudonym('ada')},6,,,", f"{pseudonym('ada')},good,,,"])
+def test_a_wrong_mark_by_hand_is_refused_before_anything_is_graded(row, graded, capsys):
+    write(Path("in"), {"ada.ipynb": answered()})
+    assert run() == 0
+    before = {path: Path("out", path).read_bytes() for path in files("out") if path != "manual.csv"}
+    marked(row)
+    graded.clear()
+    assert run("--only", "ada") == 1
+    assert run(variant="7") == 1
+    assert "manual.csv, line 2" in capsys.readouterr().err
+    assert graded == []
+    assert {path: Path("out", path).read_bytes() for path in files("out") if path != "manual.csv"} == before
+
+
+def test_marks_by_hand_for_another_assignment_are_not_added(graded, capsys):
+    write(Path("in"), {"ada.ipynb": answered(), "bob.ipynb": answered()})
+    assert run() == 0
+    assert run(variant="7") == 0  # no mark has been given yet
+    assert run() == 0
+    marked(f"{pseudonym('ada')},5,,,")
+    graded.clear()
+    for other in ({"variant": "7"}, {"form": "--short"}):
+        assert run(**other) == 2
+    assert (
+        "out/manual.csv holds marks for assignment 2026, long form, and this would grade assignment 7, long form: "
+        "give another --out, or move that file away"
+    ) in capsys.readouterr().err
+    assert graded == []
+    assert run("--seed", "5") == 0
+    with Path("out/grades.csv").open(newline="") as file:
+        assert [row["W1"] for row in csv.DictReader(file)] == ["5.0", ""]
