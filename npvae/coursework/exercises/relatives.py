@@ -71,7 +71,9 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
     other_kind = next(other for other in CODES if other != kind)
     other_side = "first" if last else "last"
 
-    def coded(what: str, code: Code, side: str) -> list[Mistake]:
+    def coded(what: str, code: Code, side: str = side) -> list[Mistake]:
+        """One for each of the two inputs: either may be wrong alone."""
+
         def mistake(result: str) -> Mistake:
             return Mistake(what, lambda probe, right: {result: inputs(probe, code, side)[result]})
 
@@ -82,22 +84,18 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
         turn = 1 if last else -1
         return Mistake(what, lambda p, right: {"dz": take(p.args[3][:, ::turn], p.args[1].shape[1])[..., ::turn]})
 
-    codes: list[tuple[str, Code]] = [
-        ("zeros stand in the label's place", marked(0, 0)),
-        ("the label does not enter", lambda label, labels: []),
-        ("every example gets the label of the first", lambda label, labels: right(labels[0], labels)),
-        (f"the label is coded {other_kind}", CODES[other_kind]),
-        ("the label enters as a number: class 4 is twice class 2", lambda label, labels: [label]),
-        ("each label marks the column behind", lambda label, labels: right((label + 1) % CLASSES, labels)),
-        (ONE_BEFORE, lambda label, labels: right((label - 1) % CLASSES, labels)),
-        ("labels counted from 1: class 0 has no column", lambda label, labels: right(label - 1, labels)),
-        ("the code is upside down", marked(outside, inside)),
-        (AS_THE_BATCH_NEEDS, lambda label, labels: right(label, labels)[: max(labels) + 1]),
-    ]
-    if kind == "one-hot":
-        codes.append(("the code has the wrong sign", marked(-inside, outside)))
     return [
-        *(mistake for what, code in codes for mistake in coded(what, code, side)),
+        *coded("zeros stand in the label's place", marked(0, 0)),
+        *coded("the label does not enter", lambda label, labels: []),
+        *coded("every example gets the label of the first", lambda label, labels: right(labels[0], labels)),
+        *coded(f"the label is coded {other_kind}", CODES[other_kind]),
+        *coded("the label enters as a number: class 4 is twice class 2", lambda label, labels: [label]),
+        *coded("each label marks the column behind", lambda label, labels: right((label + 1) % CLASSES, labels)),
+        *coded(ONE_BEFORE, lambda label, labels: right((label - 1) % CLASSES, labels)),
+        *coded("labels counted from 1: class 0 has no column", lambda label, labels: right(label - 1, labels)),
+        *coded("the code is upside down", marked(outside, inside)),
+        *coded(AS_THE_BATCH_NEEDS, lambda label, labels: right(label, labels)[: max(labels) + 1]),
+        *(coded("the code has the wrong sign", marked(-inside, outside)) if kind == "one-hot" else []),
         *coded("the label is on the wrong side", right, other_side),
         *coded(f"the label is coded {other_kind}, and on the wrong side", CODES[other_kind], other_side),
         *coded("the label enters as a number, and on the wrong side", lambda label, labels: [label], other_side),
