@@ -50,10 +50,10 @@ class Results:
 
     @cached_property
     def size(self) -> str:
-        """How many people there are, and how many of them handed in something that was graded."""
-        files = sum(bool(one.file) for one in self.graded.values())
+        """How many people there are, how many of them handed in something, and how many files were graded."""
+        files = sum(bool(one.file) for one in self.collection.submissions)
         ran = sum(bool(one.findings) for one in self.graded.values())
-        return f"{counted(len(self.graded), 'student')}, {counted(files, 'submission')}, {ran} graded"
+        return f"{counted(len(self._found), 'student')}, {counted(files, 'submission')}, {ran} graded"
 
     @cached_property
     def _found(self) -> Mapping[str, HandIn]:
@@ -84,7 +84,8 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
         For marks by hand that cannot be understood.
     """
     graded, assignment = results.graded, results.assignment
-    by_hand = manual_marks(folder / "manual.csv", (one.student for one in results.collection.submissions))
+    students = [one.student for one in results.collection.submissions]
+    by_hand = manual_marks(folder / "manual.csv", students)
     names = file_names([*graded, *sorted(Kept(folder / "results").students() - graded.keys())])
     gradescope = gradescope or (folder / "gradescope").is_dir()
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
         if gradescope:
             place.mkdir(parents=True, exist_ok=True)
             write_text(place / "results.json", gradescope_json(graded[student], assignment))
-    write_written(folder, graded)
+    write_written(folder, graded, students)
     write_text(folder / "summary.md", summary(results))
     write_text(folder / "mistakes.csv", mistakes_csv(graded))
     draw_mistakes(graded, folder / "mistakes.png")

@@ -83,7 +83,27 @@ def test_beside_one_student_and_after_an_interruption_everybodys_feedback_stays(
     assert files("out") == everything
 
 
+def test_beside_one_student_the_class_is_counted_whole(graded, capsys):
+    write(Path("in"), {f"{name}.ipynb": answered() for name in ("ada", "bob", "cyd")})
+    assert run("--only", "ada") == 0
+    assert "3 students, 3 submissions, 1 graded; 2 to look at" in capsys.readouterr().out
+
+
 # Marks by hand.
+
+
+def test_the_table_for_marks_by_hand_is_of_the_whole_class_until_something_is_typed_into_it(graded):
+    write(Path("in"), {f"{name}.ipynb": answered() for name in ("ada", "bob")})
+    empty = "code,W1,W2,W3,W4\n" + "".join(sorted(f"{pseudonym(name)},,,,\n" for name in ("ada", "bob")))
+    assert run("--only", "ada") == 0
+    assert Path("out/manual.csv").read_text() == empty
+    write(Path("in"), {"cyd.ipynb": answered()})
+    assert run() == 0
+    assert f"{pseudonym('cyd')},,,,\n" in Path("out/manual.csv").read_text()
+    remarked = "code,W1,W2,W3,W4,remark\nold0code,,,,,ask her\n"
+    Path("out/manual.csv").write_text(remarked)
+    assert run() == 0
+    assert Path("out/manual.csv").read_text() == remarked
 
 
 def marked(text):
