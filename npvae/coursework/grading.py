@@ -45,6 +45,8 @@ class Graded:
     flags: Sequence[str] = ()
     """What a human should look at."""
     written: Mapping[str, str] = field(default_factory=dict)
+    is_rewritten: bool = False
+    """Whether the answers in words are others than when it was graded before."""
 
     @property
     def total(self) -> int:
@@ -248,6 +250,8 @@ def grade(
             why = f"the grader failed on this file ({type(error).__name__}: {error}): grade it by hand, or run again"
             result = ungraded(submission, assignment, [why], [why])
         else:
+            before = read_json(kept.place(submission)).get("graded", {})
+            result = replace(result, is_rewritten=before.get("written", result.written) != result.written)
             kept.save(submission, assignment, result)
         graded[submission.student] = result
     return dict(sorted(graded.items()))

@@ -170,7 +170,7 @@ def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_besid
     own = {**NOTHING, "activation": full("activation", "7")}
     other = Graded("ada", "ada.py", own, {})
     seen = results({"ada": graded("ada")}, variant("2026"), {"ada": (variant("7"), other)})
-    (row,) = csv.DictReader(io.StringIO(grades_csv(seen, {})))
+    (row,) = csv.DictReader(io.StringIO(grades_csv(seen)))
     assert (row["total"], row["handed out as"], row["total as that"]) == (
         "0",
         "assignment 7, long form",
