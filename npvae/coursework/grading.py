@@ -267,5 +267,6 @@ def mistakes_of(graded: Mapping[str, Graded]) -> Iterator[tuple[str, str]]:
     """Exercise and words of each mistake of each student, once."""
     for one in graded.values():
         for exercise, findings in one.findings.items():
-            said = (finding.words for finding in findings if finding.name not in ("needs", "blank"))
+            said = [finding.words for finding in findings if finding.name not in ("needs", "blank")]
+            said = [one.failures[exercise]] if exercise in one.failures else said  # not once for each function
             yield from ((exercise, words) for words in dict.fromkeys(said))

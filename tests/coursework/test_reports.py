@@ -17,7 +17,7 @@ from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import Graded, grade_one
 from npvae.coursework.marks import full
-from npvae.coursework.report import feedback, grades_csv, gradescope_json, summary
+from npvae.coursework.report import feedback, frequencies, grades_csv, gradescope_json, summary
 from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import in_line, quoted, table
 from npvae.coursework.variants import Variant
@@ -164,6 +164,14 @@ def test_feedback_for_a_blank_forward_does_not_say_what_its_gradients_need():
         found = {"kl_divergence": [Finding("forward", (), (), kind, f"is {kind}"), needs]}
         text = feedback(replace(graded("ada"), findings=found), Variant(), {})
         assert [line for line in text.splitlines() if line.startswith("- ")] == lines
+
+
+def test_what_ended_an_exercise_is_counted_once_and_not_for_each_of_its_functions():
+    ended = [Finding(name, (), (), "ended", f"{name} took longer than 10 s") for name in ("forward", "dmu")]
+    one = replace(
+        graded("ada"), findings={"kl_divergence": ended}, failures={"kl_divergence": "took longer than 10 s"}
+    )
+    assert frequencies({"ada": one, "bob": one}) == [(("kl_divergence", "took longer than 10 s"), 2)]
 
 
 def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_beside_it():
