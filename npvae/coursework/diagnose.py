@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.coursework.compare import agree, as_numbers, same_error
+from npvae.coursework.compare import as_numbers, same_error
 from npvae.coursework.exercise import EXTREMES, Mistake, Shape
 from npvae.coursework.key import AnswerKey
 from npvae.coursework.shapes import Case, one_entry, shape_of_error
@@ -47,33 +47,24 @@ class Finding:
 
 def judge(key: AnswerKey, results: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """Compare what came on each probe with what should have come; an empty list means that all is right."""
-    asked = [name for name in key.right[0] if name in results[0]]
-    flags = {
-        name: [not agree(came[name], should[name]) for came, should in zip(results, key.right, strict=True)]
-        for name in asked
-    }
-    wrong = {name: each for name, each in flags.items() if any(each)}
-    known = recognise(key, wrong, results) if wrong else {}
-    findings = []
-    for name, each in wrong.items():
+    wrong = {}
+    for name in (name for name in key.right[0] if name in results[0]):
         cases = [
             Case(probe, came[name], right[name], came, right)
             for probe, came, right in zip(key.probes, results, key.right, strict=True)
         ]
+        if any(case.is_wrong for case in cases):
+            wrong[name] = cases
+    known = recognise(key, wrong, results) if wrong else {}
+    findings = []
+    for name, cases in wrong.items():
         shape, sure = known.get(name) or (shape_of_error(key, name, cases), True)
         if not sure and (general := shape_of_error(key, name, cases)).name not in VAGUE:
             shape = general
-        findings.append(
-            Finding(
-                name,
-                tuple(probe.where for probe, flag in zip(key.probes, each, strict=True) if flag),
-                tuple(probe.where for probe, flag in zip(key.probes, each, strict=True) if not flag),
-                shape.name,
-                words(key, name, shape),
-                shape.detail,
-                one_entry(key, name, cases),
-            )
-        )
+        where = tuple(case.probe.where for case in cases if case.is_wrong)
+        elsewhere = tuple(case.probe.where for case in cases if not case.is_wrong)
+        said, entry = words(key, name, shape), one_entry(key, name, cases)
+        findings.append(Finding(name, where, elsewhere, shape.name, said, shape.detail, entry))
     return findings
 
 
@@ -84,7 +75,7 @@ def words(key: AnswerKey, name: str, shape: Shape) -> str:
 
 
 def recognise(
-    key: AnswerKey, wrong: Mapping[str, list[bool]], results: Sequence[Mapping[str, Any]]
+    key: AnswerKey, wrong: Mapping[str, Sequence[Case]], results: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[Shape, bool]]:
     """For each wrong result the mistake that explains it, if one does; where two do equally well, both.
 
@@ -95,12 +86,15 @@ def recognise(
     """
     ordinary = [i for i, probe in enumerate(key.probes) if probe.where != EXTREMES]
     everywhere = range(len(key.probes))
+    where = {
+        name: ordinary if any(cases[i].is_wrong for i in ordinary) else everywhere for name, cases in wrong.items()
+    }
 
     def fits(name: str, made: Sequence[Mapping[str, Any]], where: Sequence[int]) -> bool:
         return all(same_error(results[i][name], made[i].get(name, key.right[i][name])) for i in where)
 
     def tells(name: str) -> bool:
-        arrays = [as_numbers(results[i][name]) for i in everywhere if wrong[name][i]]
+        arrays = [as_numbers(case.came) for case in wrong[name] if case.is_wrong]
         values = np.concatenate([[], *(np.ravel(array) for array in arrays if array is not None)])
         return bool(np.all(np.isfinite(values))) or len(np.unique(values)) > 1
 
@@ -108,11 +102,7 @@ def recognise(
     fitting: dict[str, list[tuple[tuple[int, int, bool], Mistake]]] = {name: [] for name in wrong}
     for mistake, made, all_changed in key.mistakes:
         changed = all_changed & results[0].keys()
-        explains = set()
-        for name in changed & wrong.keys():
-            at_once = any(wrong[name][i] for i in ordinary)
-            if fits(name, made, ordinary if at_once else everywhere):
-                explains.add(name)
+        explains = {name for name in changed & wrong.keys() if fits(name, made, where[name])}
         if mistake.whole and not changed <= wrong.keys():
             continue
         if explains != changed & wrong.keys():

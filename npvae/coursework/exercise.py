@@ -53,6 +53,7 @@ class Exercise:
     probes: Callable[[Variant, np.random.Generator], list[Probe]]
     expected: Callable[[Variant, Probe], dict[str, Array]]
     mistakes: Callable[[Variant], list[Mistake]]
+    """One that leaves a variant's right results as they are, such as the textbook's own answer, is none there."""
     properties: Mapping[str, str]
     """By result: what holds for a right one, as a sentence that ends a hint."""
     arguments: Callable[[Variant], tuple[str, ...]]

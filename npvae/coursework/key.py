@@ -45,9 +45,10 @@ class AnswerKey:
 
     @cached_property
     def mistakes(self) -> list[Made]:
-        """Each mistake, and what comes of it."""
+        """Each mistake that changes something here, and what comes of it."""
         with np.errstate(all="ignore"):
-            return [self.made(mistake) for mistake in self.exercise.mistakes(self.variant)]
+            every = [self.made(mistake) for mistake in self.exercise.mistakes(self.variant)]
+        return [made for made in every if made.changed]
 
     def made(self, mistake: Mistake) -> Made:
         """What comes of a mistake."""

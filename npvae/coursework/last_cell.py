@@ -13,7 +13,7 @@ import npvae
 from npvae.coursework.check import Checker
 from npvae.coursework.exercises import asked, number
 from npvae.coursework.exercises.layers import DENSE, sigmoid
-from npvae.coursework.exercises.optim import STATE
+from npvae.coursework.exercises.optim import RULES
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
@@ -192,7 +192,7 @@ def train(functions: Functions, chosen: Variant) -> tuple[list[float], Array]:
     kind = kind_of(chosen.likelihood)
     x = kind.data(np.rint(npvae.load_digits()[0][0] * (WHITE / 255)), rng)
     pieces, params = pieces_of(functions, chosen, x), start(chosen, x, rng)
-    held = STATE[chosen.optimizer]
+    held = RULES[chosen.optimizer].vectors
     states = {key: [(np.zeros(each.size),) * held for each in arrays] for key, arrays in params.items()}
     losses: list[float] = []
     steps = count(1)

@@ -6,7 +6,6 @@ from typing import Any
 from npvae.coursework.assignments import variant
 from npvae.coursework.compare import agree
 from npvae.coursework.exercise import EXTREMES, SEVERAL
-from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.key import AnswerKey, answer_key
 from npvae.coursework.sandbox.calls import Results
 
@@ -38,9 +37,7 @@ def marks(key: AnswerKey, results: Sequence[Results]) -> dict[str, int]:
     return {part: points if passed[part] else 0 for part, points in key.points.items()}
 
 
-def earned(
-    name: str, *functions: Callable[..., Any], seed: int | str = "textbook", probes_seed: int = GRADING_SEED
-) -> dict[str, int]:
+def earned(name: str, *functions: Callable[..., Any], seed: int | str = "textbook") -> dict[str, int]:
     """Points by part for functions that run in this process; only for code that is trusted.
 
     Parameters
@@ -51,18 +48,11 @@ def earned(
         Its functions, in its order.
     seed : int or str
         The line of a handout, "textbook", or a number that was all that a handout carried.
-    probes_seed : int
-        Of the probes.
     """
-    key = answer_key(name, variant(seed), probes_seed)
+    key = answer_key(name, variant(seed), GRADING_SEED)
     return marks(key, [key.exercise.run(functions, probe) for probe in key.probes])
 
 
 def passes(name: str, part: str, *functions: Callable[..., Any], seed: int | str = "textbook") -> bool:
     """Whether a part of an exercise earns its points; arguments as in `earned`. For tests in other graders."""
     return earned(name, *functions, seed=seed)[part] > 0
-
-
-def full(name: str, seed: int | str = "textbook") -> dict[str, int]:
-    """All points of an exercise, by part."""
-    return dict(EXERCISES[name].points(variant(seed)))

@@ -13,7 +13,7 @@ import numpy as np
 
 from npvae.coursework.exercise import EXTREMES, Exercise
 from npvae.coursework.exercises import WRITTEN, asked, number
-from npvae.coursework.variants import Variant
+from npvae.coursework.variants import SLOTS, Variant
 
 Cell = dict[str, Any]
 
@@ -34,14 +34,6 @@ check_all_cell: false
 export_cell: false
 strip_solutions_from_all_cells: true
 files: []"""
-HIDDEN_TEST = """\
-# Hidden test. {name}, {part}: {value} point{s}
-# BEGIN HIDDEN TESTS
-from npvae.coursework import passes
-
-assert passes("{name}", "{part}", {functions}, seed="{seed}")
-# END HIDDEN TESTS"""
-"""Otter looks for the word in its first line."""
 
 
 def own(cell: Cell) -> dict[str, Any]:
@@ -66,7 +58,7 @@ def of(cell: Cell, name: str) -> bool:
 
 
 def select(cells: Sequence[Cell], chosen: Variant, feedback: str) -> list[Cell]:
-    """The cells that belong where every slot that they name, "only", is chosen so; with the constants chosen."""
+    """The cells that belong where every slot that they name is chosen so; with the constants chosen."""
     constants = {
         "VARIANT": f'"{chosen}"',
         "FEEDBACK": f'"{feedback}"',
@@ -78,11 +70,10 @@ def select(cells: Sequence[Cell], chosen: Variant, feedback: str) -> list[Cell]:
         text = assignment.sub(lambda match: f"{match[1]} = {constants[match[1]]}", source(cell))
         return {**cell, "source": text.splitlines(keepends=True)}
 
-    return [
-        settled(cell)
-        for cell in cells
-        if all(getattr(chosen, slot) == choice for slot, choice in own(cell).get("only", {}).items())
-    ]
+    def belongs(cell: Cell) -> bool:
+        return all(getattr(chosen, slot) == choice for slot, choice in own(cell).items() if slot in SLOTS)
+
+    return [settled(cell) for cell in cells if belongs(cell)]
 
 
 def markdown(text: str, **own: str) -> Cell:
@@ -156,13 +147,21 @@ def around_exercise(exercise: Exercise, cells: Sequence[Cell], chosen: Variant) 
     yield {**code(f'check("{name}", {functions});', exercise=name, role="check"), "id": f"check-{name}"}
     yield tool("# BEGIN TESTS")
     for part, value in points.items():
-        test = HIDDEN_TEST.format(
-            name=name, part=part, value=value, s="s" * (value > 1), functions=functions, seed=chosen
-        )
-        id_of_part = f"grade-{name}-{part.replace(' ', '-')}"
-        yield named(code(test, exercise=name, role="grade"), id_of_part, points=value)
+        test = code(hidden_test(exercise, part, value, chosen), exercise=name, role="grade")
+        yield named(test, f"grade-{name}-{part.replace(' ', '-')}", points=value)
     yield tool("# END TESTS")
     yield tool("# END QUESTION")
+
+
+def hidden_test(exercise: Exercise, part: str, value: int, chosen: Variant) -> str:
+    """What marks a part in other graders. Otter looks for the word in its first line."""
+    return f"""\
+# Hidden test. {exercise.name}, {part}: {value} point{"s" * (value > 1)}
+# BEGIN HIDDEN TESTS
+from npvae.coursework import passes
+
+assert passes("{exercise.name}", "{part}", {", ".join(exercise.functions)}, seed="{chosen}")
+# END HIDDEN TESTS"""
 
 
 def extremes(exercise: Exercise, chosen: Variant) -> str:

@@ -42,10 +42,8 @@ def origin_of(cells: Sequence[ast.Module]) -> Origin:
 def variants(cells: Sequence[ast.Module]) -> Iterator[Variant | str]:
     """What each statement makes VARIANT name: an assignment, or why it is none."""
     for statement in (statement for cell in cells for statement in cell.body):
-        if any(
-            isinstance(node, ast.Name) and node.id == "VARIANT" and isinstance(node.ctx, ast.Store)
-            for node in ast.walk(statement)
-        ):
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        if any(name.id == "VARIANT" and isinstance(name.ctx, ast.Store) for name in names):
             match statement:
                 case ast.Assign(targets=[ast.Name()], value=ast.Constant(value=str() | int() as value)):
                     yield named(value)

@@ -46,11 +46,10 @@ def shape_of_error(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape:
         return Shape("extremes_only", "is right but for extreme values", holds(scope, ", where it holds "))
     if unlike := holds(scope, "holds "):
         return Shape("not_finite", unlike, f" ({scope[0].probe.where})" if len(wrong) < len(ordinary) else "")
-    for find in (key.exercise.describe, transposed, factor, by_examples, one_of_several, arguments, one_side):
+    rules = transposed, factor, by_examples, one_of_several, arguments, one_side, upstream_ignored
+    for find in (key.exercise.describe, *rules):
         if shape := find(key, name, ordinary):
             return shape
-    if upstream_ignored(key, name, scope):
-        return Shape("upstream_ignored", "does not depend on the upstream gradient")
     if 2 * len(wrong) <= len(ordinary):
         if all(examples(case.probe) > 1 for case in wrong):
             return Shape("several_only", "is right for one example and wrong for several")
@@ -163,13 +162,18 @@ def arguments(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
     return None
 
 
+def inputs(key: AnswerKey, name: str, case: Case) -> dict[str, Any]:
+    """By name, the arguments of a probe, and for a gradient what comes from upstream."""
+    given = dict(zip(key.exercise.arguments(key.variant), case.probe.args, strict=False))
+    if name != "forward" and key.exercise.upstream:
+        given[key.exercise.upstream] = case.probe.dout
+    return given
+
+
 def quantities(key: AnswerKey, name: str, case: Case) -> Iterator[tuple[str, Array]]:
     """What may have entered by mistake: by name, in the shape of the result or one that fits it."""
-    given = dict(zip(key.exercise.arguments(key.variant), case.probe.args, strict=False))
-    if case.probe.dout is not None and name != "forward":
-        given[key.exercise.upstream] = case.probe.dout
     others = {other: value for other, value in case.right.items() if other != name and np.ndim(value)}
-    for label, value in {**given, **others}.items():
+    for label, value in {**inputs(key, name, case), **others}.items():
         if isinstance(value, np.ndarray | float) and np.ndim(value) <= case.should.ndim:
             array = np.asarray(value, np.float64)
             if array.ndim == 1 and case.should.ndim == 2 and len(array) == len(case.should):
@@ -204,13 +208,16 @@ def one_side(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
     return None
 
 
-def upstream_ignored(key: AnswerKey, name: str, wrong: Sequence[Case]) -> bool:
-    """Whether a gradient is what an upstream gradient of ones would give."""
-    if name == "forward" or any(case.probe.dout is None for case in wrong):
-        return False
-    ones = [replace(case.probe, dout=np.ones_like(case.probe.dout)) for case in wrong]
-    made = (key.exercise.expected(key.variant, probe)[name] for probe in ones)
-    return all(agree(case.came, each) for case, each in zip(wrong, made, strict=True))
+def upstream_ignored(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
+    """Where a gradient is what an upstream gradient of ones would give."""
+
+    def of_ones(probe: Probe) -> Array:
+        return key.exercise.expected(key.variant, replace(probe, dout=np.ones_like(probe.dout)))[name]
+
+    enters = key.exercise.upstream and name != "forward"
+    if enters and all(agree(case.came, of_ones(case.probe)) for case in cases if case.is_wrong):
+        return Shape("upstream_ignored", "does not depend on the upstream gradient")
+    return None
 
 
 def examples(probe: Probe) -> int:
@@ -250,12 +257,10 @@ def one_entry(key: AnswerKey, name: str, cases: Sequence[Case]) -> str:
     with np.errstate(invalid="ignore"):
         off = np.nan_to_num(np.abs(case.came - case.should), nan=np.inf)
     entry = np.unravel_index(int(np.argmax(off)), case.should.shape)
-    known = dict(zip(key.exercise.arguments(key.variant), case.probe.args, strict=False))
-    if name != "forward" and case.probe.dout is not None:
-        known[key.exercise.upstream] = case.probe.dout
-    inputs = [f"{label} = {of_entry(value, entry)}" for label, value in known.items() if fits(value, case.should)]
+    known = {label: value for label, value in inputs(key, name, case).items() if fits(value, case.should)}
+    given = ", ".join(f"{label} = {of_entry(value, entry)}" for label, value in known.items())
     place = f"[{', '.join(map(str, entry))}]" if entry else ""
-    where = f" for {', '.join(inputs)}" if inputs else ""
+    where = f" for {given}" if given else ""
     came, should = case.came[entry] + 0.0, case.should[entry] + 0.0  # no -0
     digits = 5 if f"{came:.5g}" != f"{should:.5g}" else 9
     return f"{case.probe.where}: {name}{place} is {came:.{digits}g} and should be {should:.{digits}g}{where}"

@@ -1,7 +1,8 @@
-"""Assignments that hold every choice between them, as the lines that a handout carries."""
+"""Assignments that hold every choice between them, as lines of a handout, and what an exercise is worth in one."""
 
 from npvae import __version__
-from npvae.coursework.assignments import CHOICES
+from npvae.coursework.assignments import CHOICES, variant
+from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.variants import Variant
 
 EVERY_CHOICE = tuple(
@@ -14,3 +15,8 @@ EVERY_CHOICE = tuple(
     )
     for i in range(max(map(len, CHOICES.values())))
 )
+
+
+def full(name, seed="textbook"):
+    """All points of an exercise, by part."""
+    return dict(EXERCISES[name].points(variant(seed)))

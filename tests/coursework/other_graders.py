@@ -20,9 +20,10 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from choices import full
+
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.handout import find_master, write_handout
-from npvae.coursework.marks import full
 from npvae.coursework.notebook import role, source
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from choices import EVERY_CHOICE
+from choices import EVERY_CHOICE, full
 from wrong_versions import WRONG_VERSIONS
 from wrong_versions.of_exercises import PACKAGE
 
@@ -22,7 +22,7 @@ from npvae.coursework.exercise import EXTREMES
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.exercises.layers import ZERO
 from npvae.coursework.key import AnswerKey, answer_key
-from npvae.coursework.marks import earned, full, marks
+from npvae.coursework.marks import earned, marks
 from npvae.coursework.sandbox.calls import kind_of
 from npvae.coursework.variants import FORMS, Variant
 
@@ -117,8 +117,13 @@ def test_every_mistake_of_every_choice_loses_marks(exercise, variant):
     key = answer_key(exercise, variant, 0)
     assert len(key.mistakes) >= 2
     for made in key.mistakes:
-        assert made.changed, made.mistake.what
         assert sum(marks(key, with_mistake(key, made)).values()) < sum(key.points.values()), made.mistake.what
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_every_mistake_changes_something_for_some_choice(exercise):
+    declared = {mistake.what for each in VARIANTS for mistake in EXERCISES[exercise].mistakes(each)}
+    assert declared == {made.mistake.what for each in VARIANTS for made in answer_key(exercise, each, 0).mistakes}
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)

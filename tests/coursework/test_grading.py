@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from choices import full
 from classes import results
 from unseen_answers import unseen
 
@@ -25,7 +26,6 @@ from npvae.coursework.assignments import variant
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.grading import FORMAT, Graded, Kept, grade, grade_one
 from npvae.coursework.handout import write_handout
-from npvae.coursework.marks import full
 from npvae.coursework.report import write_reports
 from npvae.coursework.submissions import Submission, pseudonym, read
 from npvae.coursework.variants import Variant

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from choices import full
 
 from npvae.coursework.assignments import variant
 from npvae.coursework.check import findings_of, hint
 from npvae.coursework.exercises import EXERCISES
 from npvae.coursework.exercises.checking import checker
-from npvae.coursework.marks import earned, full
+from npvae.coursework.marks import earned
 from npvae.coursework.variants import Variant
 
 TEXTBOOK = variant("textbook")

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from choices import full
 from classes import answered, collected, notebook, results, write
 
 from npvae.cli import main
@@ -16,7 +17,6 @@ from npvae.coursework.diagnose import Finding
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import Graded, grade_one
-from npvae.coursework.marks import full
 from npvae.coursework.report import feedback, frequencies, grades_csv, gradescope_json, summary
 from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import in_line, quoted, table

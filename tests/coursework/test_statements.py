@@ -134,7 +134,7 @@ def test_a_block_that_holds_nothing_but_a_statement_of_ipython_stays_a_block():
 def test_what_is_left_out_of_a_file_is_not_told_without_end():
     notes = read_back("%time\n" * 1000).notes
     assert len(notes) == MOST_NOTES + 1
-    assert notes[-1] == f"{1000 - MOST_NOTES} more such notes were left out"
+    assert notes[-1] == f"and {1000 - MOST_NOTES} more like these"
 
 
 def test_a_cell_that_is_not_python_costs_only_itself():

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from choices import full
 
 from npvae import __version__
 from npvae.cli import main
@@ -13,7 +14,6 @@ from npvae.coursework.assignments import BEFORE, CHOICES, OPTIONS, variant
 from npvae.coursework.exercises import SHORT, asked, total
 from npvae.coursework.grading import grade_one
 from npvae.coursework.handout import assigned, write_handout
-from npvae.coursework.marks import full
 from npvae.coursework.origin import Origin
 from npvae.coursework.submissions import Submission, read
 from npvae.coursework.variants import SLOTS, Variant

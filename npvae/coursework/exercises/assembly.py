@@ -125,22 +125,19 @@ HEADS: list[tuple[str, Weights]] = [
 
 
 def mistakes_of(variant: Variant) -> list[Mistake]:
-    def weigh(what: str, weighing: Weighing, *names: str) -> Mistake:
+    def weigh(what: str, weighing: Weighing, *names: str, heads: Weights = (1, 1)) -> Mistake:
         def wrong(probe: Probe, right: Any) -> Results:
             x, _, _, beta = probe.args
-            made = weighted(parts_of(probe), weighing(beta, *x.shape))
+            made = weighted(parts_of(probe), weighing(beta, *x.shape), heads)
             return {name: made[name] for name in names}
 
         return Mistake(what, wrong)
-
-    def meet(what: str, heads: Weights) -> Mistake:
-        return Mistake(what, lambda p, right: {"trunk": weighted(parts_of(p), (1, p.args[-1]), heads)["trunk"]})
 
     return [
         *(weigh(*row, "loss") for row in LOSS),
         *(weigh(*row, *KEYS) for row in GRADIENT),
         *(weigh(*row, "loss", *KEYS) for row in ALIKE),
-        *(meet(*row) for row in HEADS),
+        *(weigh(what, lambda b, n, d: (1, b), "trunk", heads=heads) for what, heads in HEADS),
         Mistake("the noise does not enter: an autoencoder", lambda p, right: put_together(p, without_noise)),
         Mistake("mu and rho enter the latent space exchanged", lambda p, right: put_together(p, exchanged)),
         Mistake("the two gradients of the latent space reach the heads exchanged", exchanged_on_the_way_back),
@@ -179,11 +176,8 @@ def exchanged_on_the_way_back(probe: Probe, right: Mapping[str, Array]) -> Resul
 
 def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     pixels, hidden, latents = 6, 4, 3
-    shapes = {
-        "trunk": (pixels, hidden),
-        **dict.fromkeys(("mu", "rho"), (hidden, latents)),
-        "decoder": (latents, pixels),
-    }
+    head = (hidden, latents)
+    shapes = {"trunk": (pixels, hidden), "mu": head, "rho": head, "decoder": (latents, pixels)}
 
     def probe(where: str, n: int) -> Probe:
         params = {key: spread(rng, *shape, scale=0.7) for key, shape in shapes.items()}

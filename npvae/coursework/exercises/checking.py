@@ -130,6 +130,7 @@ def checker(
     return is_right
 
 
+ABSOLUTE = "its error is absolute: small gradients pass whatever they are, large ones fail"
 AS_ALLCLOSE = "its tolerance has an absolute part, as 1e-8 in np.allclose: small gradients pass whatever they are"
 RELATIVE = "its error is relative to each entry: where that is 0, rounding looks like a mistake"
 
@@ -139,10 +140,7 @@ def mistakes(variant: Variant) -> list[Mistake]:
         ("it says yes to everything", lambda *_: True),
         ("it says no to everything, as does a step that leaves only rounding, or a missing return", lambda *_: False),
         ("its upstream gradient is all ones: what cancels in a sum is not seen", checker(np.ones)),
-        (
-            "its error is absolute: small gradients pass whatever they are, large ones fail",
-            checker(size=np.ones_like),
-        ),
+        (ABSOLUTE, checker(size=np.ones_like)),
         (AS_ALLCLOSE, checker(size=lambda numeric: np.abs(numeric) + 1e-3, tolerance=1e-5)),
         (RELATIVE, checker(size=np.abs)),
         ("it looks at the gradient of the first argument only", checker(arguments=1)),

@@ -7,17 +7,7 @@ from typing import Any
 import numpy as np
 
 from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise, Mistake
-from npvae.coursework.exercises.heads import (
-    HEADS,
-    NODES,
-    PRIOR,
-    TEXTBOOK,
-    WEIGHTS,
-    divergence,
-    draw,
-    kl_of,
-    points_of_heads,
-)
+from npvae.coursework.exercises.heads import HEADS, PRIOR, divergence, draw, kl_between, kl_of, points_of_heads
 from npvae.coursework.pairs import Forward, Rows, alike, differences, exchanged, forward_alone, pair, slope, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
@@ -36,6 +26,7 @@ DIVIDED_BY_SIGMA = "squares are divided by the prior's sigma, not by its varianc
 TWICE = "squares count twice as much as they should"
 """What these two come to where the prior's sigma is 2."""
 NOT_SQUARED = "q's sigma is not squared where its variance belongs beside the square of mu"
+SIGMA_FOR_ITS_SLOPE = "sigma stands in the place of its slope in the path through z"
 SLOPE_ONCE = "one of its two terms lacks the way from sigma back to the head"
 
 
@@ -70,18 +61,17 @@ def draw_mistakes(variant: Variant) -> list[Mistake]:
         ("the noise is scaled by the head itself, which may be negative", draw(lambda rho: rho)),
         ("every example gets the noise of the first", lambda mu, rho, eps: z(mu, rho, eps[:1])),
         ("the noise is subtracted", lambda mu, rho, eps: z(mu, rho, -eps)),
+        (ANOTHER_HEAD, draw(HEADS[Variant.head].sigma)),
     ]
     slopes: Rows = [
         ("it points the wrong way: does a larger head give a larger sigma here?", lambda right, s, eps, dz: -right),
         ("it does not depend on the noise: eps is missing", lambda right, s, eps, dz: right / eps),
         (BY_SIGMA, lambda right, s, eps, dz: dz * eps),
         ("sigma enters once too often", lambda right, s, eps, dz: right * s),
+        ("sigma stands in the place of its slope", lambda right, s, eps, dz: dz * eps * s),
     ]
-    if head != TEXTBOOK:
-        draws.append((ANOTHER_HEAD, draw(HEADS[TEXTBOOK].sigma)))
     if head != "log-sigma":
         draws.append((ROOT_OF_SIGMA, draw(lambda rho: np.sqrt(sigma(rho)))))
-        slopes.append(("sigma stands in the place of its slope", lambda right, s, eps, dz: dz * eps * s))
         slopes.append(("sigma is missing: right for sigma = 1 only", lambda right, s, eps, dz: right / s))
     if head in ("log-sigma", "softplus"):
         slopes.append(("it has the 1/2 of a log-variance head", lambda right, s, eps, dz: 0.5 * dz * s * eps))
@@ -143,11 +133,6 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
     head, sigma, m, s = variant.head, HEADS[variant.head].sigma, variant.prior_mean, variant.prior_sigma
     kl = kl_of(variant)
 
-    def reverse(mu: Array, rho: Array) -> Array:
-        z = m + s * NODES
-        log_q = -np.log(sigma(rho))[..., None] - 0.5 * ((z - mu[..., None]) / sigma(rho)[..., None]) ** 2
-        return np.sum((-np.log(s) - 0.5 * NODES**2 - log_q) @ WEIGHTS, axis=-1)
-
     def square(mu: Array, q: Array) -> Array:
         """What the square of (z - m) / s has for a mean, halved."""
         return 0.5 * (q**2 + (mu - m) ** 2) / s**2
@@ -159,9 +144,16 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         ("twice what it should be: a hidden beta", lambda mu, rho: 2 * kl(mu, rho)),
         ("averaged over the latent dimensions: a hidden beta of 1 / L", lambda mu, rho: kl(mu, rho) / mu.shape[-1]),
         ("summed over the examples, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
-        ("the divergence from p to q: it is not symmetric", reverse),
+        ("the divergence from p to q: it is not symmetric", lambda mu, rho: kl_between(m, s, mu, sigma(rho))),
         ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
         ("logarithms to base 2: bits, not nats", lambda mu, rho: kl(mu, rho) / np.log(2)),
+        (f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
+        ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
+        ("the sigma of the prior is taken for 1", divergence(sigma, m, 1.0)),
+        ("mu and the prior's mean are added", divergence(sigma, -m, s)),
+        ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
+        ("the prior's sigma stands where its variance belongs", divergence(sigma, m, s**0.5)),
+        (ANOTHER_HEAD, divergence(HEADS[Variant.head].sigma, m, s)),
     ]
     added: list[tuple[str, Callable[[Array, Array], Any]]] = [
         (TWICE if s == 2 else HALF_ON_A_PART, square),
@@ -172,6 +164,9 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         ("a constant is missing: the prior's own divergence is not 0", lambda mu, q: 0.5),
         ("a constant is negated: the prior's own divergence is not 0", lambda mu, q: 1.0),
         (NOT_SQUARED, lambda mu, q: (q - q**2) / (2 * s**2)),
+        (TWICE if s == 2 else DIVIDED_BY_SIGMA, lambda mu, q: (s - 1) * square(mu, q)),
+        ("the prior's variance divides nothing", lambda mu, q: (s**2 - 1) * square(mu, q)),
+        ("the prior's log sigma is missing: its own divergence is not 0", lambda mu, q: -np.log(s)),
     ]
     slopes: Rows = [
         (BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
@@ -179,27 +174,11 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         ("the logarithm's gradient alone: the square of sigma is missing", lambda rho, q, slope: -slope / q),
         ("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
     ]
-    if (m, s) != (0, 1):
-        forwards += [
-            (f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
-            ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
-            ("the sigma of the prior is taken for 1", divergence(sigma, m, 1.0)),
-            ("mu and the prior's mean are added", divergence(sigma, -m, s)),
-            ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
-            ("the prior's sigma stands where its variance belongs", divergence(sigma, m, s**0.5)),
-        ]
-        added += [
-            (TWICE if s == 2 else DIVIDED_BY_SIGMA, lambda mu, q: (s - 1) * square(mu, q)),
-            ("the prior's variance divides nothing", lambda mu, q: (s**2 - 1) * square(mu, q)),
-            ("the prior's log sigma is missing: its own divergence is not 0", lambda mu, q: -np.log(s)),
-        ]
     if s != 1:
         slopes.append(("the prior's variance is missing", lambda rho, q, slope: slope * (q - 1 / q)))
         slopes.append(("the prior's sigma is not squared", lambda rho, q, slope: slope * (q / s - 1 / q)))
-    if head != TEXTBOOK:
-        forwards.append((ANOTHER_HEAD, divergence(HEADS[TEXTBOOK].sigma, m, s)))
-        if (m, s) != (0, 1):
-            forwards.append((ANOTHER_HEAD_AND_PRIOR, divergence(HEADS[TEXTBOOK].sigma, 0.0, 1.0)))
+    if head != Variant.head and (m, s) != (0, 1):
+        forwards.append((ANOTHER_HEAD_AND_PRIOR, kl_of(Variant())))
     if head != "log-sigma":
         forwards.append(("q's sigma stands where its variance belongs", divergence(lambda r: sigma(r) ** 0.5, m, s)))
         slopes.append((SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q))
@@ -313,20 +292,14 @@ def meeting_mistakes(variant: Variant) -> list[Mistake]:
         drho(BY_SIGMA, lambda z, kl, q, slope: z + kl),
         drho("the head's slope is missing through z", lambda z, kl, q, slope: z + kl * slope),
         drho("the head's slope is missing through the KL", lambda z, kl, q, slope: z * slope + kl),
+        drho(SIGMA_FOR_ITS_SLOPE, lambda z, kl, q, slope: z * q + kl * slope),
+        prior("the mean of the prior is taken for 0", prior_mean=0.0),
+        prior("mu and the prior's mean are added", prior_mean=-variant.prior_mean),
+        prior("the sigma of the prior is taken for 1", prior_sigma=1.0),
+        Mistake(ANOTHER_HEAD_AND_PRIOR, lambda probe, right: meeting(Variant(), probe)),
     ]
-    if variant.head != "log-sigma":
-        what = "sigma stands in the place of its slope in the path through z"
-        mistakes.append(drho(what, lambda z, kl, q, slope: z * q + kl * slope))
-    if variant.prior_mean:
-        mistakes.append(prior("the mean of the prior is taken for 0", prior_mean=0.0))
-        mistakes.append(prior("mu and the prior's mean are added", prior_mean=-variant.prior_mean))
-    if s != 1:
-        mistakes.append(prior("the sigma of the prior is taken for 1", prior_sigma=1.0))
-    if variant.prior_mean and s != 1 and variant.head != TEXTBOOK:
-        what = f"the prior is taken for N(0, I): {ANOTHER_QUESTION}"
-        mistakes.append(prior(what, prior_mean=0.0, prior_sigma=1.0))
-    if (variant.head, variant.prior_mean, s) != (TEXTBOOK, 0, 1):
-        mistakes.append(Mistake(ANOTHER_HEAD_AND_PRIOR, lambda probe, right: meeting(Variant(), probe)))
+    if variant.prior_mean and s != 1 and variant.head != Variant.head:
+        mistakes.append(prior(f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", prior_mean=0.0, prior_sigma=1.0))
     return mistakes
 
 

@@ -147,63 +147,62 @@ def activation_expected(variant: Variant, probe: Probe) -> dict[str, Array]:
 
 
 def activation_mistakes(variant: Variant) -> list[Mistake]:
-    name, f = variant.activation, ACTIVATION[variant.activation]
-
-    def da(what: str, wrong: Function) -> Mistake:
-        return Mistake(what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
-
+    f = ACTIVATION[variant.activation]
     others: dict[str, Function] = {"a relu": lambda a: np.maximum(a, 0), "a sigmoid": sigmoid, "tanh": np.tanh}
-    others.pop(name, None)
     return [
-        *(alike(f"{what}: that answers another question", g, BY) for what, g in others.items()),
+        *(bent(f"{what}: that answers another question", g) for what, g in others.items()),
         da("the slope is taken at the output, not at the input", lambda a: slope(f, f(a))),
         da("the output stands where its slope belongs", f),
         da("the slope is 1 everywhere", np.ones_like),
-        *([] if name == "tanh" else [da("the slope is that of tanh", lambda a: slope(np.tanh, a))]),
-        *(da(what, g) for what, g in SLOPES[name]),
-        *(alike(what, g, BY) for what, g in FORWARDS.get(name, [])),
+        da("the slope is that of tanh", lambda a: slope(np.tanh, a)),
+        *OWN[variant.activation],
     ]
 
 
-SLOPES: dict[str, list[tuple[str, Function]]] = {
+def da(what: str, wrong: Function) -> Mistake:
+    """Something in the place of the slope."""
+    return Mistake(what, lambda probe, right: {"da": probe.dout * wrong(probe.args[0])})
+
+
+def bent(what: str, wrong: Function) -> Mistake:
+    """Something in the place of the activation, and the slope that belongs to it."""
+    return alike(what, wrong, BY)
+
+
+OWN: dict[str, list[Mistake]] = {
     "tanh": [
-        ("the input stands where the output belongs", lambda a: 1 - a**2),
-        ("a square is missing in the slope", lambda a: 1 - np.tanh(a)),
-        ("a sign in the slope is wrong", lambda a: 1 + np.tanh(a) ** 2),
-        ("a constant is missing in the slope", lambda a: np.tanh(a) ** 2),
+        da("the input stands where the output belongs", lambda a: 1 - a**2),
+        da("a square is missing in the slope", lambda a: 1 - np.tanh(a)),
+        da("a sign in the slope is wrong", lambda a: 1 + np.tanh(a) ** 2),
+        da("a constant is missing in the slope", lambda a: np.tanh(a) ** 2),
+        bent("half a difference of exponentials: the divisor is missing", np.sinh),
     ],
     "SiLU": [
-        (TERM_MISSING, sigmoid),
-        (TERM_MISSING, lambda a: a * sigmoid_slope(a)),
-        ("it is the slope of the sigmoid alone", sigmoid_slope),
-        ("a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid_slope(a)),
-        ("the slope of the sigmoid lacks a factor", lambda a: sigmoid(a) + a * sigmoid(a)),
-        ("a sign between the terms of the product rule is wrong", lambda a: sigmoid(a) - a * sigmoid_slope(a)),
+        da(TERM_MISSING, sigmoid),
+        da(TERM_MISSING, lambda a: a * sigmoid_slope(a)),
+        da("it is the slope of the sigmoid alone", sigmoid_slope),
+        da("a factor a is missing in a term", lambda a: sigmoid(a) + sigmoid_slope(a)),
+        da("the slope of the sigmoid lacks a factor", lambda a: sigmoid(a) + a * sigmoid(a)),
+        da("a sign between the terms of the product rule is wrong", lambda a: sigmoid(a) - a * sigmoid_slope(a)),
     ],
     "ELU": [
-        ("nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
-        ("below zero the output stands in for its slope", lambda a: np.where(a > 0, 1, np.expm1(np.minimum(a, 0)))),
-        ("above zero the slope is that of the exponential", np.exp),
-        ("above zero the input stands in for its slope", without_the_one),
+        da("nothing passes below zero, as in a relu", lambda a: 1.0 * (a > 0)),
+        da("below zero the output stands in for its slope", lambda a: np.where(a > 0, 1, np.expm1(np.minimum(a, 0)))),
+        da("above zero the slope is that of the exponential", np.exp),
+        da("above zero the input stands in for its slope", without_the_one),
+        bent("below zero a constant is missing", without_the_one),
+        bent("the branches are exchanged", lambda a: np.where(a < 0, a, np.expm1(a))),
     ],
     "softsign": [
-        ("a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
-        ("the square is in the wrong place", lambda a: 1 / (1 + a**2)),
-        ("the slope has the sign of a", lambda a: np.sign(a) / (1 + np.abs(a)) ** 2),
-        ("dh is multiplied where it should be divided", lambda a: (1 + np.abs(a)) ** 2),
-        ("the quotient rule lacks the sign of a", lambda a: (1 + np.abs(a) - a) / (1 + np.abs(a)) ** 2),
+        da("a square is missing in the slope", lambda a: 1 / (1 + np.abs(a))),
+        da("the square is in the wrong place", lambda a: 1 / (1 + a**2)),
+        da("the slope has the sign of a", lambda a: np.sign(a) / (1 + np.abs(a)) ** 2),
+        da("dh is multiplied where it should be divided", lambda a: (1 + np.abs(a)) ** 2),
+        da("the quotient rule lacks the sign of a", lambda a: (1 + np.abs(a) - a) / (1 + np.abs(a)) ** 2),
+        bent("a stands where its absolute value belongs", lambda a: a / (1 + a)),
     ],
 }
-"""What may stand in the place of a slope, by activation."""
-FORWARDS: dict[str, list[tuple[str, Function]]] = {
-    "tanh": [("half a difference of exponentials: the divisor is missing", np.sinh)],
-    "ELU": [
-        ("below zero a constant is missing", without_the_one),
-        ("the branches are exchanged", lambda a: np.where(a < 0, a, np.expm1(a))),
-    ],
-    "softsign": [("a stands where its absolute value belongs", lambda a: a / (1 + a))],
-}
-"""What may stand in the place of an activation, with the slope that belongs to it."""
+"""What may go wrong with one of them alone, in its slope or in both."""
 
 
 ACTIVATION_PAIR = Exercise(

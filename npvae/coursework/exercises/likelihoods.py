@@ -11,6 +11,15 @@ from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
+UPSTREAM_ONCE = "all examples hear the upstream gradient of the first"
+CLIPPED = "probabilities are clipped: beyond the clip the loss is flat, where its gradient is not"
+ADDED_INSIDE = "something is added within the logarithm: the loss is bounded, where the true one is not"
+DIVIDED_AGAIN = "it is divided by N, which dnll has in it already"
+LOGARITHM_MISSING = "the logarithm of the scale is missing: a larger scale is always better, and is learned"
+MULTIPLIED = "the residual is multiplied by the scale where it should be divided"
+HOLDING_TERM_MISSING = "the term that keeps the scale from growing is missing"
+SIGMA_NOT_SQUARED = "the squared residual is divided by sigma, not by its square"
+SIGN_MISSING = "the residual stands where its sign belongs"
 BY_THE_SCALE = "it is the gradient with respect to the scale, not to its logarithm"
 CONSTANT_MISSING = "a constant is missing: the density does not integrate to one"
 CONSTANT_WHOLE = "a constant lacks its half: the density does not integrate to one"
@@ -24,17 +33,11 @@ def of_any_likelihood(nll: Forward, by: Mapping[str, int]) -> list[Mistake]:
     forwards: Rows = [
         ("the log-likelihood, not its negative", lambda *args: -nll(*args)),
         ("averaged over the pixels: the KL outweighs it D times", lambda x, *args: nll(x, *args) / x.shape[-1]),
-        (
-            "summed over the examples, where each has its own",
-            lambda x, *args: np.broadcast_to(nll(x, *args).sum(0), x.shape),
-        ),
+        ("summed over the examples, where each has its own", lambda x, *args: nll(x, *args).sum(axis=0) + 0 * x),
     ]
     return [
         *(alike(what, summed(f), by) for what, f in forwards),
-        Mistake(
-            "all examples hear the upstream gradient of the first",
-            lambda p, right: {name: right[name] * (p.dout[0] / p.dout)[:, None] for name in by},
-        ),
+        Mistake(UPSTREAM_ONCE, lambda p, right: {name: right[name] * (p.dout[0] / p.dout)[:, None] for name in by}),
     ]
 
 
@@ -82,25 +85,14 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
     ]
     beyond: Rows = [
         ("the logarithm of a probability that was rounded to 0 or 1", lambda x, a: naive(x, plain(a))),
-        (
-            "probabilities are clipped: beyond the clip the loss is flat, where its gradient is not",
-            lambda x, a: naive(x, np.clip(plain(a), 1e-7, 1 - 1e-7)),
-        ),
-        (
-            "something is added within the logarithm: the loss is bounded, where the true one is not",
-            lambda x, a: naive(x, plain(a), 1e-8),
-        ),
+        (CLIPPED, lambda x, a: naive(x, np.clip(plain(a), 1e-7, 1 - 1e-7))),
+        (ADDED_INSIDE, lambda x, a: naive(x, plain(a), 1e-8)),
         ("an exponential overflows in the softplus", lambda x, a: np.log(1 + np.exp(a)) - x * a),
     ]
 
     def dlogits(what: str, wrong: Forward) -> Mistake:
         """Wrong as a function of x, of the logits and of the probability, before dnll."""
-
-        def made(probe: Probe, right: Mapping[str, Array]) -> Results:
-            x, a = probe.args
-            return {"dlogits": probe.dout[:, None] * wrong(x, a, plain(a))}
-
-        return Mistake(what, made)
+        return Mistake(what, lambda p, right: {"dlogits": p.dout[:, None] * wrong(*p.args, plain(p.args[1]))})
 
     return [
         *of_any_likelihood(bernoulli, BERNOULLI_BY),
@@ -112,10 +104,7 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
         dlogits("logits stand where probabilities belong", lambda x, a, p: a - x),
         dlogits("x does not enter", lambda x, a, p: p),
         dlogits("pixels are rounded to 0 or 1", lambda x, a, p: p - np.round(x)),
-        Mistake(
-            "it is divided by N, which dnll has in it already",
-            lambda probe, right: {"dlogits": right["dlogits"] / len(probe.dout)},
-        ),
+        Mistake(DIVIDED_AGAIN, lambda p, right: {"dlogits": right["dlogits"] / len(p.dout)}),
     ]
 
 
@@ -172,11 +161,12 @@ def log_factorial(x: Array) -> Array:
 
 NLL: dict[str, Forward] = {"Gaussian": gaussian, "Laplace": laplace, "Poisson": poisson, "logistic": logistic}
 """-log p(x given z), each by its density."""
+MEAN_AND_SCALE, RATE = {"dmean": 1, "dscale": 2}, {"dlograte": 1}
+"""Names and positions of what gets a gradient."""
 
 
 def gradients(variant: Variant) -> dict[str, int]:
-    """Names and positions of what gets a gradient."""
-    return {"dlograte": 1} if variant.likelihood == "Poisson" else {"dmean": 1, "dscale": 2}
+    return RATE if variant.likelihood == "Poisson" else MEAN_AND_SCALE
 
 
 def likelihood_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
@@ -227,8 +217,7 @@ def likelihood_mistakes(variant: Variant) -> list[Mistake]:
         *(times(key, 2, "doubled: a factor 2 too much") for key in by),
         *(times(key, 0.5, "halved: a factor 2 is missing") for key in by),
         *([] if name == "Poisson" else of_a_scale(name, by)),
-        *(alike(what, summed(f), by) for what, f in FORWARDS[name]),
-        *OTHERS[name],
+        *OWN[name],
     ]
 
 
@@ -239,22 +228,15 @@ def of_a_scale(name: str, by: Mapping[str, int]) -> list[Mistake]:
     """What the head contributes by itself: half of it where it is the logarithm of a square."""
     root = "the scale is the root of what it should be" + ("" if gauss else ", as if the head were a log-variance")
     forwards: Rows = [
-        (
-            "the logarithm of the scale is missing: a larger scale is always better, and is learned",
-            lambda x, m, s: f(x, m, s) - one * s,
-        ),
+        (LOGARITHM_MISSING, lambda x, m, s: f(x, m, s) - one * s),
         ("the logarithm of the scale counts twice", lambda x, m, s: f(x, m, s) + one * s),
         ("the scale stands where its logarithm belongs", lambda x, m, s: f(x, m, s) + one * (np.exp(s) - s)),
         (root, lambda x, m, s: f(x, m, 0.5 * s)),
         ("the scale is squared", lambda x, m, s: f(x, m, 2 * s)),
-        (
-            "the residual is multiplied by the scale where it should be divided",
-            lambda x, m, s: f(x, m, -s) + 2 * one * s,
-        ),
+        (MULTIPLIED, lambda x, m, s: f(x, m, -s) + 2 * one * s),
         ("the head is taken for the scale itself", lambda x, m, s: f(x, m, np.log(s))),
+        ("the Gaussian: that answers another question", gaussian),
     ]
-    if not gauss:
-        forwards.append(("the Gaussian: that answers another question", gaussian))
 
     def gradient(key: str, what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
         """Wrong as a function of the right one and of the head."""
@@ -264,43 +246,14 @@ def of_a_scale(name: str, by: Mapping[str, int]) -> list[Mistake]:
         *(alike(what, summed(wrong), by) for what, wrong in forwards),
         gradient("dscale", BY_THE_SCALE, lambda g, s: g * np.exp(-s)),
         gradient("dmean", "the residual's slope is not divided by the scale", lambda g, s: g * np.exp(s)),
-        Mistake(
-            "the term that keeps the scale from growing is missing",
-            lambda probe, right: {"dscale": right["dscale"] - one * probe.dout[:, None]},
-        ),
+        Mistake(HOLDING_TERM_MISSING, lambda p, right: {"dscale": right["dscale"] - one * p.dout[:, None]}),
         exchanged("dmean", "dscale"),
     ]
 
 
-FORWARDS: dict[str, Rows] = {
-    "Gaussian": [
-        ("a squared error: a hidden beta", lambda x, m, s: (x - m) ** 2),
-        ("half a squared error: sigma does not enter", lambda x, m, s: 0.5 * (x - m) ** 2),
-        (CONSTANT_MISSING, lambda x, m, s: gaussian(x, m, s) - 0.5 * LOG_2_PI),
-        (CONSTANT_WHOLE, lambda x, m, s: gaussian(x, m, s) + 0.5 * LOG_2_PI),
-        (
-            "the squared residual is divided by sigma, not by its square",
-            lambda x, m, s: 0.5 * (LOG_2_PI + s + (x - m) ** 2 * np.exp(-0.5 * s)),
-        ),
-    ],
-    "Laplace": [
-        (CONSTANT_MISSING, lambda x, m, s: laplace(x, m, s) - LOG_2),
-        ("a squared residual", lambda x, m, s: LOG_2 + s + (x - m) ** 2 * np.exp(-s)),
-        ("the residual stands where its absolute value belongs", lambda x, m, s: LOG_2 + s + scaled(x, m, s)),
-    ],
-    "Poisson": [
-        ("log x! is missing: the probabilities do not sum to one", lambda x, a: np.exp(a) - x * a),
-        ("the head is taken for the rate, not for its logarithm", lambda x, a: poisson(x, np.log(a))),
-        ("the rate itself is missing", lambda x, a: poisson(x, a) - np.exp(a)),
-        ("the rate stands where its logarithm belongs", lambda x, a: np.exp(a) * (1 - x) + log_factorial(x)),
-        (SQUARED_ERROR, lambda x, a: 0.5 * (x - a) ** 2),
-    ],
-    "logistic": [
-        ("a factor 2 before a logarithm is missing", lambda *args: logistic(*args) - np.logaddexp(0, -scaled(*args))),
-        ("a term linear in the residual is missing", lambda *args: logistic(*args) - scaled(*args)),
-    ],
-}
-"""What may stand in the place of a density, with the gradients that belong to it."""
+def nll(what: str, wrong: Forward, by: Mapping[str, int] = MEAN_AND_SCALE) -> Mistake:
+    """Something in the place of a density, and the gradients that belong to it."""
+    return alike(what, summed(wrong), by)
 
 
 def dlograte(what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
@@ -314,24 +267,38 @@ def sigmoid_for_tanh(probe: Probe, right: Mapping[str, Array]) -> Results:
     return {"dmean": -g * t * np.exp(-probe.args[2]), "dscale": g * (1 - u * t)}
 
 
-OTHERS: dict[str, list[Mistake]] = {
+OWN: dict[str, list[Mistake]] = {
     "Gaussian": [
-        forward_alone("cut off at 0, but may be negative", lambda *args: np.maximum(summed(gaussian)(*args), 0))
+        nll("a squared error: a hidden beta", lambda x, m, s: (x - m) ** 2),
+        nll("half a squared error: sigma does not enter", lambda x, m, s: 0.5 * (x - m) ** 2),
+        nll(CONSTANT_MISSING, lambda x, m, s: gaussian(x, m, s) - 0.5 * LOG_2_PI),
+        nll(CONSTANT_WHOLE, lambda x, m, s: gaussian(x, m, s) + 0.5 * LOG_2_PI),
+        nll(SIGMA_NOT_SQUARED, lambda x, m, s: 0.5 * (LOG_2_PI + s + (x - m) ** 2 * np.exp(-0.5 * s))),
+        forward_alone("cut off at 0, but may be negative", lambda *a: np.maximum(summed(gaussian)(*a), 0)),
     ],
     "Laplace": [
-        Mistake(
-            "the residual stands where its sign belongs",
-            lambda probe, right: {"dmean": right["dmean"] * np.abs(probe.args[0] - probe.args[1])},
-        )
+        nll(CONSTANT_MISSING, lambda x, m, s: laplace(x, m, s) - LOG_2),
+        nll("a squared residual", lambda x, m, s: LOG_2 + s + (x - m) ** 2 * np.exp(-s)),
+        nll("the residual stands where its absolute value belongs", lambda x, m, s: LOG_2 + s + scaled(x, m, s)),
+        Mistake(SIGN_MISSING, lambda p, right: {"dmean": right["dmean"] * np.abs(p.args[0] - p.args[1])}),
     ],
     "Poisson": [
+        nll("log x! is missing: the probabilities do not sum to one", lambda x, a: np.exp(a) - x * a, RATE),
+        nll("the head is taken for the rate, not for its logarithm", lambda x, a: poisson(x, np.log(a)), RATE),
+        nll("the rate itself is missing", lambda x, a: poisson(x, a) - np.exp(a), RATE),
+        nll("the rate stands where its logarithm belongs", lambda x, a: np.exp(a) * (1 - x) + log_factorial(x), RATE),
+        nll(SQUARED_ERROR, lambda x, a: 0.5 * (x - a) ** 2, RATE),
         dlograte("it is the gradient with respect to the rate, not to its logarithm", lambda x, a: 1 - x / np.exp(a)),
         dlograte("the logarithm stands where the rate belongs", lambda x, a: a - x),
         dlograte("x does not enter", lambda x, a: np.exp(a)),
     ],
-    "logistic": [Mistake("the slope is never negative, but should have both signs", sigmoid_for_tanh)],
+    "logistic": [
+        nll("a factor 2 before a logarithm is missing", lambda *a: logistic(*a) - np.logaddexp(0, -scaled(*a))),
+        nll("a term linear in the residual is missing", lambda *a: logistic(*a) - scaled(*a)),
+        Mistake("the slope is never negative, but should have both signs", sigmoid_for_tanh),
+    ],
 }
-"""What else may go wrong with one of them alone."""
+"""What may go wrong with one of them alone."""
 
 
 LIKELIHOOD = Exercise(

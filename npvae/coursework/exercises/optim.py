@@ -1,7 +1,7 @@
 """One step of an optimiser.
 
 The student defines optimizer_step(theta, grad, state, t, lr) -> (theta, state). theta and grad are vectors; state is
-a tuple of as many vectors as `STATE` says, all zero before the first step; t counts steps from 1. Nothing that comes
+a tuple of `Rule.vectors` vectors, all zero before the first step; t counts steps from 1. Nothing that comes
 in is changed. With beta1 = 0.9, beta2 = 0.999, adam_eps = 1e-8 and
 
     m = beta1 m + (1 - beta1) grad,  v = beta2 v + (1 - beta2) grad^2,
@@ -25,7 +25,7 @@ What should come out is had without any recursion, from all gradients so far: a 
 weights that fall by beta with each step of age.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,8 +39,6 @@ from npvae.coursework.sandbox.runs import FIRST, LATER
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
 
-STATE = {"Adam": 2, "AdaMax": 2, "AMSGrad": 3, "Nadam": 2}
-"""How many vectors each optimiser remembers."""
 BETAS = BETA1, BETA2 = 0.9, 0.999
 ADAM_EPS = 1e-8
 
@@ -48,8 +46,8 @@ ADAM_EPS = 1e-8
 
 Direction = Callable[[Array], Array]
 """From the gradients of all steps so far, (t, P), to what theta moves against, before lr."""
-Total = Callable[[float, int], float]
-"""What a moment's sum is divided by, given beta and t."""
+Moment = Callable[[Array, float], Array]
+"""From the gradients of all steps so far and beta, to what they come to together."""
 
 
 def weight(beta: float, t: int) -> float:
@@ -57,18 +55,25 @@ def weight(beta: float, t: int) -> float:
     return float(np.sum(beta ** np.arange(t)))
 
 
-def mean(grads: Array, beta: float, total: Total) -> Array:
-    """Over the steps so far, with weights that fall by beta with age."""
-    return beta ** ages(grads)[:, 0] @ grads / np.float64(total(beta, len(grads)))
-
-
 def ages(grads: Array) -> Array:
     """How many steps ago each came, (t, 1)."""
     return np.arange(len(grads))[::-1, None]
 
 
+def moment(total: Callable[[float, int], float]) -> Moment:
+    """The sum over the steps so far, with weights that fall by beta with age, divided by a total of beta and t."""
+    return lambda grads, beta: beta ** ages(grads)[:, 0] @ grads / np.float64(total(beta, len(grads)))
+
+
+mean = moment(weight)
+
+
 def everything(grads: Array) -> Array:
     return grads
+
+
+def newest(grads: Array) -> Array:
+    return np.concatenate([np.zeros_like(grads[:-1]), grads[-1:]])
 
 
 def over_root(m: Array, v: Array) -> Array:
@@ -85,32 +90,28 @@ class Rule:
     """Adam, or what differs from it in some part; a `Direction`."""
 
     betas: tuple[float, float] = BETAS
-    totals: tuple[Total, Total] = (weight, weight)
+    moments: tuple[Moment, Moment] = (mean, mean)
     heard: tuple[Direction, Direction] = (everything, everything)
     """What each moment takes in of the gradients so far."""
-    carried: tuple[bool, bool] = (False, False)
-    """Whether a moment's state is the corrected one."""
     ahead: Callable[["Rule", Array, Array], Array] = lambda rule, m, grads: m
     """What stands for m, given m."""
     size: Callable[["Rule", Array], Array] = lambda rule, grads: rule.squares(grads)
     """What stands for v."""
     quotient: Callable[[Array, Array], Array] = over_root
-
-    def moment(self, i: int, grads: Array) -> Array:
-        return (
-            corrected_again(grads, self.betas[i]) if self.carried[i] else mean(grads, self.betas[i], self.totals[i])
-        )
+    vectors: int = 2
+    """How many the state has."""
 
     def squares(self, grads: Array) -> Array:
         """V, the corrected mean of the squares."""
-        return self.moment(1, self.heard[1](grads) ** 2)
+        return self.moments[1](self.heard[1](grads) ** 2, self.betas[1])
 
     def all_squares(self, grads: Array) -> Array:
         """That of each step so far."""
         return np.stack([self.squares(grads[:s]) for s in range(1, len(grads) + 1)])
 
     def __call__(self, grads: Array) -> Array:
-        return self.quotient(self.ahead(self, self.moment(0, self.heard[0](grads)), grads), self.size(self, grads))
+        m = self.moments[0](self.heard[0](grads), self.betas[0])
+        return self.quotient(self.ahead(self, m, grads), self.size(self, grads))
 
 
 def faded(grads: Array, beta: float = BETA2) -> Array:
@@ -125,14 +126,14 @@ def largest(grads: Array, beta: float = BETA2) -> Array:
 
 def look_ahead(rule: Rule, m: Array, grads: Array) -> Array:
     """Nadam's m."""
-    return rule.betas[0] * m + grads[-1] / np.float64(rule.totals[0](rule.betas[0], len(grads)))
+    return rule.betas[0] * m + rule.moments[0](newest(grads), rule.betas[0])
 
 
 ADAM = Rule()
 RULES = {
     "Adam": ADAM,
     "AdaMax": Rule(size=lambda rule, grads: largest(rule.heard[1](grads), rule.betas[1]), quotient=over_maximum),
-    "AMSGrad": Rule(size=lambda rule, grads: np.max(rule.all_squares(grads), axis=0)),
+    "AMSGrad": Rule(size=lambda rule, grads: np.max(rule.all_squares(grads), axis=0), vectors=3),
     "Nadam": Rule(ahead=look_ahead),
 }
 
@@ -148,25 +149,19 @@ def walk(direction: Direction, probe: Probe) -> Results:
 # What a wrong answer would give.
 
 
-def newest(grads: Array) -> Array:
-    return np.concatenate([np.zeros_like(grads[:-1]), grads[-1:]])
-
-
-def uncorrected(beta: float, t: int) -> float:
-    return 1 / (1 - beta)
-
-
-def as_if_first(beta: float, t: int) -> float:
-    return 1
-
-
-def one_late(beta: float, t: int) -> float:
-    return weight(beta, t + 1)
-
-
 def full_weight(beta: float, t: int) -> float:
     """As of a sum into which each gradient goes whole, corrected as if it were a mean."""
     return (1 - beta) * weight(beta, t)
+
+
+uncorrected = moment(lambda beta, t: 1 / (1 - beta))
+as_if_first = moment(lambda beta, t: 1)
+one_late = moment(lambda beta, t: weight(beta, t + 1))
+whole = moment(full_weight)
+
+
+def latest(grads: Array, beta: float) -> Array:
+    return grads[-1]
 
 
 def corrected_again(grads: Array, beta: float) -> Array:
@@ -184,37 +179,30 @@ ABSOLUTE = "m and v are exchanged, absolute values against the NaN: the sign of 
 EARLY_EPS = "adam_eps is added before the correction, which then scales it too: small gradients move less or more"
 
 
+def both(rule: Rule, moment: Moment) -> Rule:
+    """The rule with this for both of its moments."""
+    return replace(rule, moments=(moment, moment))
+
+
 def common(name: str) -> Directions:
     """What may go wrong with each of them."""
     right = RULES[name]
     without_maximum = ADAM if name == "AMSGrad" else right
     return [
-        (
-            "no bias correction: the first steps have the wrong size",
-            replace(right, totals=(uncorrected, uncorrected)),
-        ),
-        ("t stands at 1: corrected far too much, for long", replace(right, totals=(as_if_first, as_if_first))),
-        (
-            "t is one too large in the correction: increased before and after",
-            replace(right, totals=(one_late, one_late)),
-        ),
+        ("no bias correction: the first steps have the wrong size", both(right, uncorrected)),
+        ("t stands at 1: corrected far too much, for long", both(right, as_if_first)),
+        ("t is one too large in the correction: increased before and after", both(right, one_late)),
         ("beta1 and beta2 are exchanged: slow to turn, quick to shrink", replace(right, betas=(BETA2, BETA1))),
-        (
-            "gradients enter the moments whole, which makes them sums",
-            replace(right, totals=(full_weight, full_weight)),
-        ),
+        ("gradients enter the moments whole, which makes them sums", both(right, whole)),
         (FORGOTTEN, replace(without_maximum, heard=(newest, newest))),
         ("m is not remembered from step to step", replace(right, heard=(newest, everything))),
         (NOT_REMEMBERED, replace(without_maximum, heard=(everything, newest))),
-        ("the state keeps m corrected, and it is corrected anew", replace(right, carried=(True, False))),
+        ("the state keeps m corrected, and it is corrected anew", replace(right, moments=(corrected_again, mean))),
         ("it climbs: the loss rises", lambda grads: -right(grads)),
         ("theta comes back as it was", lambda grads: np.zeros(grads.shape[1])),
         ("theta moves by lr times the gradient: no moment enters", lambda grads: grads[-1]),
-        (
-            "m is the gradient: no running mean",
-            replace(right, totals=(as_if_first, weight), heard=(newest, everything)),
-        ),
-        ("m is divided by nothing", lambda grads: ADAM.moment(0, grads)),
+        ("m is the gradient: no running mean", replace(right, moments=(latest, mean))),
+        ("m is divided by nothing", lambda grads: mean(grads, BETA1)),
     ]
 
 
@@ -236,12 +224,12 @@ def of_squares(name: str) -> Directions:
         ("there is no root: steps grow as gradients shrink", divided(lambda m, v: m / (v + ADAM_EPS))),
         ("adam_eps is left out: tiny gradients move as far as any", divided(lambda m, v: m / np.sqrt(v))),
         (EARLY_EPS, early_eps),
-        ("the state keeps v corrected, and it is corrected anew", replace(right, carried=(False, True))),
-        ("the state keeps both moments corrected, and they are corrected anew", replace(right, carried=(True, True))),
-        ("m lacks its bias correction", replace(right, totals=(uncorrected, weight))),
-        ("new gradients enter m whole, which makes it a sum", replace(right, totals=(full_weight, weight))),
-        ("v lacks its bias correction", replace(right, totals=(weight, uncorrected))),
-        ("squares enter v whole, which makes it a sum", replace(right, totals=(weight, full_weight))),
+        ("the state keeps v corrected, and it is corrected anew", replace(right, moments=(mean, corrected_again))),
+        ("the state keeps both moments corrected, and they are corrected anew", both(right, corrected_again)),
+        ("m lacks its bias correction", replace(right, moments=(uncorrected, mean))),
+        ("new gradients enter m whole, which makes it a sum", replace(right, moments=(whole, mean))),
+        ("v lacks its bias correction", replace(right, moments=(mean, uncorrected))),
+        ("squares enter v whole, which makes it a sum", replace(right, moments=(mean, whole))),
     ]
 
 
@@ -261,7 +249,7 @@ def amsgrad(choice: Callable[[Array], Array]) -> Rule:
 
 def maximum_first(rule: Rule, grads: Array) -> Array:
     """V corrected after the maximum, as some libraries have it."""
-    uncorrected_ones = replace(rule, totals=(weight, uncorrected)).all_squares(grads)
+    uncorrected_ones = replace(rule, moments=(mean, uncorrected)).all_squares(grads)
     return np.max(uncorrected_ones, axis=0) / full_weight(BETA2, len(grads))
 
 
@@ -295,7 +283,6 @@ SIGNS_LOST = "negative gradients do not count in u: it may stay zero, and signs 
 EPS_INSIDE = "something is added inside the maximum: the smallest gradients move far less"
 TWO_STEPS = "the maximum is of this step and the last: what the state keeps of it is not the maximum"
 OWN: dict[str, Directions] = {
-    "Adam": [],
     "AdaMax": [
         (f"plain Adam: {ANOTHER_QUESTION}", ADAM),
         ("zero is divided by zero where all gradients have been 0 so far", adamax(largest, np.divide)),
@@ -335,12 +322,11 @@ def mistakes_of(variant: Variant) -> list[Mistake]:
     def mistake(what: str, direction: Direction) -> Mistake:
         return Mistake(what, lambda probe, right: walk(direction, probe))
 
-    def lr_forgotten(probe: Probe, right: Mapping[str, Array]) -> Results:
-        theta, grads, _, count = probe.args
-        return walk(RULES[name], replace(probe, args=(theta, grads, 1.0, count)))
-
-    table = OWN[name] + common(name) + (of_squares(name) if name != "AdaMax" else [])
-    return [*(mistake(what, direction) for what, direction in table), Mistake("lr does not enter", lr_forgotten)]
+    table = OWN.get(name, []) + common(name) + (of_squares(name) if name != "AdaMax" else [])
+    return [
+        *(mistake(what, direction) for what, direction in table),
+        Mistake("lr does not enter", lambda p, _: walk(RULES[name], replace(p, args=(*p.args[:2], 1.0, p.args[3])))),
+    ]
 
 
 def carried_on(key: Any, name: str, cases: Sequence[Any]) -> Shape | None:
@@ -355,7 +341,7 @@ def carried_on(key: Any, name: str, cases: Sequence[Any]) -> Shape | None:
 
 def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
     steps, entries = 8, 5
-    count = STATE[variant.optimizer]
+    count = RULES[variant.optimizer].vectors
 
     def probe(where: str, scale: Array, entries: int = entries) -> Probe:
         signs = np.sign(rng.standard_normal((steps, entries)))
@@ -375,7 +361,7 @@ OPTIMIZER = Exercise(
     title="A step of an optimiser",
     lesson="08_training_on_mnist",
     functions=("optimizer_step",),
-    choices={"optimizer": STATE},
+    choices={"optimizer": RULES},
     points=lambda variant: {FIRST: 2, LATER: 3, EXTREMES: 1},
     probes=probes_of,
     expected=lambda variant, probe: walk(RULES[variant.optimizer], probe),

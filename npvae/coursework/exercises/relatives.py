@@ -44,27 +44,24 @@ CODES = {"one-hot": marked(1, 0), "plus-minus": marked(1, -1)}
 
 
 def rows(values: Array, labels: Array, code: Code, side: str) -> Array:
-    """The inputs, example by example, number by number."""
+    """The inputs, with a code for each example."""
     batch = [int(label) for label in labels]
-    codes = [list(code(label, batch)) for label in batch]
-    pairs = [
-        (code, row) if side == "first" else (row, code) for row, code in zip(values.tolist(), codes, strict=True)
-    ]
-    return np.array([[*before, *behind] for before, behind in pairs], np.float64)
+    codes = np.array([code(label, batch) for label in batch], np.float64)
+    return np.hstack((codes, values) if side == "first" else (values, codes))
 
 
-def inputs(code: Code, side: str) -> Callable[[Probe], dict[str, Array]]:
+def inputs(probe: Probe, code: Code, side: str) -> dict[str, Array]:
     """Both inputs, and what reaches z: differences with respect to z, whatever the code."""
-
-    def made(probe: Probe) -> dict[str, Array]:
-        x, z, labels, dinput = probe.args
-        encoder_input, decoder_input = (rows(values, labels, code, side) for values in (x, z))
-        if decoder_input.shape != dinput.shape:
-            return {"encoder_input": encoder_input, "decoder_input": decoder_input}
-        dz = differences(lambda z: rows(z, labels, code, side), (z,), 0, dinput)
-        return {"encoder_input": encoder_input, "decoder_input": decoder_input, "dz": dz}
-
+    x, z, labels, dinput = probe.args
+    made = {"encoder_input": rows(x, labels, code, side), "decoder_input": rows(z, labels, code, side)}
+    if made["decoder_input"].shape == dinput.shape:
+        made["dz"] = differences(lambda z: rows(z, labels, code, side), (z,), 0, dinput)
     return made
+
+
+def expected(variant: Variant, probe: Probe) -> dict[str, Array]:
+    kind, side = variant.labels.split()
+    return inputs(probe, CODES[kind], side)
 
 
 def input_mistakes(variant: Variant) -> list[Mistake]:
@@ -76,7 +73,7 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
 
     def coded(what: str, code: Code, side: str) -> list[Mistake]:
         def mistake(result: str) -> Mistake:
-            return Mistake(what, lambda probe, right: {result: inputs(code, side)(probe)[result]})
+            return Mistake(what, lambda probe, right: {result: inputs(probe, code, side)[result]})
 
         return [mistake("encoder_input"), mistake("decoder_input")]
 
@@ -140,7 +137,7 @@ CONDITIONAL = Exercise(
     choices={"labels": [f"{code} {side}" for code in CODES for side in ("last", "first")]},
     points=lambda variant: {"encoder_input": 2, "decoder_input": 2, "dz": 2},
     probes=input_probes,
-    expected=lambda variant, probe: inputs(CODES[variant.labels.split()[0]], variant.labels.split()[1])(probe),
+    expected=expected,
     mistakes=input_mistakes,
     arguments=lambda variant: ("x", "z", "labels"),
     properties={

@@ -39,13 +39,12 @@ def found(nodes: Sequence[ast.AST]) -> Iterator[str]:
             elif name.partition(".")[0] in ODD_MODULES:
                 yield f"imports {name}"
     for node in nodes:
-        if isinstance(node, ast.Attribute) and node.attr in FRAMES:
-            yield f"looks at what calls it: {node.attr}"
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
-            if isinstance(node.value, ast.Name) and node.value.id in modules:
-                yield f"replaces {node.value.id}.{node.attr}"
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "npvae":
-            if f"npvae.{node.attr}" not in KNOWN:
-                yield f"looks for npvae.{node.attr}"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ODD_CALLS:
-            yield f"calls {node.func.id}"
+        match node:
+            case ast.Attribute(attr=name) if name in FRAMES:
+                yield f"looks at what calls it: {name}"
+            case ast.Attribute(ast.Name(owner), name, ast.Store() | ast.Del()) if owner in modules:
+                yield f"replaces {owner}.{name}"
+            case ast.Attribute(ast.Name("npvae"), name, ast.Load()) if f"npvae.{name}" not in KNOWN:
+                yield f"looks for npvae.{name}"
+            case ast.Call(ast.Name(name)) if name in ODD_CALLS:
+                yield f"calls {name}"

@@ -11,14 +11,10 @@ from wrong_versions.table import change
 
 # Evaluation.
 
-bound_at_mu = change(
-    mean_terms, "model.draw_eps(len(batch), rng)", "np.zeros((len(batch), model.latent_dim), model.dtype)"
-)
+bound_at_mu = change(mean_terms, "model.draw_eps", "0 * model.draw_eps")
 """35. z = mu on the test set -> z drawn from q: no bound on anything, and too good."""
 
-likelihood_averaged_in_log_space = change(
-    log_likelihood, "slices(k, ROWS // images)", "slices(k, k)", "log_mean_exp(log_w)[0]", "np.mean(log_w, axis=0)"
-)
+likelihood_averaged_in_log_space = change(log_likelihood, "log_mean_exp(log_w)[0]", "np.mean(log_w, axis=0)")
 """37. mean of log w -> log of mean of w: the ordinary bound again, whatever the number of draws."""
 
 likelihood_summed_over_draws = change(log_likelihood, "log_sum - math.log(k)", "log_sum")
@@ -48,19 +44,13 @@ active_where_the_mean_is_not_zero = change(
 
 # The gradient checker.
 
-new_noise_for_every_evaluation = change(
-    model_errors, "model.forward(*inputs)", "model.forward(inputs[0], model.draw_eps(len(x)), *inputs[2:])"
-)
+new_noise_for_every_evaluation = change(model_errors, "(*inputs)", "(x, model.draw_eps(len(x)), *inputs[2:])")
 """33. eps drawn in each forward -> once, outside: right gradients are refused."""
 
 relative_error_without_a_floor = change(relative_error, " + FLOOR * np.max(np.abs(numeric), initial=0)", "")
 """34. |a - n| / |n| -> with a floor: where n is nearly 0 rounding errors look like wrong gradients."""
 
-differences_in_float32 = change(
-    numeric_gradient,
-    "np.sum(dout * (above - below))",
-    "(np.float32(np.sum(dout * above)) - np.float32(np.sum(dout * below)))",
-)
+differences_in_float32 = change(numeric_gradient, "above - below", "np.float32(above) - np.float32(below)")
 """34. float32 -> float64: 1e-5 is lost in the rounding of the loss."""
 
 kinks_ignored = change(gradient_errors, "raise KinkError", "pass")
@@ -83,9 +73,7 @@ def errors_at_arguments_that_move(forward, backward, args, *more):
 arguments_changed = {gradient_errors: errors_at_arguments_that_move}
 """The caller's arrays moved and not put back -> copies."""
 
-upstream_of_ones = change(
-    gradient_errors, 'validation.generator("rng", rng).standard_normal(np.shape(out))', "np.ones(np.shape(out))"
-)
+upstream_of_ones = change(gradient_errors, "dout = ", "dout = 1 + 0 * ")
 """dout = 1 -> random: what cancels in a plain sum is never seen, such as a softmax."""
 
 difference_without_its_absolute_value = change(relative_error, "np.abs(analytic - numeric)", "analytic - numeric")
@@ -104,9 +92,5 @@ mean_error = {relative_error: lambda a, n: np.mean(np.abs(a - n)) / (np.max(np.a
 nan_passes = change(relative_error, "nan=np.inf", "nan=0")
 """nanmax -> NaN counts as infinitely wrong: what cannot be compared is accepted."""
 
-first_array_alone = change(
-    gradient_errors,
-    "numeric_gradient(evaluate, arg, dout))",
-    "numeric_gradient(evaluate, arg, dout)) if arg is args[0] else 0.0",
-)
+first_array_alone = change(gradient_errors, "relative_error(", "(arg is args[0]) * relative_error(")
 """Only the first gradient -> all: a wrong dlogvar hides behind a right dmu."""

@@ -87,9 +87,7 @@ sigmoid_slope_without_its_second_factor = change(sigmoid_backward, "dh * h * (1 
 sigmoid_overflows = change(sigmoid, "np.minimum(a, 0)", "a", "-np.abs(a)", "a")
 """e^a / (1 + e^a) -> a form where no exponent is positive: NaN for large a."""
 
-sigmoid_rounded_to_zero = change(
-    sigmoid, "np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))", "0.5 * (1 + np.tanh(0.5 * a))"
-)
+sigmoid_rounded_to_zero = change(sigmoid, "return", "h = 0.5 * (1 + np.tanh(0.5 * a))\n    return")
 """(1 + tanh(a / 2)) / 2 -> e^a / (1 + e^a) for negative a: exactly 0 from -40 on, and its log infinite."""
 
 # The network, its initial weights, and the views of one flat vector.
@@ -121,16 +119,10 @@ bias_of_another_layer = change(
 
 # Reparameterization: z = mu + exp(logvar / 2) eps.
 
-noise_drawn_again_in_backward = change(
-    reparameterize_backward, "sigma * eps", "sigma * np.random.default_rng().standard_normal(dz.shape)"
-)
+noise_drawn_again_in_backward = change(reparameterize_backward, "* eps", "* np.random.normal(size=dz.shape)")
 """2. New eps in backward -> the cached one: the gradient for logvar is noise."""
 
-noise_drawn_inside = change(
-    reparameterize,
-    "sigma = np.exp(0.5 * logvar)",
-    "sigma, eps = np.exp(0.5 * logvar), np.random.default_rng().standard_normal(eps.shape)",
-)
+noise_drawn_inside = change(reparameterize, "return", "eps = np.random.normal(size=eps.shape)\n    return")
 """33. New noise in each evaluation -> the eps handed in: finite differences are differences of noise."""
 
 noise_scaled_in_place = change(reparameterize, "sigma * eps", "np.multiply(sigma, eps, out=eps)")
@@ -154,9 +146,7 @@ logits_changed_in_place = change(bernoulli_nll, "x * logits", "np.multiply(x, lo
 
 # Gaussian: nll = 1/2 sum log 2 pi + logvar + (x - mean)^2 / sigma^2.
 
-gaussian_dlogvar_averaged = change(
-    gaussian_nll_backward, "np.shape(precision))", "np.shape(precision)) * (precision.size / dmean.size)"
-)
+gaussian_dlogvar_averaged = change(gaussian_nll_backward, "precision))", "precision)) * precision.size / dmean.size")
 """mean over what logvar was broadcast over -> sum: wrong only where one logvar serves many pixels."""
 
 gaussian_dlogvar_not_summed = change(gaussian_nll_backward, "_sum_to(dlogvar, np.shape(precision))", "dlogvar")

@@ -3,7 +3,7 @@
 `change(function, right, wrong)`, and under it: what is wrong -> what is right: the symptom.
 """
 
-from npvae.data.pixels import binarize, draw_binary, to_float
+from npvae.data.pixels import draw_binary, to_float
 from npvae.optim import SGD, Adagrad, Adam, Optimizer, cosine_decay, linear_warmup
 from npvae.training import fit, minibatches
 from wrong_versions.table import change
@@ -16,9 +16,7 @@ adam_without_bias_correction = change(Adam.update, " / (1 - beta1**self.t)", "",
 adam_counts_epochs = change(Adam.update, "beta1**self.t", "beta1", "beta2**self.t", "beta2")
 """32. t stands at 1 through the whole first epoch -> t counts steps: corrected far too much, for long."""
 
-adam_corrects_one_step_late = change(
-    Adam.update, "beta1**self.t", "beta1 ** (self.t + 1)", "beta2**self.t", "beta2 ** (self.t + 1)"
-)
+adam_corrects_one_step_late = change(Adam.update, "1**self.t", "1**(self.t + 1)", "2**self.t", "2**(self.t + 1)")
 """1 - beta^(t + 1) -> 1 - beta^t: t is increased before and after."""
 
 adam_exchanges_its_moments = change(
@@ -89,14 +87,10 @@ drawn_with_replacement = change(minibatches, "rng.permutation(n)", "rng.integers
 beta_schedule_ignored = change(fit, "beta(epoch)", "model.beta")
 """beta stays -> follows its schedule: the warm-up that was asked for never happens."""
 
-labels_not_shuffled_along = change(
-    fit, "rng, labels, binarize", "rng, None if labels is None else np.roll(labels, 1), binarize"
-)
+labels_not_shuffled_along = change(fit, "rng, labels", "rng, labels if labels is None else np.roll(labels, 1)")
 """Images in a new order, labels in the old -> the same order for both: the label tells nothing."""
 
-held_out_loss_of_the_training_set = change(
-    fit, "mean_terms(model, x_test", "mean_terms(model, x_train[: len(x_test)]"
-)
+held_out_loss_of_the_training_set = change(fit, "(model, x_test", "(model, x_train[: len(x_test)]")
 """Test loss of the training set -> of the test set: nothing is held out, and overfitting never shows."""
 
 # The data.
@@ -107,17 +101,11 @@ grey_levels_by_256 = change(to_float, "x, 255", "x, 256")
 grey_levels_in_uint8 = change(to_float, "np.divide(x, 255, dtype=dtype)", "(x // 255).astype(dtype)")
 """x // 255 -> x / 255: integer division, every pixel that is not white is black."""
 
-binarized_by_a_threshold = change(
-    binarize, "draw_binary(_unit_interval(x), np.random.default_rng(rng))", "binarize_threshold(x)"
-)
+binarized_by_a_threshold = change(draw_binary, "rng.random(x.shape)", "0.5")
 """x > 1/2 -> a draw with probability x: the mean image is another."""
 
 binarized_with_256_levels = change(draw_binary, "rng.integers(0, 255", "rng.integers(0, 256")
 """A draw from 0..255 < x -> from 0..254: white is drawn black once in 256."""
 
-binarized_with_one_draw = change(
-    binarize,
-    "draw_binary(_unit_interval(x), np.random.default_rng(rng))",
-    "binarize_threshold(x, np.random.default_rng(rng).random())",
-)
+binarized_with_one_draw = change(draw_binary, "rng.random(x.shape)", "rng.random()")
 """One uniform number for all -> one a pixel: every mean is right, and the image is a threshold."""
