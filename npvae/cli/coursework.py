@@ -203,7 +203,7 @@ def mark(options: Namespace) -> int:
         raise
     everybody = {each.student: graded.get(each.student) or kept.load(each, assignment) for each in submissions}
     found = {student: one for student, one in everybody.items() if one}
-    report = Results(collection, assignment, found, own)
+    report = Results(collection, assignment, found, own, manual_marks(options.out / "manual.csv", students))
     write_reports(options.out, report, options.gradescope)
     print(f"{report.size}; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
     print(options.out / "grades.csv")
