@@ -170,3 +170,11 @@ def test_marks_by_hand_for_another_assignment_are_not_added(graded, capsys):
     assert run("--seed", "5") == 0
     with Path("out/grades.csv").open(newline="") as file:
         assert [row["W1"] for row in csv.DictReader(file)] == ["5.0", ""]
+
+
+@pytest.mark.parametrize("options", [("--seed", "-1"), ("--seed", "x"), ("--workers", "0")])
+def test_numbers_that_mean_nothing_are_refused_before_anything_is_written(options, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["grade", str(tmp_path), "--out", str(tmp_path / "out"), *options])
+    assert f"argument {options[0]}: {options[1]!r} is not a whole number, " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
