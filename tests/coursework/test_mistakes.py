@@ -1,7 +1,9 @@
 """Every known mistake, put in place of the right code, is rejected by a check that the right code passes."""
 
+import re
 import sys
 from functools import cache, partial
+from pathlib import Path
 
 import pytest
 from checks import CHECKS, gradients_of_pairs, gradients_of_the_model
@@ -85,3 +87,10 @@ def test_the_whole_catalogue_is_there_and_much_beyond_it():
     assert set(numbers) - {None} == set(range(1, 39))
     assert numbers.count(None) >= 20
     assert sum(mistake.alike for mistake in WRONG_VERSIONS.values()) >= 6
+
+
+def test_there_are_more_mistakes_than_the_readmes_say():
+    tests = Path(__file__).parents[1]
+    for page in (tests.parent / "README.md", tests / "README.md"):
+        (said,) = re.findall(r"more than (\d+) wrong versions", page.read_text("utf-8"))
+        assert len(WRONG_VERSIONS) > int(said), page

@@ -11,6 +11,13 @@ import numpy as np
 import pytest
 
 import npvae
+from npvae.coursework.assignments import variant
+from npvae.coursework.check import findings_of
+from npvae.coursework.diagnose import judge
+from npvae.coursework.exercises import EXERCISES
+from npvae.coursework.grading import Graded
+from npvae.coursework.key import answer_key
+from npvae.coursework.report import feedback
 from npvae.gradcheck import all_pairs
 from npvae.lessons import compare
 
@@ -122,6 +129,17 @@ def test_a_lesson_asks_answers_and_checks(path):
     assert sum("assert" in cell["source"] for cell in cells(path, "code")) >= 3
 
 
+def test_lessons_name_exercises_by_their_titles_and_each_is_named_in_its_own():
+    titles = {exercise.title: exercise.lesson for exercise in EXERCISES.values()}
+    named = {}
+    for path in LESSONS:
+        lines = "".join(re.findall(r"Coursework that now makes sense: ((?:.|\n  )*)", prose(path)))
+        named[path.stem] = set(re.findall(r"\*([^*]+)\*", lines))
+        assert named[path.stem] <= set(titles), path.stem
+    for title, lesson in titles.items():
+        assert title in named[lesson], f"{lesson}: {title}"
+
+
 @each_lesson
 def test_a_lesson_uses_no_magic_no_widget_no_network_and_no_global_random_state(path):
     for cell in cells(path, "code"):
@@ -207,6 +225,25 @@ def test_every_cell_in_the_table_of_the_notes_exists_in_the_lesson_it_is_linked_
                     f"{said}: {lesson.name}"
                 )
         assert lesson, said
+
+
+def test_the_readme_shows_feedback_as_it_is_written():
+    chosen = variant("2026")
+
+    def bernoulli_nll(x, logits):
+        return np.sum(np.log(1 + np.exp(logits)) - x * logits, axis=1), npvae.bernoulli_nll(x, logits)[1]
+
+    functions = bernoulli_nll, npvae.bernoulli_nll_backward
+    key = answer_key("kl_divergence", chosen, 0)
+    findings = {
+        "bernoulli_nll": findings_of(EXERCISES["bernoulli_nll"], chosen, functions, 0),
+        "kl_divergence": judge(key, [{**right, "drho": -right["drho"]} for right in key.right]),
+    }
+    marks = {name: dict.fromkeys(exercise.points(chosen), 0) for name, exercise in EXERCISES.items()}
+    lines = feedback(Graded("ada", "ada.py", marks, findings), chosen, {}).splitlines()
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for shown in re.search(r"feedback:\n\n```\n(.*?)\n```", readme, re.DOTALL)[1].splitlines():
+        assert [line for line in lines if line.removeprefix("## ").startswith(shown)], shown
 
 
 def show_columns_of_the_lecturers_page():

@@ -1,6 +1,8 @@
 """Published experiments: their settings, and running them from where they were stopped."""
 
 import json
+import re
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ from npvae.cli import main
 from npvae.experiments import reproduce
 from npvae.experiments.recipes import BURDA2016, KINGMA2014, PYTORCH_EXAMPLE, RECIPES
 from npvae.history import History
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "tests" / "benchmarks" / "README.md"
 
 
 def arm(recipe, name):
@@ -150,3 +155,29 @@ def test_the_numbers_of_the_whole_published_run_are_quoted_as_they_were_measured
     for lesson in ("08_training_on_mnist", "12_how_tight_is_the_bound"):
         text = (tests.parent / "notebooks" / f"{lesson}.ipynb").read_text("utf-8")
         assert f"| {result['nll']:.2f} | {result['published']} |" in text
+
+
+def test_shortened_runs_stand_beside_what_was_published_and_are_quoted_alike_in_the_lessons():
+    quoted = dict(re.findall(r"nll (\S+) \| nll (\S+) \|", BENCHMARKS.read_text("utf-8")))
+    assert list(quoted.values()) == [arm(BURDA2016, name).published for name in ("vae-1", "iwae-5")]
+    for lesson in ("08_training_on_mnist", "12_how_tight_is_the_bound"):
+        text = (ROOT / "notebooks" / f"{lesson}.ipynb").read_text("utf-8")
+        for ours, published in quoted.items():
+            assert re.search(rf"\| {ours} \|.* {published}\b", text), f"{lesson}: {ours}"
+
+
+def numbers(page, row):
+    """The numbers in the row of a page's table that begins so, those in its first cell left out."""
+    (cells,) = re.findall(rf"(?m)^\| {re.escape(row)}[^|]*\|(.*)\|$", page.read_text("utf-8"))
+    return [float(number) for number in re.findall(r"\d+\.?\d*", cells)]
+
+
+def test_the_speeds_in_the_readme_are_those_of_the_benchmarks_rounded():
+    readme = ROOT / "README.md"
+    turns = [numbers(BENCHMARKS, str(turn)) for turn in (1, 2, 3)]
+    medians = [statistics.median(column) for column in zip(*turns, strict=True)]
+    said = numbers(readme, "`npvae train --binarize none") + numbers(readme, "[PyTorch's own VAE example]")
+    assert said == [round(m, 1) if one % 1 else round(m) for one, m in zip(said, medians, strict=True)]
+    for row in ("784-400-20, relu, batches of 128", "784-200-200-50, tanh, batches of 20"):
+        measured = numbers(BENCHMARKS, row.replace(", batches of", ",").replace(", ", " ", 1))
+        assert numbers(readme, row) == [round(measured[i], 1) for i in (0, 4, 8)]
