@@ -103,21 +103,17 @@ def write_handout(
         cells = [blank(cell) for cell in cells if role(cell) not in NOT_FOR_STUDENTS]
     notebook["cells"] = [{"id": f"cell-{i:03}", **cell} for i, cell in enumerate(cells)]
     notebook["metadata"]["npvae"] = {"assignment": str(chosen)}
-    contents = {"assignment.ipynb": json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"}
+    contents = {folder / "assignment.ipynb": json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"}
     if not solutions:
-        contents |= {
-            "assignment.py": as_script(cells),
-            "README.md": readme(chosen, feedback, sorted(folder.glob("npvae-*.whl"))),
-        }
+        contents[folder / "assignment.py"] = as_script(cells)
+        contents[folder / "README.md"] = readme(chosen, feedback, sorted(folder.glob("npvae-*.whl")))
     folder.mkdir(parents=True, exist_ok=True)
-    for name in contents:
-        if (folder / name).exists():
-            raise FileExistsError(
-                f"{folder / name} exists already, expected a new folder: choose another, or remove it"
-            )
-    for name, content in contents.items():
-        write_text(folder / name, content)
-    return [folder / name for name in contents]
+    for path in contents:
+        if path.exists():
+            raise FileExistsError(f"{path} exists already, expected a new folder: choose another, or remove it")
+    for path, content in contents.items():
+        write_text(path, content)
+    return list(contents)
 
 
 def assigned(seed: int | str, short: bool) -> Variant:
