@@ -87,6 +87,7 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
         ("a sign between its two terms is wrong", lambda x, a: bernoulli(-x, a)),
         ("a sigmoid is taken of a probability: no pixel gets below 0.31 nats", lambda x, a: bernoulli(x, plain(a))),
         (SQUARED_ERROR, lambda x, a: (x - plain(a)) ** 2),
+        ("the logarithm of the softplus is missing", lambda x, a: 1 + np.exp(a) - x * a),
     ]
     beyond: Rows = [
         ("the logarithm of a probability that was rounded to 0 or 1", lambda x, a: naive(x, plain(a))),
@@ -268,6 +269,7 @@ OWN: dict[str, list[Mistake]] = {
         nll("half a squared error: sigma does not enter", lambda x, m, s: 0.5 * (x - m) ** 2),
         nll(CONSTANT_MISSING, lambda x, m, s: gaussian(x, m, s) - 0.5 * LOG_2_PI),
         nll(CONSTANT_WHOLE, lambda x, m, s: gaussian(x, m, s) + 0.5 * LOG_2_PI),
+        nll("the squared residual counts twice", lambda x, m, s: (LOG_2_PI + s) / 2 + (x - m) ** 2 * np.exp(-s)),
         nll(SIGMA_NOT_SQUARED, lambda x, m, s: 0.5 * (LOG_2_PI + s + (x - m) ** 2 * np.exp(-0.5 * s))),
         forward_alone("cut off at 0, but may be negative", lambda *a: np.maximum(summed(gaussian)(*a), 0)),
     ],
