@@ -1,7 +1,6 @@
 """npvae handout and npvae grade: the coursework on the command line."""
 
 import argparse
-import os
 import sys
 from argparse import Namespace
 from collections import Counter
@@ -10,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from npvae.cli.arguments import UsageError
+from npvae.cli.arguments import UsageError, seed, whole
 from npvae.coursework.assignments import apart, variant
 from npvae.coursework.check import FEEDBACK
 from npvae.coursework.collection import Collection, collect
@@ -27,6 +26,7 @@ from npvae.coursework.written import manual_marks
 from npvae.internals.files import write_text
 from npvae.internals.progress import progress
 from npvae.internals.text import counted
+from npvae.internals.threads import available_cores
 
 T = TypeVar("T")
 SHOWN = 10
@@ -115,7 +115,7 @@ def add_parsers(subparsers: Any) -> None:
     )
     grade.add_argument(
         "--seed",
-        type=known_seed,
+        type=seed,
         metavar="N",
         help="of the inputs that marks are given for (default: the one in DIR/seed.txt, drawn when first graded)",
     )
@@ -129,7 +129,7 @@ def add_parsers(subparsers: Any) -> None:
     )
     grade.add_argument("--gradescope", action="store_true", help="also write a results.json for each student")
     grade.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="number of processes (default: cores)"
+        "--workers", type=whole, default=available_cores(), metavar="N", help="number of processes (default: cores)"
     )
 
 
@@ -144,13 +144,6 @@ def known_variant(text: str) -> str:
         return text if "," in text else variant(text).name
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def known_seed(text: str) -> int:
-    """Return a seed, or raise an error."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"seed is {text!r}, expected a whole number from 0")
-    return int(text)
 
 
 def write(options: Namespace) -> int:
@@ -203,7 +196,7 @@ def mark(options: Namespace) -> int:
         raise
     everybody = {each.student: graded.get(each.student) or kept.load(each, assignment) for each in submissions}
     found = {student: one for student, one in everybody.items() if one}
-    report = Results(collection, assignment, found, own)
+    report = Results(collection, assignment, found, own, manual_marks(options.out / "manual.csv", students))
     write_reports(options.out, report, options.gradescope)
     print(f"{report.size}; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
     print(options.out / "grades.csv")
@@ -297,7 +290,7 @@ def _in_parallel(
     def steps(futures: Any, total: int) -> Any:
         return progress(futures, "grading", True, total)
 
-    with workers(max(1, options.workers)) as executor:
+    with workers(options.workers) as executor:
         graded = grade(submissions, assignment, kept, executor, hide, again, steps)
     for submission in submissions:
         if kept.load(submission, assignment) is None:

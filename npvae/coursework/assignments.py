@@ -58,9 +58,7 @@ def read(line: str) -> Variant:
     if not re.fullmatch(rf"\d{{1,{LONGEST}}}|{TEXTBOOK}", chosen["name"]) or chosen["form"] not in FORMS:
         raise ValueError(f"variant is {line[:40]!r}..., expected the line of a handout: copy it from there once more")
     for slot, value in said.items():
-        known = (
-            {str(option): option for option in (getattr(Variant, slot), *CHOICES[slot])} if slot in CHOICES else {}
-        )
+        known = {str(option): option for option in OPTIONS.get(slot, ())}
         if value not in known:
             raise ValueError(
                 f"the assignment asks for {slot} {value!r}, which npvae {__version__} does not know: "

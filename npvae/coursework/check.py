@@ -73,15 +73,14 @@ class Checker:
             print(f"{exercise.name}: received")
             self.right |= {exercise.name: functions} if complete else {}
             return True
-        findings: list[Finding] = []
-        blank = False
+        findings: list[Finding] | None = None
         with at_most(LIMIT) as late, nobody_leaves(functions):
-            blank = is_blank(exercise, self.variant, functions)
-            findings = [] if blank else findings_of(exercise, self.variant, functions, SEED)
+            if not is_blank(exercise, self.variant, functions):
+                findings = findings_of(exercise, self.variant, functions, SEED)
         if late.is_set():
             print(f"{exercise.name}: took longer than {LIMIT:g} s and was stopped: is there a loop that never ends?")
             return False
-        if blank:
+        if findings is None:
             print(f"{exercise.name}: {'still to be written' if self.feedback == 'hint' else 'not right yet'}")
             return False
         if not findings:

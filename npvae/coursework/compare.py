@@ -41,6 +41,4 @@ def same_error(came: Any, made: Any) -> bool:
     if came is None or made is None or came.shape != made.shape:
         return False
     finite = np.isfinite(made)
-    return np.array_equal(came[~finite], made[~finite], equal_nan=True) and agree(
-        np.where(finite, came, 0).astype(came.dtype), np.where(finite, made, 0)
-    )
+    return np.array_equal(came[~finite], made[~finite], equal_nan=True) and agree(came[finite], made[finite])

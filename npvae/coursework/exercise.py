@@ -56,7 +56,7 @@ class Exercise:
     """One that leaves a variant's right results as they are, such as the textbook's own answer, is none there."""
     properties: Mapping[str, str]
     """By result: what holds for a right one, as a sentence that ends a hint."""
-    arguments: Callable[[Variant], tuple[str, ...]]
+    arguments: Callable[[Variant], tuple[str, ...]] = lambda variant: ()
     """Names of a probe's arguments, to show one entry with; none where an entry says nothing."""
     section: str = ""
     """Title of the section of the notes; "" where they have none on it."""

@@ -45,6 +45,8 @@ class Graded:
     flags: Sequence[str] = ()
     """What a human should look at."""
     written: Mapping[str, str] = field(default_factory=dict)
+    is_rewritten: bool = False
+    """Whether the answers in words are others than when it was graded before."""
 
     @property
     def total(self) -> int:
@@ -248,6 +250,8 @@ def grade(
             why = f"the grader failed on this file ({type(error).__name__}: {error}): grade it by hand, or run again"
             result = ungraded(submission, assignment, [why], [why])
         else:
+            before = read_json(kept.place(submission)).get("graded", {})
+            result = replace(result, is_rewritten=before.get("written", result.written) != result.written)
             kept.save(submission, assignment, result)
         graded[submission.student] = result
     return dict(sorted(graded.items()))
@@ -263,5 +267,6 @@ def mistakes_of(graded: Mapping[str, Graded]) -> Iterator[tuple[str, str]]:
     """Exercise and words of each mistake of each student, once."""
     for one in graded.values():
         for exercise, findings in one.findings.items():
-            said = (finding.words for finding in findings if finding.name not in ("needs", "blank"))
+            said = [finding.words for finding in findings if finding.name not in ("needs", "blank")]
+            said = [one.failures[exercise]] if exercise in one.failures else said  # not once for each function
             yield from ((exercise, words) for words in dict.fromkeys(said))

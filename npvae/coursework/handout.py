@@ -14,6 +14,8 @@ from npvae.coursework.variants import Variant
 from npvae.internals.files import write_text
 
 MASTER = Path("notebooks") / "coursework" / "master.ipynb"
+PAGE = Path(__file__).with_name("handout.md")
+"""What a student reads first, with gaps in braces."""
 
 
 def find_master(path: Path | None = None) -> Path:
@@ -103,21 +105,17 @@ def write_handout(
         cells = [blank(cell) for cell in cells if role(cell) not in NOT_FOR_STUDENTS]
     notebook["cells"] = [{"id": f"cell-{i:03}", **cell} for i, cell in enumerate(cells)]
     notebook["metadata"]["npvae"] = {"assignment": str(chosen)}
-    contents = {"assignment.ipynb": json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"}
+    contents = {folder / "assignment.ipynb": json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"}
     if not solutions:
-        contents |= {
-            "assignment.py": as_script(cells),
-            "README.md": readme(chosen, feedback, sorted(folder.glob("npvae-*.whl"))),
-        }
+        contents[folder / "assignment.py"] = as_script(cells)
+        contents[folder / "README.md"] = readme(chosen, feedback, sorted(folder.glob("npvae-*.whl")))
     folder.mkdir(parents=True, exist_ok=True)
-    for name in contents:
-        if (folder / name).exists():
-            raise FileExistsError(
-                f"{folder / name} exists already, expected a new folder: choose another, or remove it"
-            )
-    for name, content in contents.items():
-        write_text(folder / name, content)
-    return [folder / name for name in contents]
+    for path in contents:
+        if path.exists():
+            raise FileExistsError(f"{path} exists already, expected a new folder: choose another, or remove it")
+    for path, content in contents.items():
+        write_text(path, content)
+    return list(contents)
 
 
 def assigned(seed: int | str, short: bool) -> Variant:
@@ -132,7 +130,7 @@ def readme(chosen: Variant, feedback: str, wheels: Sequence[Path]) -> str:
     bonus = total(chosen, bonus=True)
     more = f" A bonus exercise has {bonus} more." if bonus else ""
     gaps = "\nThey keep the numbers of the long form, so some numbers are missing." if chosen.form == "short" else ""
-    return README.format(
+    return PAGE.read_text("utf-8").format(
         name=chosen.name,
         package=wheels[-1].name if wheels else "NPVAE",
         given="in the file that came with this page" if wheels else GIVEN,
@@ -152,32 +150,3 @@ FEEDBACK_IN_WORDS = {
 GIVEN = """\
 for which write, in the
 place of NPVAE, what you were given: a file that ends in .whl, or an address"""
-README = """\
-# A variational autoencoder by hand: assignment {name}
-
-You write the pieces of a variational autoencoder and the gradient of each.
-{points}
-{words}
-
-Two files hold the same: `assignment.ipynb` for Jupyter, `assignment.py` for any editor. Hand in
-one of them. They need Python 3.10 or later and the package npvae, {given}:
-
-    python3 -m venv .venv
-    .venv/bin/python -m pip install jupyterlab {package}
-    .venv/bin/python -m jupyter lab assignment.ipynb
-
-Without Jupyter, leave out `jupyterlab` and run `.venv/bin/python assignment.py`. On Windows write
-`py` for `python3` and `.venv\\Scripts\\python` for `.venv/bin/python`. If you have a clone of npvae's
-repository, its folder will do in the place of {package}.
-
-Each exercise has a task, a cell to fill in, and a cell that calls `check`. Replace the line that
-raises `NotImplementedError`, run the cell, run the check.
-{feedback}
-
-Keep the names of the functions, the order of their arguments, and `VARIANT`. In `assignment.py`, a
-cell is what stands between two lines that begin with `# %%`, and answers in words are comments.
-
-Marks are given for other inputs than those that `check` uses, and for each part on its own: a wrong
-gradient does not cost the forward. Before you hand in, restart and run everything from top to
-bottom: it has to work in that order.
-"""

@@ -46,20 +46,17 @@ class AnswerKey:
     @cached_property
     def mistakes(self) -> list[Made]:
         """Each mistake that changes something here, and what comes of it."""
+        every = []
         with np.errstate(all="ignore"):
-            every = [self.made(mistake) for mistake in self.exercise.mistakes(self.variant)]
-        return [made for made in every if made.changed]
-
-    def made(self, mistake: Mistake) -> Made:
-        """What comes of a mistake."""
-        results = [mistake.wrong(probe, right) for probe, right in zip(self.probes, self.right, strict=True)]
-        changed = {
-            name
-            for each, right in zip(results, self.right, strict=True)
-            for name in each
-            if not agree(each[name], right[name])
-        }
-        return Made(mistake, results, frozenset(changed))
+            for mistake in self.exercise.mistakes(self.variant):
+                results = [mistake.wrong(probe, right) for probe, right in zip(self.probes, self.right, strict=True)]
+                pairs = [
+                    (name, each, right) for each, right in zip(results, self.right, strict=True) for name in each
+                ]
+                changed = frozenset(name for name, each, right in pairs if not agree(each[name], right[name]))
+                if changed:
+                    every.append(Made(mistake, results, changed))
+        return every
 
     @property
     def points(self) -> Mapping[str, int]:

@@ -18,7 +18,7 @@ from npvae.coursework.listing import HEADER, rows
 from npvae.coursework.submissions import safe_name
 from npvae.coursework.tables import in_line, markdown_table, table
 from npvae.coursework.variants import Variant
-from npvae.coursework.written import Marks, manual_marks, write_written
+from npvae.coursework.written import Marks, write_written
 from npvae.internals.files import write_text
 from npvae.internals.text import counted
 
@@ -38,6 +38,8 @@ class Results:
     """By student."""
     own: Mapping[str, tuple[Variant, Graded]] = field(default_factory=dict)
     """Of those whose file says that it is of another assignment: that, and what the file is worth under it."""
+    by_hand: Marks = field(default_factory=dict)
+    """Marks of the answers in words."""
 
     def flags(self, student: str) -> list[str]:
         """What a human should look at."""
@@ -46,14 +48,16 @@ class Results:
         if student in self.own:
             assignment, other = self.own[student]
             said.append(f"as {assignment.title} it has {other.total} of {total(assignment)} points")
+        if student in self.by_hand and one.is_rewritten:
+            said.append("its answers in words have changed: check its marks by hand, then grade it with --only")
         return list(dict.fromkeys(said))
 
     @cached_property
     def size(self) -> str:
-        """How many people there are, and how many of them handed in something that was graded."""
-        files = sum(bool(one.file) for one in self.graded.values())
+        """How many people there are, how many of them handed in something, and how many files were graded."""
+        files = sum(bool(one.file) for one in self.collection.submissions)
         ran = sum(bool(one.findings) for one in self.graded.values())
-        return f"{counted(len(self.graded), 'student')}, {counted(files, 'submission')}, {ran} graded"
+        return f"{counted(len(self._found), 'student')}, {counted(files, 'submission')}, {ran} graded"
 
     @cached_property
     def _found(self) -> Mapping[str, HandIn]:
@@ -77,19 +81,13 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
     results : Results
     gradescope : bool
         Also a results.json for each student, as Gradescope reads it; without it, where there are some already.
-
-    Raises
-    ------
-    ValueError
-        For marks by hand that cannot be understood.
     """
     graded, assignment = results.graded, results.assignment
-    by_hand = manual_marks(folder / "manual.csv", (one.student for one in results.collection.submissions))
     names = file_names([*graded, *sorted(Kept(folder / "results").students() - graded.keys())])
     gradescope = gradescope or (folder / "gradescope").is_dir()
     (folder / "feedback").mkdir(parents=True, exist_ok=True)
-    write_text(folder / "grades.csv", grades_csv(results, by_hand))
-    write_gradebooks(folder, results, by_hand)
+    write_text(folder / "grades.csv", grades_csv(results))
+    write_gradebooks(folder, results)
     for student, name in names.items():
         page, place = folder / "feedback" / f"{name}.md", folder / "gradescope" / name
         if student not in graded:
@@ -98,11 +96,11 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
             with contextlib.suppress(OSError):  # there is none, or something else stands in it
                 place.rmdir()
             continue
-        write_text(page, feedback(graded[student], assignment, by_hand.get(student, {})))
+        write_text(page, feedback(graded[student], assignment, results.by_hand.get(student, {})))
         if gradescope:
             place.mkdir(parents=True, exist_ok=True)
             write_text(place / "results.json", gradescope_json(graded[student], assignment))
-    write_written(folder, graded)
+    write_written(folder, graded, (one.student for one in results.collection.submissions))
     write_text(folder / "summary.md", summary(results))
     write_text(folder / "mistakes.csv", mistakes_csv(graded))
     draw_mistakes(graded, folder / "mistakes.png")
@@ -116,23 +114,23 @@ def file_names(students: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def write_gradebooks(folder: Path, results: Results, by_hand: Marks) -> None:
+def write_gradebooks(folder: Path, results: Results) -> None:
     """Write all points of each person, the bonus and the answers in words among them, for Moodle and for Canvas."""
     people = [one for one in results.collection.hand_ins if one.submission.student in results.graded]
-    words = {student: sum(by_hand.get(student, {}).values()) for student in results.graded}
+    words = {student: sum(results.by_hand.get(student, {}).values()) for student in results.graded}
     marks = {student: one.total + one.bonus + words[student] for student, one in results.graded.items()}
     title, possible = f"Coursework {results.assignment.name}", total(results.assignment) + sum(WRITTEN.values())
     write_text(folder / "moodle.csv", moodle_csv(people, marks))
     write_text(folder / "canvas.csv", canvas_csv(people, marks, possible, title))
 
 
-def grades_csv(results: Results, by_hand: Marks) -> str:
+def grades_csv(results: Results) -> str:
     """One row per student, one column per exercise."""
     exercises = asked(results.assignment)
     header = ["student", "total", "bonus", *WRITTEN, *exercises, "flags", "handed out as", "total as that", "file"]
     lines = []
     for student, one in results.graded.items():
-        hand = by_hand.get(student, {})
+        hand = results.by_hand.get(student, {})
         words = [hand.get(question, "") for question in WRITTEN]
         points = [one.points(name) for name in exercises]
         other = results.own.get(student)

@@ -17,6 +17,7 @@ PLACEHOLDERS = (
     re.escape(WRITE_HERE),
     r"^(?:YOUR ANSWER HERE|_Type your answer here, replacing this text\._)$",  # nbgrader's, Otter's
     r"^(?:# )?(?:begin|end) (?:question|solution|tests)$(?:\n\w+: .*)*",  # Otter's marks
+    r'^"""$',  # where Colab's export of a text ends
 )
 """What is handed out in the place of an answer, and around it."""
 HANDED_OUT = re.compile("|".join(PLACEHOLDERS), re.IGNORECASE | re.MULTILINE)

@@ -15,16 +15,18 @@ Marks = Mapping[str, Mapping[str, float]]
 """By student and question."""
 
 
-def write_written(folder: Path, graded: Mapping[str, Graded]) -> None:
-    """Write the answers to each question, who is behind a code, and a table for marks where there is none yet."""
+def write_written(folder: Path, graded: Mapping[str, Graded], students: Iterable[str]) -> None:
+    """Write the answers to each question, who is behind a code, and a table for marks until one has been typed."""
     (folder / "written").mkdir(parents=True, exist_ok=True)
     for question in WRITTEN:
         write_text(folder / "written" / f"{question}.md", page(question, graded))
-    codes = sorted((pseudonym(student), student) for student in graded)
+    codes = sorted((pseudonym(student), student) for student in students)
     write_text(folder / "written" / "codes.csv", table(["code", "student"], codes))
-    if not (folder / "manual.csv").exists():
+    manual = folder / "manual.csv"
+    _, typed = read_table(manual) if manual.exists() else ([], [])
+    if not any(text for _, row in typed for title, text in row.items() if title != "code"):
         unmarked = [[code, *[""] * len(WRITTEN)] for code, _ in codes]
-        write_text(folder / "manual.csv", table(["code", *WRITTEN], unmarked))
+        write_text(manual, table(["code", *WRITTEN], unmarked))
 
 
 def page(question: str, graded: Mapping[str, Graded]) -> str:
@@ -47,7 +49,7 @@ def asked_by(answers: Iterable[str]) -> str:
 
 
 def manual_marks(path: Path, students: Iterable[str]) -> Marks:
-    """Marks by hand; the file is never written to once it is there.
+    """Marks by hand.
 
     Raises
     ------
@@ -71,8 +73,8 @@ def manual_marks(path: Path, students: Iterable[str]) -> Marks:
             continue
         where, code = f"{path}, line {line}", row["code"]
         if code not in known or known[code] in marks:
-            what = "stands there twice" if code in known else "is nobody's in this class"
-            raise ValueError(f"{where}: the code {code!r} {what}, expected each of written/codes.csv once")
+            what = "stands there twice" if code in known else "is nobody's in this class (any more)"
+            raise ValueError(f"{where}: the code {code!r} {what}; written/codes.csv says whose: remove or correct it")
         marks[known[code]] = {question: points(value, WRITTEN[question], where) for question, value in given.items()}
     return marks
 

@@ -65,12 +65,12 @@ def collected(folder, files, roster=None, **options):
     return {one.submission.student: one for one in collect(folder / "in", path, **options).hand_ins}
 
 
-def results(graded, assignment, own=()):
+def results(graded, assignment, own=(), **more):
     """What came of grading people, as if each had handed in a file under their name."""
     people = (
         HandIn(Person(student), Submission(student, one.file, b""), Choice(), ()) for student, one in graded.items()
     )
-    return Results(Collection(tuple(people)), assignment, graded, dict(own))
+    return Results(Collection(tuple(people)), assignment, graded, dict(own), **more)
 
 
 def chosen(people):

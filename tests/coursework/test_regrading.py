@@ -1,15 +1,19 @@
 """A second run into the same folder: nothing of the first stays that no longer holds, and nothing else goes."""
 
 import csv
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from classes import answered, write
+from classes import answered, results, write
 
 from npvae.cli import main
 from npvae.coursework.exercises import EXERCISES
-from npvae.coursework.grading import Graded
-from npvae.coursework.submissions import pseudonym
+from npvae.coursework.grading import Graded, Kept, grade
+from npvae.coursework.submissions import Submission, pseudonym
+from npvae.coursework.variants import Variant
 
 
 @pytest.fixture
@@ -83,7 +87,27 @@ def test_beside_one_student_and_after_an_interruption_everybodys_feedback_stays(
     assert files("out") == everything
 
 
+def test_beside_one_student_the_class_is_counted_whole(graded, capsys):
+    write(Path("in"), {f"{name}.ipynb": answered() for name in ("ada", "bob", "cyd")})
+    assert run("--only", "ada") == 0
+    assert "3 students, 3 submissions, 1 graded; 2 to look at" in capsys.readouterr().out
+
+
 # Marks by hand.
+
+
+def test_the_table_for_marks_by_hand_is_of_the_whole_class_until_something_is_typed_into_it(graded):
+    write(Path("in"), {f"{name}.ipynb": answered() for name in ("ada", "bob")})
+    empty = "code,W1,W2,W3,W4\n" + "".join(sorted(f"{pseudonym(name)},,,,\n" for name in ("ada", "bob")))
+    assert run("--only", "ada") == 0
+    assert Path("out/manual.csv").read_text() == empty
+    write(Path("in"), {"cyd.ipynb": answered()})
+    assert run() == 0
+    assert f"{pseudonym('cyd')},,,,\n" in Path("out/manual.csv").read_text()
+    remarked = "code,W1,W2,W3,W4,remark\nold0code,,,,,ask her\n"
+    Path("out/manual.csv").write_text(remarked)
+    assert run() == 0
+    assert Path("out/manual.csv").read_text() == remarked
 
 
 def marked(text):
@@ -104,6 +128,31 @@ def test_a_wrong_mark_by_hand_is_refused_before_anything_is_graded(row, graded, 
     assert {path: Path("out", path).read_bytes() for path in files("out") if path != "manual.csv"} == before
 
 
+def test_marks_by_hand_of_answers_that_have_changed_are_flagged_until_the_student_is_graded_again(tmp_path):
+    def grade_with(answer, again=False):
+        submission = Submission("ada", "ada.pdf", b"", trouble=answer)
+        made = Graded("ada", "ada.pdf", {}, {}, written={"W1": answer})
+        executor = SimpleNamespace(submit=lambda *rest: done(made))
+        (one,) = grade([submission], Variant(), Kept(tmp_path), executor, again=again).values()
+        return results({"ada": one}, Variant(), by_hand={"ada": {"W1": 3}}).flags("ada")
+
+    changed = ["its answers in words have changed: check its marks by hand, then grade it with --only"]
+    assert grade_with("Because.") == []
+    assert grade_with("Because not.") == changed
+    assert grade_with("Because not.") == changed
+    assert grade_with("Because not.", again=True) == []
+    (one,) = grade(
+        [Submission("ada", "ada.pdf", b"", trouble="Because not.")], Variant(), Kept(tmp_path), None
+    ).values()
+    assert results({"ada": replace(one, is_rewritten=True)}, Variant()).flags("ada") == []
+
+
+def done(result):
+    future = Future()
+    future.set_result(result)
+    return future
+
+
 def test_marks_by_hand_for_another_assignment_are_not_added(graded, capsys):
     write(Path("in"), {"ada.ipynb": answered(), "bob.ipynb": answered()})
     assert run() == 0
@@ -121,3 +170,11 @@ def test_marks_by_hand_for_another_assignment_are_not_added(graded, capsys):
     assert run("--seed", "5") == 0
     with Path("out/grades.csv").open(newline="") as file:
         assert [row["W1"] for row in csv.DictReader(file)] == ["5.0", ""]
+
+
+@pytest.mark.parametrize("options", [("--seed", "-1"), ("--seed", "x"), ("--workers", "0")])
+def test_numbers_that_mean_nothing_are_refused_before_anything_is_written(options, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["grade", str(tmp_path), "--out", str(tmp_path / "out"), *options])
+    assert f"argument {options[0]}: {options[1]!r} is not a whole number, " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -17,7 +17,7 @@ from npvae.coursework.diagnose import Finding
 from npvae.coursework.exercises import EXERCISES, total
 from npvae.coursework.gradebooks import canvas_csv, moodle_csv
 from npvae.coursework.grading import Graded, grade_one
-from npvae.coursework.report import feedback, grades_csv, gradescope_json, summary
+from npvae.coursework.report import feedback, frequencies, grades_csv, gradescope_json, summary
 from npvae.coursework.submissions import pseudonym
 from npvae.coursework.tables import in_line, quoted, table
 from npvae.coursework.variants import Variant
@@ -166,11 +166,19 @@ def test_feedback_for_a_blank_forward_does_not_say_what_its_gradients_need():
         assert [line for line in text.splitlines() if line.startswith("- ")] == lines
 
 
+def test_what_ended_an_exercise_is_counted_once_and_not_for_each_of_its_functions():
+    ended = [Finding(name, (), (), "ended", f"{name} took longer than 10 s") for name in ("forward", "dmu")]
+    one = replace(
+        graded("ada"), findings={"kl_divergence": ended}, failures={"kl_divergence": "took longer than 10 s"}
+    )
+    assert frequencies({"ada": one, "bob": one}) == [(("kl_divergence", "took longer than 10 s"), 2)]
+
+
 def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_beside_it():
     own = {**NOTHING, "activation": full("activation", "7")}
     other = Graded("ada", "ada.py", own, {})
     seen = results({"ada": graded("ada")}, variant("2026"), {"ada": (variant("7"), other)})
-    (row,) = csv.DictReader(io.StringIO(grades_csv(seen, {})))
+    (row,) = csv.DictReader(io.StringIO(grades_csv(seen)))
     assert (row["total"], row["handed out as"], row["total as that"]) == (
         "0",
         "assignment 7, long form",

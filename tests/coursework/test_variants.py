@@ -31,7 +31,8 @@ LINE = re.compile(r'(?m)^VARIANT = "(.*)"$')
 def more_choices(monkeypatch):
     """One more activation, likelihood and head to choose from."""
     for slot, option in (("activation", "mish"), ("likelihood", "another"), ("head", "another")):
-        monkeypatch.setitem(CHOICES, slot, (*CHOICES[slot], option))
+        for table in (OPTIONS, CHOICES):
+            monkeypatch.setitem(table, slot, (*table[slot], option))
 
 
 def choices(of):

@@ -139,7 +139,7 @@ def test_an_answer_is_found_in_scripts_of_other_programs(handout):
     assert read_from(handout, without_cells, "a.py") == dict.fromkeys(WRITTEN, "Because.")
     words = (f'"""**{question}.** Why?\n\nBecause.\n"""\n' for question in WRITTEN)
     in_quotes = contents("".join(["x = 1\n", *words]), "a.py").written
-    assert in_quotes == dict.fromkeys(WRITTEN, 'Why?\n\nBecause.\n"""')
+    assert in_quotes == dict.fromkeys(WRITTEN, "Why?\n\nBecause.")
 
 
 @pytest.mark.parametrize("stub", ["YOUR ANSWER HERE", "_Type your answer here, replacing this text._"])

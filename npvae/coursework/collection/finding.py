@@ -67,7 +67,7 @@ def opened(file: Found, depth: int = 1, left: int = LARGEST_ARCHIVE) -> Iterator
     try:
         inside = list(in_archive(file, MOST_UNPACKED, MOST_ARCHIVED))
     except UNREADABLE as error:
-        inside = [replace(file, trouble=f"an archive that cannot be read: {brief(error)}")]
+        inside = [replace(file, trouble=f"an archive that cannot be read ({brief(error)})")]
     left -= cost(file)
     for member in inside or [replace(file, trouble="an archive without files")]:
         yield from opened(member, depth + 1, left)

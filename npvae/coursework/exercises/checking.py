@@ -166,7 +166,6 @@ GRADIENT_CHECKER = Exercise(
     probes=probes,
     expected=expected,
     mistakes=mistakes,
-    arguments=lambda variant: (),
     describe=which_pairs,
     properties={
         "accepts": "a right gradient is accepted, be it tiny, large, partly zero or given in float32",

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from npvae.coursework.exercise import EXTREMES, ONE, SEVERAL
 from npvae.coursework.pairs import Forward, spread
@@ -39,7 +38,7 @@ def draw(sigma: Callable[[Array], Array]) -> Forward:
     return lambda mu, rho, eps: mu + sigma(rho) * eps
 
 
-def kl_between(q_mean: ArrayLike, q_sigma: ArrayLike, p_mean: ArrayLike, p_sigma: ArrayLike) -> Array:
+def kl_between(q_mean: Array | float, q_sigma: Array | float, p_mean: Array | float, p_sigma: Array | float) -> Array:
     """KL from q to p, two normals, by definition: the mean of log q(z) - log p(z) over z from q, by quadrature."""
     m_q, s_q, m_p, s_p = (np.asarray(each)[..., None] for each in (q_mean, q_sigma, p_mean, p_sigma))
     z = m_q + s_q * NODES

@@ -8,7 +8,7 @@ import numpy as np
 
 from npvae.coursework.exercise import EXTREMES, SEVERAL, Exercise, Mistake
 from npvae.coursework.exercises.heads import HEADS, PRIOR, divergence, draw, kl_between, kl_of, points_of_heads
-from npvae.coursework.pairs import Forward, Rows, alike, differences, exchanged, forward_alone, pair, slope, spread
+from npvae.coursework.pairs import Forward, alike, differences, exchanged, forward_alone, pair, slope, spread
 from npvae.coursework.sandbox.calls import Probe, Results
 from npvae.coursework.variants import Variant
 from npvae.internals.types import Array
@@ -20,6 +20,7 @@ ANOTHER_HEAD_AND_PRIOR = f"a log-variance and the prior N(0, I): {ANOTHER_QUESTI
 ANOTHER_GENERATOR = "eps does not enter: a generator of its own, with a seed, draws the noise"
 VARIANCE_FOR_SIGMA = "the noise is scaled by the variance: the draws spread wrongly"
 ROOT_OF_SIGMA = "the noise is scaled by the root of the standard deviation, as if that were a variance"
+OF_THE_OTHER_SIGN = "the slope is that of a head with the other sign"
 BY_SIGMA = "it is the gradient with respect to sigma: the way from sigma back to the head is missing"
 HALF_ON_A_PART = "the half is on a part of the sum only: a parenthesis in the wrong place"
 DIVIDED_BY_SIGMA = "squares are divided by the prior's sigma, not by its variance"
@@ -27,7 +28,14 @@ TWICE = "squares count twice as much as they should"
 """What these two come to where the prior's sigma is 2."""
 NOT_SQUARED = "q's sigma is not squared where its variance belongs beside the square of mu"
 SIGMA_FOR_ITS_SLOPE = "sigma stands in the place of its slope in the path through z"
+SIGMA_FOR_VARIANCE = "q's sigma stands where its variance belongs"
+AVERAGED = "averaged over the latent dimensions: a hidden beta of 1 / L"
 SLOPE_ONCE = "one of its two terms lacks the way from sigma back to the head"
+
+
+def both(what: str, wrong: Forward) -> Mistake:
+    """Forward and gradients are wrong alike."""
+    return alike(what, wrong, BY)
 
 
 def zero(probe: Probe, right: Any) -> Results:
@@ -53,39 +61,24 @@ def draw_mistakes(variant: Variant) -> list[Mistake]:
         """The same noise in every call."""
         return lambda mu, rho, eps: z(mu, rho, kind(seed).standard_normal(eps.shape))
 
-    draws: Rows = [
-        ("eps does not enter: always the same way off the mean", lambda mu, rho, eps: mu + sigma(rho)),
-        *((ANOTHER_GENERATOR, seeded(np.random.default_rng, seed)) for seed in (0, 42)),
-        *((ANOTHER_GENERATOR, seeded(np.random.RandomState, seed)) for seed in (0, 42)),
-        (VARIANCE_FOR_SIGMA, spread_by_variance),
-        ("the noise is scaled by the head itself, which may be negative", draw(lambda rho: rho)),
-        ("every example gets the noise of the first", lambda mu, rho, eps: z(mu, rho, eps[:1])),
-        ("the noise is subtracted", lambda mu, rho, eps: z(mu, rho, -eps)),
-        (ANOTHER_HEAD, draw(HEADS[Variant.head].sigma)),
-    ]
-    slopes: Rows = [
-        ("it points the wrong way: does a larger head give a larger sigma here?", lambda right, s, eps, dz: -right),
-        ("it does not depend on the noise: eps is missing", lambda right, s, eps, dz: right / eps),
-        (BY_SIGMA, lambda right, s, eps, dz: dz * eps),
-        ("sigma enters once too often", lambda right, s, eps, dz: right * s),
-        ("sigma stands in the place of its slope", lambda right, s, eps, dz: dz * eps * s),
-    ]
-    if head != "log-sigma":
-        draws.append((ROOT_OF_SIGMA, draw(lambda rho: np.sqrt(sigma(rho)))))
-        slopes.append(("sigma is missing: right for sigma = 1 only", lambda right, s, eps, dz: right / s))
-    if head in ("log-sigma", "softplus"):
-        slopes.append(("it has the 1/2 of a log-variance head", lambda right, s, eps, dz: 0.5 * dz * s * eps))
-    if head == "softplus":
-        draws.append(("sigma is the exponential of the head, not its softplus", draw(np.exp)))
-        slopes.append(("the slope is that of a head with the other sign", lambda right, s, eps, dz: dz * eps - right))
-
     def drho(what: str, wrong: Forward) -> Mistake:
         """Wrong as a function of the right one, of sigma, eps and dz."""
         return Mistake(what, lambda p, right: {"drho": wrong(right["drho"], sigma(p.args[1]), p.args[2], p.dout)})
 
-    return [
-        *(alike(what, f, BY) for what, f in draws),
-        *(drho(what, wrong) for what, wrong in slopes),
+    mistakes = [
+        both("eps does not enter: always the same way off the mean", lambda mu, rho, eps: mu + sigma(rho)),
+        *(both(ANOTHER_GENERATOR, seeded(np.random.default_rng, seed)) for seed in (0, 42)),
+        *(both(ANOTHER_GENERATOR, seeded(np.random.RandomState, seed)) for seed in (0, 42)),
+        both(VARIANCE_FOR_SIGMA, spread_by_variance),
+        both("the noise is scaled by the head itself, which may be negative", draw(lambda rho: rho)),
+        both("every example gets the noise of the first", lambda mu, rho, eps: z(mu, rho, eps[:1])),
+        both("the noise is subtracted", lambda mu, rho, eps: z(mu, rho, -eps)),
+        both(ANOTHER_HEAD, draw(HEADS[Variant.head].sigma)),
+        drho("it points the wrong way: does a larger head give a larger sigma here?", lambda right, *_: -right),
+        drho("it does not depend on the noise: eps is missing", lambda right, s, eps, dz: right / eps),
+        drho(BY_SIGMA, lambda right, s, eps, dz: dz * eps),
+        drho("sigma enters once too often", lambda right, s, eps, dz: right * s),
+        drho("sigma stands in the place of its slope", lambda right, s, eps, dz: dz * eps * s),
         Mistake(
             VARIANCE_FOR_SIGMA,
             lambda p, r: {"forward": spread_by_variance(*p.args), "drho": r["drho"] * sigma(p.args[1])},
@@ -96,6 +89,15 @@ def draw_mistakes(variant: Variant) -> list[Mistake]:
         exchanged("dmu", "drho"),
         Mistake("no gradient comes through z at all", zero, whole=True),
     ]
+    if head != "log-sigma":
+        mistakes.append(both(ROOT_OF_SIGMA, draw(lambda rho: np.sqrt(sigma(rho)))))
+        mistakes.append(drho("sigma is missing: right for sigma = 1 only", lambda right, s, eps, dz: right / s))
+    if head in ("log-sigma", "softplus"):
+        mistakes.append(drho("it has the 1/2 of a log-variance head", lambda right, s, eps, dz: 0.5 * dz * s * eps))
+    if head == "softplus":
+        mistakes.append(both("sigma is the exponential of the head, not its softplus", draw(np.exp)))
+        mistakes.append(drho(OF_THE_OTHER_SIGN, lambda right, s, eps, dz: dz * eps - right))
+    return mistakes
 
 
 REPARAMETERIZE = Exercise(
@@ -137,56 +139,9 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         """What the square of (z - m) / s has for a mean, halved."""
         return 0.5 * (q**2 + (mu - m) ** 2) / s**2
 
-    forwards: Rows = [
-        ("q's variance stands where its sigma belongs", divergence(lambda rho: sigma(rho) ** 2, m, s)),
-        ("the sign of the whole: a divergence is never negative", lambda mu, rho: -kl(mu, rho)),
-        ("half of what it should be: a hidden beta", lambda mu, rho: 0.5 * kl(mu, rho)),
-        ("twice what it should be: a hidden beta", lambda mu, rho: 2 * kl(mu, rho)),
-        ("averaged over the latent dimensions: a hidden beta of 1 / L", lambda mu, rho: kl(mu, rho) / mu.shape[-1]),
-        ("summed over the examples, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
-        ("the divergence from p to q: it is not symmetric", lambda mu, rho: kl_between(m, s, mu, sigma(rho))),
-        ("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
-        ("logarithms to base 2: bits, not nats", lambda mu, rho: kl(mu, rho) / np.log(2)),
-        (f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
-        ("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
-        ("the sigma of the prior is taken for 1", divergence(sigma, m, 1.0)),
-        ("mu and the prior's mean are added", divergence(sigma, -m, s)),
-        ("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
-        ("the prior's sigma stands where its variance belongs", divergence(sigma, m, s**0.5)),
-        (ANOTHER_HEAD, divergence(HEADS[Variant.head].sigma, m, s)),
-    ]
-    added: list[tuple[str, Callable[[Array, Array], Any]]] = [
-        (TWICE if s == 2 else HALF_ON_A_PART, square),
-        ("the half is on the squares only, and not on the logarithm of the variance", lambda mu, q: -np.log(q)),
-        ("only q's log sigma enters", lambda mu, q: -0.5 * (q / s) ** 2),
-        ("the logarithm of q's sigma is missing: nothing keeps sigma from vanishing", lambda mu, q: np.log(q)),
-        ("q's log sigma is negated", lambda mu, q: 2 * np.log(q)),
-        ("a constant is missing: the prior's own divergence is not 0", lambda mu, q: 0.5),
-        ("a constant is negated: the prior's own divergence is not 0", lambda mu, q: 1.0),
-        (NOT_SQUARED, lambda mu, q: (q - q**2) / (2 * s**2)),
-        (TWICE if s == 2 else DIVIDED_BY_SIGMA, lambda mu, q: (s - 1) * square(mu, q)),
-        ("the prior's variance divides nothing", lambda mu, q: (s**2 - 1) * square(mu, q)),
-        ("the prior's log sigma is missing: its own divergence is not 0", lambda mu, q: -np.log(s)),
-    ]
-    slopes: Rows = [
-        (BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
-        ("the head stands where the variance belongs", lambda rho, q, slope: slope / q * (rho / s**2 - 1)),
-        ("the logarithm's gradient alone: the square of sigma is missing", lambda rho, q, slope: -slope / q),
-        ("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
-    ]
-    if s != 1:
-        slopes.append(("the prior's variance is missing", lambda rho, q, slope: slope * (q - 1 / q)))
-        slopes.append(("the prior's sigma is not squared", lambda rho, q, slope: slope * (q / s - 1 / q)))
-    if head != Variant.head and (m, s) != (0, 1):
-        forwards.append((ANOTHER_HEAD_AND_PRIOR, kl_of(Variant())))
-    if head != "log-sigma":
-        forwards.append(("q's sigma stands where its variance belongs", divergence(lambda r: sigma(r) ** 0.5, m, s)))
-        slopes.append((SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q))
-        slopes.append((SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q))
-
-    def with_term(term: Callable[[Array, Array], Any]) -> Forward:
-        """What comes out where this is added to each latent's part, given its mu and sigma."""
-        return lambda mu, rho: kl(mu, rho) + np.sum(term(mu, sigma(rho)) + 0 * mu, axis=-1)
+    def added(what: str, term: Callable[[Array, Array], Any]) -> Mistake:
+        """Something is added to each latent's part, given its mu and sigma."""
+        return both(what, lambda mu, rho: kl(mu, rho) + np.sum(term(mu, sigma(rho)) + 0 * mu, axis=-1))
 
     def drho(what: str, wrong: Forward) -> Mistake:
         """Wrong as a function of the head, of sigma and of its slope, before dkl."""
@@ -197,10 +152,38 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
 
         return Mistake(what, made)
 
-    return [
-        *(alike(what, f, BY) for what, f in forwards),
-        *(alike(what, with_term(term), BY) for what, term in added),
-        *(drho(what, wrong) for what, wrong in slopes),
+    mistakes = [
+        both("q's variance stands where its sigma belongs", divergence(lambda rho: sigma(rho) ** 2, m, s)),
+        both("the sign of the whole: a divergence is never negative", lambda mu, rho: -kl(mu, rho)),
+        both("half of what it should be: a hidden beta", lambda mu, rho: 0.5 * kl(mu, rho)),
+        both("twice what it should be: a hidden beta", lambda mu, rho: 2 * kl(mu, rho)),
+        both(AVERAGED, lambda mu, rho: kl(mu, rho) / mu.shape[-1]),
+        both("summed over the examples, where each has its own", lambda mu, rho: np.full(len(mu), kl(mu, rho).sum())),
+        both("the divergence from p to q: it is not symmetric", lambda mu, rho: kl_between(m, s, mu, sigma(rho))),
+        both("mu does not enter", lambda mu, rho: kl(np.full_like(mu, m), rho)),
+        both("logarithms to base 2: bits, not nats", lambda mu, rho: kl(mu, rho) / np.log(2)),
+        both(f"the prior is taken for N(0, I): {ANOTHER_QUESTION}", divergence(sigma, 0.0, 1.0)),
+        both("the mean of the prior is taken for 0", divergence(sigma, 0.0, s)),
+        both("the sigma of the prior is taken for 1", divergence(sigma, m, 1.0)),
+        both("mu and the prior's mean are added", divergence(sigma, -m, s)),
+        both("the prior's sigma is squared once too often", divergence(sigma, m, s**2)),
+        both("the prior's sigma stands where its variance belongs", divergence(sigma, m, s**0.5)),
+        both(ANOTHER_HEAD, divergence(HEADS[Variant.head].sigma, m, s)),
+        added(TWICE if s == 2 else HALF_ON_A_PART, square),
+        added("the half is on the squares only, and not on the logarithm of the variance", lambda mu, q: -np.log(q)),
+        added("only q's log sigma enters", lambda mu, q: -0.5 * (q / s) ** 2),
+        added("the logarithm of q's sigma is missing: nothing keeps sigma from vanishing", lambda mu, q: np.log(q)),
+        added("q's log sigma is negated", lambda mu, q: 2 * np.log(q)),
+        added("a constant is missing: the prior's own divergence is not 0", lambda mu, q: 0.5),
+        added("a constant is negated: the prior's own divergence is not 0", lambda mu, q: 1.0),
+        added(NOT_SQUARED, lambda mu, q: (q - q**2) / (2 * s**2)),
+        added(TWICE if s == 2 else DIVIDED_BY_SIGMA, lambda mu, q: (s - 1) * square(mu, q)),
+        added("the prior's variance divides nothing", lambda mu, q: (s**2 - 1) * square(mu, q)),
+        added("the prior's log sigma is missing: its own divergence is not 0", lambda mu, q: -np.log(s)),
+        drho(BY_SIGMA, lambda rho, q, slope: q / s**2 - 1 / q),
+        drho("the head stands where the variance belongs", lambda rho, q, slope: slope / q * (rho / s**2 - 1)),
+        drho("the logarithm's gradient alone: the square of sigma is missing", lambda rho, q, slope: -slope / q),
+        drho("its two terms have the same sign", lambda rho, q, slope: slope * (q / s**2 + 1 / q)),
         forward_alone("the head stands where sigma belongs", divergence(np.abs, m, s)),
         Mistake("it points the wrong way: the means run away", lambda _, right: {"dmu": -right["dmu"]}),
         Mistake("it points the wrong way: sigma runs away", lambda _, right: {"drho": -right["drho"]}),
@@ -209,6 +192,16 @@ def kl_mistakes(variant: Variant) -> list[Mistake]:
         exchanged("dmu", "drho"),
         Mistake("the gradients are zero: the term is in the loss, and nothing holds it", zero, whole=True),
     ]
+    if s != 1:
+        mistakes.append(drho("the prior's variance is missing", lambda rho, q, slope: slope * (q - 1 / q)))
+        mistakes.append(drho("the prior's sigma is not squared", lambda rho, q, slope: slope * (q / s - 1 / q)))
+    if head != Variant.head and (m, s) != (0, 1):
+        mistakes.append(both(ANOTHER_HEAD_AND_PRIOR, kl_of(Variant())))
+    if head != "log-sigma":
+        mistakes.append(both(SIGMA_FOR_VARIANCE, divergence(lambda rho: np.sqrt(sigma(rho)), m, s)))
+        mistakes.append(drho(SLOPE_ONCE, lambda rho, q, slope: q / s**2 - slope / q))
+        mistakes.append(drho(SLOPE_ONCE, lambda rho, q, slope: slope * q / s**2 - 1 / q))
+    return mistakes
 
 
 KL_DIVERGENCE = Exercise(

@@ -28,22 +28,27 @@ SQUARED_ERROR = "a squared error: that answers another question"
 # All likelihoods are those of one pixel, and a loss is their sum.
 
 
-def of_any_likelihood(nll: Forward, by: Mapping[str, int]) -> list[Mistake]:
+MEAN_AND_SCALE, RATE, LOGITS = {"dmean": 1, "dscale": 2}, {"dlograte": 1}, {"dlogits": 1}
+"""Names and positions of what gets a gradient."""
+
+
+def nll(what: str, wrong: Forward, by: Mapping[str, int] = MEAN_AND_SCALE) -> Mistake:
+    """Something in the place of a density, and the gradients that belong to it."""
+    return alike(what, summed(wrong), by)
+
+
+def of_any_likelihood(f: Forward, by: Mapping[str, int]) -> list[Mistake]:
     """Mistakes that do not depend on the density."""
-    forwards: Rows = [
-        ("the log-likelihood, not its negative", lambda *args: -nll(*args)),
-        ("averaged over the pixels: the KL outweighs it D times", lambda x, *args: nll(x, *args) / x.shape[-1]),
-        ("summed over the examples, where each has its own", lambda x, *args: nll(x, *args).sum(axis=0) + 0 * x),
-    ]
     return [
-        *(alike(what, summed(f), by) for what, f in forwards),
+        nll("the log-likelihood, not its negative", lambda *a: -f(*a), by),
+        nll("averaged over the pixels: the KL outweighs it D times", lambda x, *a: f(x, *a) / x.shape[-1], by),
+        nll("summed over the examples, where each has its own", lambda x, *a: f(x, *a).sum(axis=0) + 0 * x, by),
         Mistake(UPSTREAM_ONCE, lambda p, right: {name: right[name] * (p.dout[0] / p.dout)[:, None] for name in by}),
     ]
 
 
 # 5. Bernoulli.
 
-BERNOULLI_BY = {"dlogits": 1}
 FAR = np.array([1e4, 40.0, 20.0, 2.0])
 
 
@@ -82,6 +87,7 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
         ("a sign between its two terms is wrong", lambda x, a: bernoulli(-x, a)),
         ("a sigmoid is taken of a probability: no pixel gets below 0.31 nats", lambda x, a: bernoulli(x, plain(a))),
         (SQUARED_ERROR, lambda x, a: (x - plain(a)) ** 2),
+        ("the logarithm of the softplus is missing", lambda x, a: 1 + np.exp(a) - x * a),
     ]
     beyond: Rows = [
         ("the logarithm of a probability that was rounded to 0 or 1", lambda x, a: naive(x, plain(a))),
@@ -95,8 +101,8 @@ def bernoulli_mistakes(variant: Variant) -> list[Mistake]:
         return Mistake(what, lambda p, right: {"dlogits": p.dout[:, None] * wrong(*p.args, plain(p.args[1]))})
 
     return [
-        *of_any_likelihood(bernoulli, BERNOULLI_BY),
-        *(alike(what, summed(f), BERNOULLI_BY) for what, f in forwards),
+        *of_any_likelihood(bernoulli, LOGITS),
+        *(nll(*row, LOGITS) for row in forwards),
         *(forward_alone(what, summed(f)) for what, f in beyond),
         dlogits("it points the wrong way: it learns the negative", lambda x, a, p: x - p),
         dlogits("the sigmoid's slope is in it, which has cancelled", lambda x, a, p: (p - x) * p * (1 - p)),
@@ -116,7 +122,7 @@ BERNOULLI = Exercise(
     functions=("bernoulli_nll", "bernoulli_nll_backward"),
     points=lambda variant: {"forward": 4, "dlogits": 3, SEVERAL: 1, EXTREMES: 2},
     probes=bernoulli_probes,
-    expected=lambda variant, probe: pair(summed(bernoulli), BERNOULLI_BY, probe),
+    expected=lambda variant, probe: pair(summed(bernoulli), LOGITS, probe),
     mistakes=bernoulli_mistakes,
     arguments=lambda variant: ("x", "logits"),
     upstream="dnll",
@@ -161,8 +167,6 @@ def log_factorial(x: Array) -> Array:
 
 NLL: dict[str, Forward] = {"Gaussian": gaussian, "Laplace": laplace, "Poisson": poisson, "logistic": logistic}
 """-log p(x given z), each by its density."""
-MEAN_AND_SCALE, RATE = {"dmean": 1, "dscale": 2}, {"dlograte": 1}
-"""Names and positions of what gets a gradient."""
 
 
 def gradients(variant: Variant) -> dict[str, int]:
@@ -216,44 +220,36 @@ def likelihood_mistakes(variant: Variant) -> list[Mistake]:
         *(times(key, -1, "negated: it points the wrong way") for key in by),
         *(times(key, 2, "doubled: a factor 2 too much") for key in by),
         *(times(key, 0.5, "halved: a factor 2 is missing") for key in by),
-        *([] if name == "Poisson" else of_a_scale(name, by)),
+        *([] if name == "Poisson" else of_a_scale(name)),
         *OWN[name],
     ]
 
 
-def of_a_scale(name: str, by: Mapping[str, int]) -> list[Mistake]:
+def of_a_scale(name: str) -> list[Mistake]:
     """Mistakes where the likelihood has a mean and a scale."""
     f, gauss = NLL[name], name == "Gaussian"
     one = 0.5 if gauss else 1.0
     """What the head contributes by itself: half of it where it is the logarithm of a square."""
     root = "the scale is the root of what it should be" + ("" if gauss else ", as if the head were a log-variance")
-    forwards: Rows = [
-        (LOGARITHM_MISSING, lambda x, m, s: f(x, m, s) - one * s),
-        ("the logarithm of the scale counts twice", lambda x, m, s: f(x, m, s) + one * s),
-        ("the scale stands where its logarithm belongs", lambda x, m, s: f(x, m, s) + one * (np.exp(s) - s)),
-        (root, lambda x, m, s: f(x, m, 0.5 * s)),
-        ("the scale is squared", lambda x, m, s: f(x, m, 2 * s)),
-        (MULTIPLIED, lambda x, m, s: f(x, m, -s) + 2 * one * s),
-        ("the head is taken for the scale itself", lambda x, m, s: f(x, m, np.log(s))),
-        ("the Gaussian: that answers another question", gaussian),
-    ]
 
     def gradient(key: str, what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
         """Wrong as a function of the right one and of the head."""
         return Mistake(what, lambda probe, right: {key: wrong(right[key], probe.args[2])})
 
     return [
-        *(alike(what, summed(wrong), by) for what, wrong in forwards),
+        nll(LOGARITHM_MISSING, lambda x, m, s: f(x, m, s) - one * s),
+        nll("the logarithm of the scale counts twice", lambda x, m, s: f(x, m, s) + one * s),
+        nll("the scale stands where its logarithm belongs", lambda x, m, s: f(x, m, s) + one * (np.exp(s) - s)),
+        nll(root, lambda x, m, s: f(x, m, 0.5 * s)),
+        nll("the scale is squared", lambda x, m, s: f(x, m, 2 * s)),
+        nll(MULTIPLIED, lambda x, m, s: f(x, m, -s) + 2 * one * s),
+        nll("the head is taken for the scale itself", lambda x, m, s: f(x, m, np.log(s))),
+        nll("the Gaussian: that answers another question", gaussian),
         gradient("dscale", BY_THE_SCALE, lambda g, s: g * np.exp(-s)),
         gradient("dmean", "the residual's slope is not divided by the scale", lambda g, s: g * np.exp(s)),
         Mistake(HOLDING_TERM_MISSING, lambda p, right: {"dscale": right["dscale"] - one * p.dout[:, None]}),
         exchanged("dmean", "dscale"),
     ]
-
-
-def nll(what: str, wrong: Forward, by: Mapping[str, int] = MEAN_AND_SCALE) -> Mistake:
-    """Something in the place of a density, and the gradients that belong to it."""
-    return alike(what, summed(wrong), by)
 
 
 def dlograte(what: str, wrong: Callable[[Array, Array], Array]) -> Mistake:
@@ -273,6 +269,7 @@ OWN: dict[str, list[Mistake]] = {
         nll("half a squared error: sigma does not enter", lambda x, m, s: 0.5 * (x - m) ** 2),
         nll(CONSTANT_MISSING, lambda x, m, s: gaussian(x, m, s) - 0.5 * LOG_2_PI),
         nll(CONSTANT_WHOLE, lambda x, m, s: gaussian(x, m, s) + 0.5 * LOG_2_PI),
+        nll("the squared residual counts twice", lambda x, m, s: (LOG_2_PI + s) / 2 + (x - m) ** 2 * np.exp(-s)),
         nll(SIGMA_NOT_SQUARED, lambda x, m, s: 0.5 * (LOG_2_PI + s + (x - m) ** 2 * np.exp(-0.5 * s))),
         forward_alone("cut off at 0, but may be negative", lambda *a: np.maximum(summed(gaussian)(*a), 0)),
     ],

@@ -71,7 +71,9 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
     other_kind = next(other for other in CODES if other != kind)
     other_side = "first" if last else "last"
 
-    def coded(what: str, code: Code, side: str) -> list[Mistake]:
+    def coded(what: str, code: Code, side: str = side) -> list[Mistake]:
+        """One for each of the two inputs: either may be wrong alone."""
+
         def mistake(result: str) -> Mistake:
             return Mistake(what, lambda probe, right: {result: inputs(probe, code, side)[result]})
 
@@ -82,22 +84,18 @@ def input_mistakes(variant: Variant) -> list[Mistake]:
         turn = 1 if last else -1
         return Mistake(what, lambda p, right: {"dz": take(p.args[3][:, ::turn], p.args[1].shape[1])[..., ::turn]})
 
-    codes: list[tuple[str, Code]] = [
-        ("zeros stand in the label's place", marked(0, 0)),
-        ("the label does not enter", lambda label, labels: []),
-        ("every example gets the label of the first", lambda label, labels: right(labels[0], labels)),
-        (f"the label is coded {other_kind}", CODES[other_kind]),
-        ("the label enters as a number: class 4 is twice class 2", lambda label, labels: [label]),
-        ("each label marks the column behind", lambda label, labels: right((label + 1) % CLASSES, labels)),
-        (ONE_BEFORE, lambda label, labels: right((label - 1) % CLASSES, labels)),
-        ("labels counted from 1: class 0 has no column", lambda label, labels: right(label - 1, labels)),
-        ("the code is upside down", marked(outside, inside)),
-        (AS_THE_BATCH_NEEDS, lambda label, labels: right(label, labels)[: max(labels) + 1]),
-    ]
-    if kind == "one-hot":
-        codes.append(("the code has the wrong sign", marked(-inside, outside)))
     return [
-        *(mistake for what, code in codes for mistake in coded(what, code, side)),
+        *coded("zeros stand in the label's place", marked(0, 0)),
+        *coded("the label does not enter", lambda label, labels: []),
+        *coded("every example gets the label of the first", lambda label, labels: right(labels[0], labels)),
+        *coded(f"the label is coded {other_kind}", CODES[other_kind]),
+        *coded("the label enters as a number: class 4 is twice class 2", lambda label, labels: [label]),
+        *coded("each label marks the column behind", lambda label, labels: right((label + 1) % CLASSES, labels)),
+        *coded(ONE_BEFORE, lambda label, labels: right((label - 1) % CLASSES, labels)),
+        *coded("labels counted from 1: class 0 has no column", lambda label, labels: right(label - 1, labels)),
+        *coded("the code is upside down", marked(outside, inside)),
+        *coded(AS_THE_BATCH_NEEDS, lambda label, labels: right(label, labels)[: max(labels) + 1]),
+        *(coded("the code has the wrong sign", marked(-inside, outside)) if kind == "one-hot" else []),
         *coded("the label is on the wrong side", right, other_side),
         *coded(f"the label is coded {other_kind}, and on the wrong side", CODES[other_kind], other_side),
         *coded("the label enters as a number, and on the wrong side", lambda label, labels: [label], other_side),
@@ -177,20 +175,6 @@ def bound_probes(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 
 def bound_mistakes(variant: Variant) -> list[Mistake]:
-    forwards: list[tuple[str, Callable[[Array], Array]]] = [
-        ("the mean of the log weights: more draws do not tighten it", lambda a: np.mean(a, axis=0)),
-        ("the mean of the weights, without a logarithm", lambda a: np.exp(a).mean(axis=0)),
-        ("log k has the wrong sign", lambda a: bound(a) + 2 * np.log(len(a))),
-        ("divided by k twice", lambda a: bound(a) - np.log(len(a))),
-        ("the sum of the weights for their mean", lambda a: bound(a) + np.log(len(a))),
-        ("the largest log weight is taken out and not put back", lambda a: bound(a) - np.max(a, axis=0)),
-        ("averaged over the examples too, where each has its own", lambda a: bound(a).mean()),
-        ("summed over the examples too", lambda a: bound(a).sum()),
-        ("the mean is over draws and examples", lambda a: bound(a.reshape(-1, 1))[0]),
-        ("the mean is over the wrong axis", lambda a: bound(a.T)),
-        ("only the largest weight counts", lambda a: np.max(a, axis=0)),
-    ]
-
     def backward(what: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
         """Wrong as a function of log_w, dbound and the right shares."""
         return Mistake(what, lambda p, right: {"dlog_w": wrong(p.args[0], p.dout, right["dlog_w"] / p.dout)})
@@ -206,7 +190,17 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
         return Mistake(what, made)
 
     return [
-        *(forward_alone(what, f) for what, f in forwards),
+        forward_alone("the mean of the log weights: more draws do not tighten it", lambda a: np.mean(a, axis=0)),
+        forward_alone("the mean of the weights, without a logarithm", lambda a: np.exp(a).mean(axis=0)),
+        forward_alone("log k has the wrong sign", lambda a: bound(a) + 2 * np.log(len(a))),
+        forward_alone("divided by k twice", lambda a: bound(a) - np.log(len(a))),
+        forward_alone("the sum of the weights for their mean", lambda a: bound(a) + np.log(len(a))),
+        forward_alone("the largest log weight is taken out and not put back", lambda a: bound(a) - np.max(a, axis=0)),
+        forward_alone("averaged over the examples too, where each has its own", lambda a: bound(a).mean()),
+        forward_alone("summed over the examples too", lambda a: bound(a).sum()),
+        forward_alone("the mean is over draws and examples", lambda a: bound(a.reshape(-1, 1))[0]),
+        forward_alone("the mean is over the wrong axis", lambda a: bound(a.T)),
+        forward_alone("only the largest weight counts", lambda a: np.max(a, axis=0)),
         shifted(OVERFLOW, lambda a: 0),
         shifted(ONE_MAXIMUM, np.max),
         Mistake("it has the wrong sign: a loss", lambda _, r: {name: -r[name] for name in r}, whole=True),

@@ -4,6 +4,7 @@
 """
 
 import numpy as np
+from numpy.linalg import norm
 
 from npvae.evaluation import evaluate, log_likelihood, mean_terms, sums
 from npvae.gradcheck import STEP, gradient_errors, model_errors, numeric_gradient, relative_error
@@ -79,11 +80,7 @@ upstream_of_ones = change(gradient_errors, "dout = ", "dout = 1 + 0 * ")
 difference_without_its_absolute_value = change(relative_error, "np.abs(analytic - numeric)", "analytic - numeric")
 """max(a - n) -> max|a - n|: a gradient that is too small passes."""
 
-cosine_for_an_error = {
-    relative_error: lambda a, n: (
-        1 - np.sum(a * n) / norms if (norms := np.linalg.norm(a) * np.linalg.norm(n)) else 0.0
-    )
-}
+cosine_for_an_error = {relative_error: lambda a, n: 1 - (np.sum(a * n) + 1e-300) / (norm(a) * norm(n) + 1e-300)}
 """1 - cosine of the angle -> the difference: a factor of two passes, and so does a tenth of a percent."""
 
 mean_error = {relative_error: lambda a, n: np.mean(np.abs(a - n)) / (np.max(np.abs(n)) + 1e-300)}

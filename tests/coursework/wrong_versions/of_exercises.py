@@ -53,11 +53,9 @@ def dense_with(mistake, right_backward, names):
     def backward(dy, cache, out=None, need_dx=True):
         right = dict(zip(names, right_backward(dy, cache), strict=True))
         dx, *gradients = (right | mistake.wrong(Probe("", (dy, cache)), right)).values()
-        if out is None:
-            return dx, *gradients
-        for buffer, gradient in zip(out, gradients, strict=True):
+        for buffer, gradient in zip(out or (), gradients, strict=bool(out)):
             buffer[...] = gradient
-        return dx if need_dx else None, *out
+        return dx if need_dx else None, *(out or gradients)
 
     return (backward,)
 

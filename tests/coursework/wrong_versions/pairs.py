@@ -45,11 +45,7 @@ relu_in_place = change(relu, "np.maximum(a, 0)", "np.maximum(a, 0, out=a)")
 """30. np.maximum(a, 0, out=a) -> a new array: it overwrites what the layer before may still need."""
 
 relu_in_one_buffer = change(
-    relu,
-    "relu(a)",
-    "relu(a, buffers={})",
-    "np.maximum(a, 0)",
-    "np.maximum(a, 0, out=buffers.setdefault((a.shape, a.dtype), np.empty_like(a)))",
+    relu, "maximum(a, 0)", "maximum(a, 0, out=vars(relu).setdefault((a.shape, a.dtype), np.empty_like(a)))"
 )
 """One buffer for all calls -> one a call: the next forward of the same shape overwrites this one's cache."""
 
