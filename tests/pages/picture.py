@@ -1,6 +1,8 @@
 """The README's picture of the explore page, before and after fifty steps.
 
-python tests/pages/picture.py RUN, the VAE of the one lecture in notebooks/README.md
+python tests/pages/picture.py RUN
+
+RUN is the VAE that notebooks/README.md trains for a single lecture.
 """
 
 import io
