@@ -1,6 +1,8 @@
 """The README's picture of the explore page, before and after fifty steps.
 
 python tests/pages/picture.py RUN
+
+RUN is the VAE that notebooks/README.md trains for a single lecture.
 """
 
 import io
@@ -17,7 +19,7 @@ from npvae.data.sources import load_dataset
 from npvae.explore import write_page
 
 FIGURE = Path(__file__).parents[2] / "notebooks" / "figures" / "explore.png"
-PICK = 9
+PICK = 11
 """Which of the page's test images: one whose gap a step can close."""
 WIDTH = 660
 

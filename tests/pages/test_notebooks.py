@@ -140,6 +140,14 @@ def test_lessons_name_exercises_by_their_titles_and_each_is_named_in_its_own():
         assert title in named[lesson], f"{lesson}: {title}"
 
 
+def test_the_minutes_of_a_lesson_are_the_same_in_it_on_the_lecturers_page_and_in_the_readme():
+    minutes = {path.name: int(re.search(r"bout (\d+) minutes", prose(path))[1]) for path in LESSONS}
+    table = re.findall(r"\((\d\d_\w+\.ipynb)\) \|.*\| (\d+) min \|", prose(NOTEBOOKS / "README.md"))
+    assert {name: int(told) for name, told in table if "_lab" not in name} == minutes
+    said = re.search(r"(\d+) to (\d+) minutes each", prose(ROOT / "README.md")).groups()
+    assert tuple(map(int, said)) == (min(minutes.values()), max(minutes.values()))
+
+
 @each_lesson
 def test_a_lesson_uses_no_magic_no_widget_no_network_and_no_global_random_state(path):
     for cell in cells(path, "code"):
