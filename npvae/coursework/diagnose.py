@@ -55,7 +55,7 @@ def judge(key: AnswerKey, results: Sequence[Mapping[str, Any]]) -> list[Finding]
         ]
         if any(case.is_wrong for case in cases):
             wrong[name] = cases
-    known = recognise(key, wrong, results) if wrong else {}
+    known = recognize(key, wrong, results) if wrong else {}
     findings = []
     for name, cases in wrong.items():
         shape, sure = known.get(name) or (shape_of_error(key, name, cases), True)
@@ -74,7 +74,7 @@ def words(key: AnswerKey, name: str, shape: Shape) -> str:
     return f"{subject} {shape.what}".replace(" :", ":")
 
 
-def recognise(
+def recognize(
     key: AnswerKey, wrong: Mapping[str, Sequence[Case]], results: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[Shape, bool]]:
     """For each wrong result the mistake that explains it, if one does; where two do equally well, both.

@@ -472,7 +472,7 @@ def conditional_model_by_hand(seed):
     assert slopes_fit(model, lambda: terms()[0].mean(), grad, seed)
 
 
-# The optimisers.
+# The optimizers.
 
 
 def run(optimizer, steps, start=None):

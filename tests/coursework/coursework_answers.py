@@ -2677,8 +2677,8 @@ def bound_as_a_tournament(variant):
                     *itertools.starmap(np.logaddexp, zip(rows[::2], rows[1::2], strict=False)),
                     *rows[len(rows) & ~1 :],
                 ]
-            self_normalised = log_w - rows[0]
-            return rows[0] + np.log(1 / len(log_w)), self_normalised
+            self_normalized = log_w - rows[0]
+            return rows[0] + np.log(1 / len(log_w)), self_normalized
 
         def backward(self, dbound, log_shares):
             return np.sign(dbound) * np.exp(log_shares + np.log(np.abs(dbound)))

@@ -172,7 +172,7 @@ def test_a_mistake_never_says_what_is_right(exercise, variant):
 
 
 @pytest.mark.parametrize("exercise", ["reparameterize", "kl_divergence", "activation"])
-def test_pasted_package_code_is_recognised_as_the_answer_to_another_question(exercise):
+def test_pasted_package_code_is_recognized_as_the_answer_to_another_question(exercise):
     for each in VARIANTS[1:]:
         findings = findings_of(EXERCISES[exercise], each, PACKAGE[exercise], 0)
         assert findings

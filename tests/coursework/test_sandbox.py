@@ -427,9 +427,9 @@ def test_a_table_of_the_inputs_helps_where_a_seed_is_known_and_not_where_it_is_d
         return answer_key("dense_backward", TEXTBOOK, seed).probes
 
     source = program("knows_the_probes", KNOWN=[float(np.sum(probe.args[0])) for probe in inputs(GRADING_SEED)])
-    for seed, recognised in ((GRADING_SEED, True), (probes_seed(tmp_path / "seed.txt"), False)):
+    for seed, recognized in ((GRADING_SEED, True), (probes_seed(tmp_path / "seed.txt"), False)):
         results = run(source, {"dense_backward": inputs(seed)})["dense_backward"].results
-        assert [json.loads(bytes(result["dx"])) for result in results] == [{"recognised": recognised}] * 3
+        assert [json.loads(bytes(result["dx"])) for result in results] == [{"recognized": recognized}] * 3
 
 
 # Isolation.

@@ -135,7 +135,7 @@ def expected_elbo(model, x):
 
 
 def kl_to_posterior(model, x):
-    """KL(q || p(z given x)) of each image, (N,), on an even grid of z, where the posterior is normalised anew."""
+    """KL(q || p(z given x)) of each image, (N,), on an even grid of z, where the posterior is normalized anew."""
     L, axis = model.latent_dim, np.linspace(-12, 12, 121)
     z, cell = np.array(list(itertools.product(axis, repeat=L))), (axis[1] - axis[0]) ** L
     log_joint = log_likelihood(model, x, z) + log_normal(z, 0, 0.0)

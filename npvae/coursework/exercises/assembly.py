@@ -97,8 +97,8 @@ ALIKE: list[tuple[str, Weighing]] = [
 """Loss and gradient are wrong alike: a gradient check stays green."""
 
 LOSS: list[tuple[str, Weighing]] = [
-    ("beta is forgotten in the loss: what is reported is not what is minimised", lambda b, n, d: (1, 1)),
-    ("the KL is subtracted in the loss: what is reported is not what is minimised", lambda b, n, d: (1, -b)),
+    ("beta is forgotten in the loss: what is reported is not what is minimized", lambda b, n, d: (1, 1)),
+    ("the KL is subtracted in the loss: what is reported is not what is minimized", lambda b, n, d: (1, -b)),
     ("the loss is summed over the batch, its gradient is not", lambda b, n, d: (n, n * b)),
     ("the mean of the reconstruction alone, beside the gradient of the whole", lambda b, n, d: (1, 0)),
     ("the mean of the KL alone, beside the gradient of the whole", lambda b, n, d: (0, 1)),

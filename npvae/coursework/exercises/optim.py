@@ -1,4 +1,4 @@
-"""One step of an optimiser.
+"""One step of an optimizer.
 
 The student defines optimizer_step(theta, grad, state, t, lr) -> (theta, state). theta and grad are vectors; state is
 a tuple of `Rule.vectors` vectors, all zero before the first step; t counts steps from 1. Nothing that comes
@@ -358,7 +358,7 @@ def probes_of(variant: Variant, rng: np.random.Generator) -> list[Probe]:
 
 OPTIMIZER = Exercise(
     name="optimizer_step",
-    title="A step of an optimiser",
+    title="A step of an optimizer",
     lesson="08_training_on_mnist",
     functions=("optimizer_step",),
     choices={"optimizer": RULES},

@@ -213,7 +213,7 @@ def bound_mistakes(variant: Variant) -> list[Mistake]:
         backward(OVER_ALL, lambda a, d, w: d * np.exp(a - bound(a.reshape(-1, 1)) - np.log(a.size))),
         backward("every draw hears the whole gradient", lambda a, d, w: np.broadcast_to(d, a.shape)),
         backward(SAME_SHARE, lambda a, d, w: np.broadcast_to(d / len(a), a.shape)),
-        backward("the log weights themselves are normalised, not the weights", lambda a, d, w: d * a / a.sum(axis=0)),
+        backward("the log weights themselves are normalized, not the weights", lambda a, d, w: d * a / a.sum(axis=0)),
         backward("all examples hear the mean of the upstream gradients", lambda a, d, w: w * d.mean()),
     ]
 

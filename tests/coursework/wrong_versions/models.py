@@ -49,7 +49,7 @@ beta_on_the_reconstruction = change(VAE.forward, "nll + self.beta * kl", "self.b
 """beta nll + kl -> nll + beta kl, gradient likewise: beta works the wrong way round."""
 
 beta_forgotten_in_forward = change(VAE.forward, "self.beta * kl", "kl")
-"""nll + kl -> nll + beta kl: the loss that is reported is not the one that is minimised."""
+"""nll + kl -> nll + beta kl: the loss that is reported is not the one that is minimized."""
 
 beta_forgotten_in_backward = change(VAE.backward, "self.beta * dloss", "dloss")
 """dkl = dloss -> beta dloss: every beta trains like 1."""
@@ -66,7 +66,7 @@ gradient_summed_over_the_batch = change(Model.terms_and_grad, "1 / N", "1")
 """17. Mean loss with the gradient of the sum -> of the mean: the learning rate depends on N. Only for N > 1."""
 
 another_loss_is_logged = change(Model.loss_and_grad, "terms.loss", "terms.nll")
-"""18. Mean of the reconstruction alone, beside the gradient of the whole -> the loss that is optimised."""
+"""18. Mean of the reconstruction alone, beside the gradient of the whole -> the loss that is optimized."""
 
 gradient_divided_by_N_twice = change(Model.terms_and_grad, "1 / N", "1 / N**2")
 """1 / N in the loss and again in the gradient -> once. Only for N > 1."""
