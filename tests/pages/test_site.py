@@ -265,12 +265,16 @@ OUT_OF_THE_PAGE = """() => [...document.querySelectorAll("main *")].filter(part 
 }).map(part => part.tagName + " " + part.textContent.slice(0, 40))"""
 
 
+SQUEEZED = "[...document.images].filter(one => one.getBoundingClientRect().width < 200).map(one => one.alt)"
+
+
 @pytest.mark.slow
-def test_every_page_opens_without_a_word_or_a_request_and_nothing_sticks_out_of_a_phone(opened, site):
+def test_every_page_opens_without_a_word_or_a_request_and_on_a_phone_nothing_sticks_out_or_vanishes(opened, site):
     for path in every_page(site):
         page = opened(path.relative_to(site).as_posix(), 390, 844)
         assert page.evaluate(OUT_OF_THE_PAGE) == [], path.name
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path.name
+        assert page.evaluate(SQUEEZED) == [], path.name
         page.close()
 
 
