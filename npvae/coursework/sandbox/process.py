@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import os
 import pickle
 import subprocess
@@ -43,8 +42,6 @@ class Job(NamedTuple):
     """What it takes, in that order. One that the submission does not define gives a `Failure` named "blank"."""
     statements: Statements = ()
     probes: Sequence[Probe] = ()
-    wall: float = math.inf
-    """Seconds, where they are fewer than those of all exercises."""
 
 
 class Launcher:
@@ -91,7 +88,7 @@ class Launcher:
 
     def ask(self, job: Job) -> Outcome:
         """Run one exercise."""
-        limits = replace(self.limits, wall=min(job.wall, self.limits.wall))
+        limits = self.limits
         blanks = [still_to_be_written] * len(job.functions)
         tried = [(probe, tuple(RUN[job.exercise](blanks, probe))) for probe in job.probes]
         task = pickle.dumps((job.exercise, job.functions, job.statements, tried))
