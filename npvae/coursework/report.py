@@ -102,8 +102,8 @@ def write_reports(folder: Path, results: Results, gradescope: bool = False) -> N
             write_text(place / "results.json", gradescope_json(graded[student], assignment))
     write_written(folder, graded, (one.student for one in results.collection.submissions))
     write_text(folder / "summary.md", summary(results))
-    write_text(folder / "mistakes.csv", mistakes_csv(graded))
-    draw_mistakes(graded, folder / "mistakes.png")
+    write_text(folder / "mistakes.csv", mistakes_csv(results))
+    draw_mistakes(results, folder / "mistakes.png")
 
 
 def file_names(students: Iterable[str]) -> dict[str, str]:
@@ -204,7 +204,7 @@ def summary(results: Results) -> str:
             full, points = sum(exercise.points(assignment).values()), [one.points(name) for one in ran]
             lines.append([exercise.title, f"{mean(points):.1f}", full, points.count(full)])
         blocks.append(markdown_table(["exercise", "mean points", "of", "full marks"], lines))
-    if mistakes := frequencies(graded):
+    if mistakes := frequencies(results):
         blocks += ["## Mistakes, most frequent first", "![How often each mistake was made](mistakes.png)"]
         lines = [[count, EXERCISES[name].title, what] for (name, what), count in mistakes]
         blocks.append(markdown_table(["how often", "exercise", "what it looks like"], lines))
@@ -213,17 +213,18 @@ def summary(results: Results) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def frequencies(graded: Mapping[str, Graded]) -> list[tuple[tuple[str, str], int]]:
-    """Exercise and words of each mistake, and how many made it, most frequent first."""
-    return sorted(Counter(mistakes_of(graded)).items(), key=lambda item: (-item[1], item[0]))
+def frequencies(results: Results) -> list[tuple[tuple[str, str], int]]:
+    """Exercise and words of each mistake, and how many of those with this assignment made it, most frequent first."""
+    asked = {student: one for student, one in results.graded.items() if student not in results.own}
+    return sorted(Counter(mistakes_of(asked)).items(), key=lambda item: (-item[1], item[0]))
 
 
-def mistakes_csv(graded: Mapping[str, Graded]) -> str:
+def mistakes_csv(results: Results) -> str:
     """The same as a table for other programs."""
-    return table(["count", "exercise", "mistake"], [[count, *mistake] for mistake, count in frequencies(graded)])
+    return table(["count", "exercise", "mistake"], [[count, *mistake] for mistake, count in frequencies(results)])
 
 
-def draw_mistakes(graded: Mapping[str, Graded], path: Path) -> None:
+def draw_mistakes(results: Results, path: Path) -> None:
     """The most frequent mistakes as bars."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
@@ -231,7 +232,7 @@ def draw_mistakes(graded: Mapping[str, Graded], path: Path) -> None:
     from npvae.internals.files import write_atomically
     from npvae.plots import BLUE
 
-    bars = frequencies(graded)[:SHOWN][::-1]
+    bars = frequencies(results)[:SHOWN][::-1]
     figure, axes = plt.subplots(figsize=(8, 1 + 0.28 * len(bars)), layout="constrained")
     labels = [f"{EXERCISES[exercise].title}: {words}"[:LONGEST] for (exercise, words), _ in bars]
     axes.barh(labels, [count for _, count in bars], color=BLUE)

@@ -171,7 +171,16 @@ def test_what_ended_an_exercise_is_counted_once_and_not_for_each_of_its_function
     one = replace(
         graded("ada"), findings={"kl_divergence": ended}, failures={"kl_divergence": "took longer than 10 s"}
     )
-    assert frequencies({"ada": one, "bob": one}) == [(("kl_divergence", "took longer than 10 s"), 2)]
+    class_of_two = results({"ada": one, "bob": one}, Variant())
+    assert frequencies(class_of_two) == [(("kl_divergence", "took longer than 10 s"), 2)]
+
+
+def test_what_is_wrong_in_a_file_of_another_assignment_is_not_counted_among_the_mistakes_of_the_class():
+    wrong = replace(
+        graded("ada"), findings={"kl_divergence": [Finding("dmu", (), (), "unknown", "dmu: every entry is wrong")]}
+    )
+    seen = results({"ada": wrong, "bob": wrong}, variant("2026"), {"ada": (variant("7"), wrong)})
+    assert [count for _, count in frequencies(seen)] == [1]
 
 
 def test_the_mark_is_that_of_the_assignment_asked_and_the_files_own_stands_beside_it():
