@@ -54,7 +54,7 @@ def shape_of_error(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape:
         if all(examples(case.probe) > 1 for case in wrong):
             return Shape("several_only", "is right for one example and wrong for several")
         where = ", ".join(case.probe.where for case in cases if case.is_wrong)
-        return Shape("elsewhere", "is wrong only here", f": {where}")
+        return Shape("elsewhere", "is wrong only in some cases", f": {where}")
     share = np.mean(~np.concatenate([np.ravel(entries_agree(case.came, case.should)) for case in scope]))
     if share == 1:
         return Shape("unknown", ": every entry is wrong")
@@ -141,24 +141,24 @@ def arguments(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
         with np.errstate(all="ignore"):
             changed = [change(case.should) for case in cases]
             if all(np.all(np.isfinite(a)) and agree(case.came, a) for case, a in zip(cases, changed, strict=True)):
-                return Shape("changed", "is not what it should be, but", f" {what}")
+                return Shape("changed", "is not what it should be", f", but {what}")
     known = [dict(quantities(key, name, case)) for case in cases]
     for label in known[0]:
         if not all(label in each for each in known):
             continue
         pairs = [(case, each[label]) for case, each in zip(cases, known, strict=True)]
-        rules: list[tuple[str, str, list[tuple[Array, Array]]]] = [
-            ("times", "multiplied by {}", [(case.came, case.should * q) for case, q in pairs]),
-            ("over", "divided by {}", [(case.came * q, case.should) for case, q in pairs]),
-            ("plus", "with {} added", [(case.came - case.should, q + 0 * case.should) for case, q in pairs]),
+        rules: list[tuple[str, str, str, list[tuple[Array, Array]]]] = [
+            ("times", "a factor", "multiplied by {}", [(case.came, case.should * q) for case, q in pairs]),
+            ("over", "a factor", "divided by {}", [(case.came * q, case.should) for case, q in pairs]),
+            ("plus", "a term", "with {} added", [(case.came - case.should, q + 0 * case.should) for case, q in pairs]),
         ]
-        for rule, words, compared in rules:
+        for rule, off, words, compared in rules:
             ratio = common_factor(compared)
             if ratio is not None:
                 if (rule, label) == ("over", key.exercise.upstream) and abs(ratio - 1) < EXACT:
                     return Shape("upstream_ignored", f"does not depend on {label}, the upstream gradient")
                 by = label if abs(ratio - 1) < EXACT else f"{named(ratio)} {label}" if label else named(ratio)
-                return Shape(rule, "is what it should be", f" {words.format(by)}")
+                return Shape(rule, f"is off by {off}", f": it is what it should be, {words.format(by)}")
     return None
 
 

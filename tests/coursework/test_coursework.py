@@ -216,8 +216,8 @@ def kl_backward(change):
         (lambda dmu, drho: (dmu, 1.001 * drho), "factor", "it is 1.001 times what it should be"),
         (lambda dmu, drho: (dmu, drho / len(drho)), "averaged", "is divided by the number of examples"),
         (lambda dmu, drho: (dmu, np.abs(drho)), "changed", "its size, without its sign"),
-        (lambda dmu, drho: (dmu, dmu + drho), "plus", "is what it should be with dmu added"),
-        (lambda dmu, drho: (dmu, drho - 0.5), "plus", "is what it should be with -1/2 added"),
+        (lambda dmu, drho: (dmu, dmu + drho), "plus", "is off by a term: it is what it should be, with dmu added"),
+        (lambda dmu, drho: (dmu, drho - 0.5), "plus", "is off by a term: it is what it should be, with -1/2 added"),
         (
             lambda dmu, drho: (dmu, drho[:1] + 0 * drho),
             "same_for_all",
@@ -238,6 +238,19 @@ def test_what_is_none_of_the_known_mistakes_is_described(change, name, words):
     (finding,) = [finding for finding in findings if finding.result == "drho"]
     assert finding.name == name
     assert re.search(words, finding.sentence)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda dmu, drho: (dmu, dmu + drho), "drho is off by a term"),
+        (lambda dmu, drho: (dmu, np.abs(drho)), "drho is not what it should be"),
+        (lambda dmu, drho: (dmu, 3 * drho), "drho has a wrong factor"),
+    ],
+)
+def test_the_words_that_a_class_is_counted_by_are_true_without_their_details(change, words):
+    findings = findings_of(EXERCISES["kl_divergence"], TEXTBOOK, kl_backward(change), 0)
+    assert [finding.words for finding in findings if finding.result == "drho"] == [words]
 
 
 def test_a_cache_that_the_next_forward_overwrites_is_seen():
