@@ -148,9 +148,9 @@ def arguments(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
             continue
         pairs = [(case, each[label]) for case, each in zip(cases, known, strict=True)]
         rules: list[tuple[str, str, str, list[tuple[Array, Array]]]] = [
-            ("times", "a factor", "multiplied by {}", [(case.came, case.should * q) for case, q in pairs]),
-            ("over", "a factor", "divided by {}", [(case.came * q, case.should) for case, q in pairs]),
-            ("plus", "a term", "with {} added", [(case.came - case.should, q + 0 * case.should) for case, q in pairs]),
+            ("times", "factor", "multiplied by {}", [(case.came, case.should * q) for case, q in pairs]),
+            ("over", "factor", "divided by {}", [(case.came * q, case.should) for case, q in pairs]),
+            ("plus", "term", "with {} added", [(case.came - case.should, q + 0 * case.should) for case, q in pairs]),
         ]
         for rule, off, words, compared in rules:
             ratio = common_factor(compared)
@@ -158,7 +158,7 @@ def arguments(key: AnswerKey, name: str, cases: Sequence[Case]) -> Shape | None:
                 if (rule, label) == ("over", key.exercise.upstream) and abs(ratio - 1) < EXACT:
                     return Shape("upstream_ignored", f"does not depend on {label}, the upstream gradient")
                 by = label if abs(ratio - 1) < EXACT else f"{named(ratio)} {label}" if label else named(ratio)
-                return Shape(rule, f"is off by {off}", f": it is what it should be, {words.format(by)}")
+                return Shape(rule, f"is off by a {off}", f": it is what it should be, {words.format(by)}")
     return None
 
 
