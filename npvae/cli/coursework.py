@@ -22,7 +22,7 @@ from npvae.coursework.sandbox.grader import isolation
 from npvae.coursework.submissions import Submission
 from npvae.coursework.variants import FORMS, Variant
 from npvae.coursework.workers import workers
-from npvae.coursework.written import manual_marks
+from npvae.coursework.written import Marks, manual_marks
 from npvae.internals.files import write_text
 from npvae.internals.progress import progress
 from npvae.internals.text import counted
@@ -177,7 +177,8 @@ def mark(options: Namespace) -> int:
     kept = Kept(options.out / "results", probes_seed(seed_file) if options.seed is None else options.seed)
     submissions = collection.submissions
     chosen = [each for each in submissions if options.only in (None, each.student) or kept.is_stale(each, assignment)]
-    _refuse_a_mixture(submissions, assignment, kept, options)
+    by_hand = manual_marks(options.out / "manual.csv", students)
+    _refuse_a_mixture(submissions, assignment, kept, options, by_hand)
     if missing := isolation().missing:
         print(missing, flush=True)
     print(assignment.title, flush=True)
@@ -196,7 +197,7 @@ def mark(options: Namespace) -> int:
         raise
     everybody = {each.student: graded.get(each.student) or kept.load(each, assignment) for each in submissions}
     found = {student: one for student, one in everybody.items() if one}
-    report = Results(collection, assignment, found, own, manual_marks(options.out / "manual.csv", students))
+    report = Results(collection, assignment, found, own, by_hand)
     write_reports(options.out, report, options.gradescope)
     print(f"{report.size}; {len(report.to_look_at)} to look at, in {options.out / 'summary.md'}")
     print(options.out / "grades.csv")
@@ -262,10 +263,11 @@ def _agreed(what: str, said: Sequence[T | None], option: str) -> T:
     )
 
 
-def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, kept: Kept, options: Namespace) -> None:
+def _refuse_a_mixture(
+    submissions: Sequence[Submission], assignment: Variant, kept: Kept, options: Namespace, by_hand: Marks
+) -> None:
     """One student graded as another assignment than the rest, or marks by hand that were given for another."""
-    manual, asked = options.out / "manual.csv", kept.asked(assignment)
-    by_hand = manual_marks(manual, (each.student for each in submissions))
+    asked = kept.asked(assignment)
     for each in submissions:
         before = kept.asked_before(each) or asked
         title = variant(before["assignment"]).title
@@ -276,7 +278,7 @@ def _refuse_a_mixture(submissions: Sequence[Submission], assignment: Variant, ke
             )
         if by_hand and before["assignment"] != asked["assignment"]:
             raise UsageError(
-                f"{manual} holds marks for {title}, and this would grade {assignment.title}: "
+                f"{options.out / 'manual.csv'} holds marks for {title}, and this would grade {assignment.title}: "
                 "give another --out, or move that file away"
             )
 
